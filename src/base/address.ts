@@ -1,0 +1,115 @@
+/** IP addresses and ports, in one canonical text form so that they can be compared and used as keys. */
+
+import ipaddr from 'ipaddr.js'
+
+/** An IP address and a UDP or TCP port. `ip` is canonical: see {@link canonicalIp}. */
+export interface SocketAddress {
+  readonly ip: string
+  readonly port: number
+}
+
+export type AddressFamily = 4 | 6
+
+/**
+ * Where an address means something.
+ * `private` covers RFC 1918, RFC 6598 (carrier-grade NAT) and RFC 4193 (unique local).
+ */
+export type AddressScope = 'unspecified' | 'loopback' | 'link-local' | 'private' | 'multicast' | 'global'
+
+/**
+ * The one spelling of an address: IPv4 dotted decimal, IPv6 as RFC 5952 has it, IPv4-mapped IPv6 as IPv4.
+ * Zone identifiers are not accepted: a zone means something on one machine only.
+ * Returns undefined where `text` is no IP address.
+ */
+export function canonicalIp(text: string): string | undefined {
+  if (text.includes('%')) return undefined
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text).toString()
+  if (!ipaddr.IPv6.isValid(text)) return undefined
+  const parsed = ipaddr.IPv6.parse(text)
+  return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.toRFC5952String()
+}
+
+/** The family of a canonical address. */
+export function familyOf(ip: string): AddressFamily {
+  return ip.includes(':') ? 6 : 4
+}
+
+/** The 4 or 16 bytes of a canonical address, in network order. Throws on anything else. */
+export function ipToBytes(ip: string): Uint8Array {
+  return Uint8Array.from(ipaddr.parse(ip).toByteArray())
+}
+
+/** The canonical address of 4 or 16 bytes in network order; undefined for any other length. */
+export function ipFromBytes(bytes: Uint8Array): string | undefined {
+  if (bytes.length !== 4 && bytes.length !== 16) return undefined
+  return canonicalIp(ipaddr.fromByteArray([...bytes]).toString())
+}
+
+/** `1.2.3.4:5` or `[2001:db8::1]:5`, as `wg` prints endpoints. */
+export function formatSocketAddress(address: SocketAddress): string {
+  return familyOf(address.ip) === 6 ? `[${address.ip}]:${address.port}` : `${address.ip}:${address.port}`
+}
+
+/** Reads what {@link formatSocketAddress} writes; undefined where it is anything else. */
+export function parseSocketAddress(text: string): SocketAddress | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text)
+  if (match === null) return undefined
+  const ip = canonicalIp(match[1] ?? match[2] ?? '')
+  const port = Number(match[3])
+  if (ip === undefined || !isPort(port)) return undefined
+  if ((familyOf(ip) === 6) !== (match[1] !== undefined)) return undefined
+  return { ip, port }
+}
+
+/** True for a port that can be sent to: 1 to 65535. */
+export function isPort(port: number): boolean {
+  return Number.isInteger(port) && port >= 1 && port <= 65_535
+}
+
+export function sameSocketAddress(a: SocketAddress, b: SocketAddress): boolean {
+  return a.port === b.port && a.ip === b.ip
+}
+
+/** Where a canonical address means something. */
+export function scopeOf(ip: string): AddressScope {
+  switch (ipaddr.parse(ip).range()) {
+    case 'unspecified':
+      return 'unspecified'
+    case 'loopback':
+      return 'loopback'
+    case 'linkLocal':
+      return 'link-local'
+    case 'private':
+    case 'carrierGradeNat':
+    case 'uniqueLocal':
+      return 'private'
+    case 'multicast':
+    case 'broadcast':
+      return 'multicast'
+    default:
+      return 'global'
+  }
+}
+
+/** A block of addresses in CIDR notation, parsed. */
+export interface Prefix {
+  readonly ip: string
+  readonly length: number
+}
+
+/** Reads `10.0.0.0/8`, or a single address; undefined where it is neither. */
+export function parsePrefix(text: string): Prefix | undefined {
+  const [address = '', length, ...rest] = text.split('/')
+  const ip = canonicalIp(address)
+  if (ip === undefined || rest.length > 0) return undefined
+  const bits = familyOf(ip) === 6 ? 128 : 32
+  if (length === undefined) return { ip, length: bits }
+  if (!/^\d{1,3}$/.test(length) || Number(length) > bits) return undefined
+  return { ip, length: Number(length) }
+}
+
+/** True where `ip` lies in `prefix`; false across families. */
+export function prefixContains(prefix: Prefix, ip: string): boolean {
+  if (familyOf(prefix.ip) !== familyOf(ip)) return false
+  return ipaddr.parse(ip).match(ipaddr.parse(prefix.ip), prefix.length)
+}

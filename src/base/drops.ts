@@ -1,0 +1,82 @@
+/**
+ * Reasons for dropping. Whatever comes from outside and is not wanted is dropped with one of these names; counters,
+ * logs and `status --json` share them. Codecs return a {@link Dropped} instead of throwing.
+ */
+
+/** Every reason there is, with what it says. The order is the order in which `status` lists them. */
+export const DROP_REASONS = {
+  unrecognised: 'a datagram that is neither WireGuard nor STUN',
+  'loopback-foreign-sender': 'a datagram on a loopback endpoint that WireGuard did not send',
+  'wireguard-malformed': 'a WireGuard message of a wrong length',
+  'wireguard-unknown-sender': 'a WireGuard message other than a first one, from an address that is no path',
+  'wireguard-bad-mac1': 'a first message whose mac1 is not for our key',
+  'wireguard-rate-limited': 'a first message beyond what is opened for a source, or in all, each second',
+  'wireguard-unreadable': 'a first message that does not decrypt',
+  'wireguard-unknown-peer': 'a first message of a key that is no peer of the interface',
+  'wireguard-replayed': "a first message not newer than that peer's last",
+  'wireguard-no-path': 'a message of WireGuard for a peer without a path, and not a first message',
+  'wireguard-unexpected-second': 'a second message that answers no first message of ours',
+  'catch-all-not-first': 'a message on the catch-all endpoint that is not a first message',
+  'catch-all-no-such-peer': 'a first message on the catch-all endpoint whose mac1 is for no peer of ours',
+  'stun-malformed': 'STUN that does not decode',
+  'stun-bad-fingerprint': 'STUN with a wrong FINGERPRINT',
+  'stun-unknown-user': 'a check under a user name of no pair of ours',
+  'stun-bad-integrity': 'a check with a wrong or missing MESSAGE-INTEGRITY-SHA256',
+  'stun-unknown-transaction':
+    'a STUN response to no transaction of ours, or from another address than was asked',
+  'stun-unsupported': 'a STUN method, class or attribute that is not served here',
+  'stun-rate-limited': 'a Binding request beyond what is reflected for a source, or in all, each second',
+  'record-malformed': 'a record that does not decode or breaks a rule of its format',
+  'record-too-large': 'a record larger than a record may be',
+  'record-unknown-version': 'a record of a version that is not spoken here',
+  'record-bad-signature': 'a record whose signature is not by the key it names',
+  'record-wrong-author': 'a record under a key, or from a node, that is not the one it names',
+  'record-expired': 'a record whose expiry has passed',
+  'record-from-future': 'a record issued further ahead than clocks may differ',
+  'record-rollback': 'a record older than one already seen of its author',
+  'record-unknown-author': 'a record of a key that is no peer of the interface',
+  'knock-malformed': 'a knock, or an answer to one, that does not decode',
+  'knock-unknown-version': 'a knock of a version that is not spoken here',
+  'knock-rate-limited': 'a knock beyond what is answered for a peer, or in all, each second',
+} as const
+
+export type DropReason = keyof typeof DROP_REASONS
+
+/** What a decoder returns in place of a value. Compare with {@link isDropped}. */
+export interface Dropped {
+  readonly dropped: DropReason
+}
+
+const dropped = new Map(
+  (Object.keys(DROP_REASONS) as DropReason[]).map((reason) => [reason, Object.freeze({ dropped: reason })]),
+)
+
+/** The {@link Dropped} of a reason: one shared object each, so that a flood of rubbish allocates nothing. */
+export function drop(reason: DropReason): Dropped {
+  const shared = dropped.get(reason)
+  if (shared === undefined) throw new TypeError(`no such reason for dropping: ${reason}`)
+  return shared
+}
+
+export function isDropped<Value>(value: Value | Dropped): value is Dropped {
+  return typeof value === 'object' && value !== null && 'dropped' in value
+}
+
+/** Counts drops by reason. */
+export class DropCounters {
+  readonly #counts = new Map<DropReason, number>()
+
+  count(reason: DropReason): void {
+    this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1)
+  }
+
+  /** The counts above zero, in the order of {@link DROP_REASONS}. */
+  toJSON(): Partial<Record<DropReason, number>> {
+    const counts: Partial<Record<DropReason, number>> = {}
+    for (const reason of Object.keys(DROP_REASONS) as DropReason[]) {
+      const count = this.#counts.get(reason)
+      if (count !== undefined) counts[reason] = count
+    }
+    return counts
+  }
+}
