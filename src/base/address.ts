@@ -24,6 +24,11 @@ export type AddressScope = 'unspecified' | 'loopback' | 'link-local' | 'private'
 export function canonicalIp(text: string): string | undefined {
   if (text.includes('%')) return undefined
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text).toString()
+  // In a dotted tail ipaddr.js reads octal and hexadecimal, and takes ::1.2.3.4 (deprecated, RFC 4291 section 2.5.5.1)
+  // for ::ffff:1.2.3.4.
+  const tail = text.slice(text.lastIndexOf(':') + 1)
+  if (tail.includes('.') && (!ipaddr.IPv4.isValidFourPartDecimal(tail) || text === `::${tail}`))
+    return undefined
   if (!ipaddr.IPv6.isValid(text)) return undefined
   const parsed = ipaddr.IPv6.parse(text)
   return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.toRFC5952String()
@@ -34,7 +39,7 @@ export function familyOf(ip: string): AddressFamily {
   return ip.includes(':') ? 6 : 4
 }
 
-/** The 4 or 16 bytes of a canonical address, in network order. Throws on anything else. */
+/** The 4 or 16 bytes of a canonical address, in network order. Throws on what is no address at all. */
 export function ipToBytes(ip: string): Uint8Array {
   return Uint8Array.from(ipaddr.parse(ip).toByteArray())
 }

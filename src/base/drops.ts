@@ -16,6 +16,7 @@ export const DROP_REASONS = {
   'wireguard-replayed': "a first message not newer than that peer's last",
   'wireguard-no-path': 'a message of WireGuard for a peer without a path, and not a first message',
   'wireguard-unexpected-second': 'a second message that answers no first message of ours',
+  'wireguard-glare': "a peer's first message that crossed ours, which goes before it",
   'catch-all-not-first': 'a message on the catch-all endpoint that is not a first message',
   'catch-all-no-such-peer': 'a first message on the catch-all endpoint whose mac1 is for no peer of ours',
   'stun-malformed': 'STUN that does not decode',
@@ -38,6 +39,7 @@ export const DROP_REASONS = {
   'knock-malformed': 'a knock, or an answer to one, that does not decode',
   'knock-unknown-version': 'a knock of a version that is not spoken here',
   'knock-rate-limited': 'a knock beyond what is answered for a peer, or in all, each second',
+  'services-malformed': 'a list of services that does not decode, or is of a version that is not spoken here',
 } as const
 
 export type DropReason = keyof typeof DROP_REASONS

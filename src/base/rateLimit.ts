@@ -1,6 +1,6 @@
 /** A token bucket: `perSecond` on average, `burst` at once. */
 
-import { elapsed, type Instant, SECOND } from './time.js'
+import { after, elapsed, type Instant, SECOND } from './time.js'
 
 export class TokenBucket {
   readonly #perSecond: number
@@ -21,6 +21,12 @@ export class TokenBucket {
     if (this.#tokens < count) return false
     this.#tokens -= count
     return true
+  }
+
+  /** The first moment at which one token can be taken. */
+  availableAt(now: Instant): Instant {
+    this.#fill(now)
+    return this.#tokens >= 1 ? now : after(now, Math.ceil(((1 - this.#tokens) * SECOND) / this.#perSecond))
   }
 
   /** True where the bucket is as if it had never been used, so that it can be forgotten. */

@@ -44,6 +44,11 @@ export function elapsed<Clock extends Instant | UnixTime>(start: Clock, end: Clo
   return end - start
 }
 
+/** The later of two moments. */
+export function later<Clock extends Instant | UnixTime>(a: Clock, b: Clock): Clock {
+  return a > b ? a : b
+}
+
 /** The earlier of two moments, either of which may be absent. */
 export function earliest(a: Instant | undefined, b: Instant | undefined): Instant | undefined {
   if (a === undefined) return b

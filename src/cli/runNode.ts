@@ -1,0 +1,42 @@
+/** The life of `up` and `bootstrap` in the foreground: started, ended by a signal or by itself, put back. */
+
+import { causeOf } from '../base/userError.js'
+import type { Logger } from '../daemon/logger.js'
+import type { RunningNode } from '../daemon/runningNode.js'
+
+/**
+ * Runs a node until SIGTERM or SIGINT, then stops it. A second signal does not wait for that and ends the process with
+ * 1. Throws what starting throws, and the reason where the node ended by itself.
+ *
+ * An exception that nobody caught ends the node as well: what was changed on the system is put back first.
+ */
+export async function runNode(start: () => Promise<RunningNode>, logger: Logger): Promise<void> {
+  let end: (reason: Error | undefined) => void = () => undefined
+  const ended = new Promise<Error | undefined>((resolve) => {
+    end = resolve
+  })
+  let signals = 0
+  const onSignal = (signal: NodeJS.Signals): void => {
+    signals++
+    if (signals > 1) process.exit(1)
+    logger.info({ signal }, 'stopping')
+    end(undefined)
+  }
+  const onException = (error: unknown): void => {
+    logger.fatal({ err: error }, 'unexpected error')
+    end(error instanceof Error ? error : new Error(causeOf(error)))
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+  process.on('uncaughtException', onException)
+  try {
+    const node = await start()
+    const reason = await Promise.race([ended, node.failed])
+    await node.stop()
+    if (reason !== undefined) throw reason
+  } finally {
+    process.off('SIGTERM', onSignal)
+    process.off('SIGINT', onSignal)
+    process.off('uncaughtException', onException)
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * `tunnelbore status` for people, laid out as `wg show` is: a block for the node, one for each peer, the peer of the
+ * latest handshake first.
+ */
+
+import type { PeerState, PeerStatus, Status } from '../daemon/status.js'
+import { type Colour, type Paint, plain } from './colours.js'
+import { humaniseAge, humaniseBytes, humaniseSeconds } from './humanise.js'
+
+const STATE_COLOURS: Readonly<Record<PeerState, Colour>> = {
+  idle: 'cyan',
+  resolving: 'yellow',
+  punching: 'yellow',
+  direct: 'green',
+  relayed: 'yellow',
+  unreachable: 'red',
+  external: 'cyan',
+}
+
+/** All nodes, a blank line between their blocks, ending in a line feed. */
+export function renderStatuses(statuses: readonly Status[], paint: Paint = plain): string {
+  return statuses.map((status) => renderStatus(status, paint)).join('\n')
+}
+
+/** One node and its peers, ending in a line feed. */
+export function renderStatus(status: Status, paint: Paint = plain): string {
+  const blocks = [
+    nodeBlock(status, paint),
+    ...byHandshake(status.peers).map((peer) => peerBlock(peer, paint)),
+  ]
+  return blocks.join('\n')
+}
+
+/** The latest handshake first and those without one last, in order of their keys, as `wg` sorts them. */
+function byHandshake(peers: readonly PeerStatus[]): readonly PeerStatus[] {
+  const age = (peer: PeerStatus): number => peer.lastHandshakeS ?? Number.POSITIVE_INFINITY
+  return [...peers].sort((a, b) => {
+    if (age(a) !== age(b)) return age(a) < age(b) ? -1 : 1
+    return a.publicKey < b.publicKey ? -1 : 1
+  })
+}
+
+function nodeBlock(status: Status, paint: Paint): string {
+  const heading =
+    status.interface === null
+      ? paint('bootstrap node', 'green', 'bold')
+      : `${paint('interface', 'green', 'bold')}: ${paint(status.interface, 'green')}`
+  const { mapping, filtering, reflexive } = status.nat
+  return block(heading, paint, [
+    ['public key', status.publicKey],
+    ['network', status.network],
+    ['peer id', status.peerId],
+    ['addresses', list(status.addresses)],
+    ['reachable', status.reachable === null ? 'not known yet' : status.reachable ? 'yes' : 'no'],
+    ['nat', natText(mapping, filtering)],
+    ['reflexive', list(reflexive)],
+    ...status.bootstrap.map(({ multiaddr, connected, lastError }): Row => {
+      const state = connected ? paint('connected', 'green') : paint(lastError ?? 'connecting', 'yellow')
+      return ['bootstrap', `${multiaddr} (${state})`]
+    }),
+    ['dropped', dropsText(status)],
+    ['uptime', humaniseSeconds(status.uptimeS)],
+    ['version', status.version],
+  ])
+}
+
+function peerBlock(peer: PeerStatus, paint: Paint): string {
+  const heading = `${paint('peer', 'yellow', 'bold')}: ${paint(peer.publicKey, 'yellow')}`
+  const moved = peer.rxBytes > 0 || peer.txBytes > 0
+  return block(heading, paint, [
+    ['state', paint(peer.state, STATE_COLOURS[peer.state])],
+    ['reason', peer.reason],
+    ['path', pathText(peer)],
+    ['loopback endpoint', peer.loopback],
+    ['latest handshake', peer.lastHandshakeS === null ? null : humaniseAge(peer.lastHandshakeS)],
+    [
+      'transfer',
+      moved ? `${humaniseBytes(peer.rxBytes)} received, ${humaniseBytes(peer.txBytes)} sent` : null,
+    ],
+    ['record', peer.recordAgeS === null ? null : `issued ${humaniseAge(peer.recordAgeS)}`],
+  ])
+}
+
+/** A label and its text; null: not shown. */
+type Row = readonly [label: string, text: string | null]
+
+function block(heading: string, paint: Paint, rows: readonly Row[]): string {
+  const lines = rows.flatMap(([label, text]) => (text === null ? [] : [`  ${paint(label, 'bold')}: ${text}`]))
+  return `${[heading, ...lines].join('\n')}\n`
+}
+
+function pathText({ path }: PeerStatus): string | null {
+  if (path === null) return null
+  const rtt = path.rttMs === null ? '' : `, ${path.rttMs.toFixed(1)} ms`
+  return `${path.remote} (${path.type}) from ${path.local}${rtt}, for ${humaniseSeconds(path.sinceS)}`
+}
+
+function natText(mapping: string, filtering: string): string {
+  if (mapping === 'none' && filtering === 'none') return 'none'
+  return `${mapping} mapping, ${filtering} filtering`
+}
+
+function dropsText({ drops }: Status): string | null {
+  const reasons = Object.entries(drops).map(([reason, count]) => `${reason} ${count}`)
+  return list(reasons)
+}
+
+function list(texts: readonly string[]): string | null {
+  return texts.length === 0 ? null : texts.join(', ')
+}

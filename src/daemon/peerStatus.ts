@@ -1,0 +1,35 @@
+/** Peers in `status --json`: what the engine knows of them, and what WireGuard says. */
+
+import { formatSocketAddress } from '../base/address.js'
+import { elapsed, type Now, SECOND, type UnixTime } from '../base/time.js'
+import type { PeerStatus as EnginePeer } from '../engine/node.js'
+import type { PeerStatus } from './status.js'
+
+/** `latestHandshake` is WireGuard's, and absent where there was none. */
+export function peerStatus(peer: EnginePeer, latestHandshake: UnixTime | undefined, now: Now): PeerStatus {
+  const { path } = peer
+  return {
+    publicKey: peer.publicKey,
+    state: peer.state,
+    loopback: peer.state === 'external' ? null : formatSocketAddress(peer.loopback),
+    path:
+      path === undefined
+        ? null
+        : {
+            type: path.type,
+            local: formatSocketAddress(path.local),
+            remote: formatSocketAddress(path.remote),
+            rttMs: path.rttMs === undefined ? null : Math.round(path.rttMs * 100) / 100,
+            sinceS: seconds(elapsed(path.provedAt, now.instant)),
+          },
+    rxBytes: peer.rxBytes,
+    txBytes: peer.txBytes,
+    recordAgeS: peer.recordAgeMs === undefined ? null : seconds(peer.recordAgeMs),
+    lastHandshakeS: latestHandshake === undefined ? null : seconds(elapsed(latestHandshake, now.unix)),
+    reason: peer.reason,
+  }
+}
+
+function seconds(ms: number): number {
+  return Math.max(0, Math.round(ms / SECOND))
+}

@@ -1,0 +1,67 @@
+/**
+ * Which ports a node has: one for UDP (packets and checks) and TCP (libp2p), and the next one for WireGuard's loopback
+ * endpoints, so that 127.x.y.z and the addresses of the machine never collide.
+ */
+
+import { createServer } from 'node:net'
+import { isPort } from '../base/address.js'
+import { UserError } from '../base/userError.js'
+import { bindUdpSocket } from '../io/udpSocket.js'
+import { DEFAULT_LISTEN_PORT } from './config.js'
+
+/** How many pairs of ports are tried where the user named none. */
+const TRIES = 64
+
+/** The port of the loopback endpoints beside a listen port. */
+export function loopbackPort(listenPort: number): number {
+  return isPort(listenPort + 1) ? listenPort + 1 : listenPort - 1
+}
+
+/**
+ * The listen port: the one asked for, or the remembered one, or the default or the next free one.
+ * Throws a UserError where it is taken; a remembered one that is taken gives way to a free one.
+ */
+export async function chooseListenPort(
+  asked: number | undefined,
+  remembered: number | undefined,
+  ips: readonly string[],
+): Promise<number> {
+  if (asked !== undefined) {
+    const taken = await takenBy(asked, ips)
+    if (taken === undefined) return asked
+    throw new UserError(`${taken} is in use: choose another with --listen-port`)
+  }
+  if (remembered !== undefined && (await takenBy(remembered, ips)) === undefined) return remembered
+  for (let port = DEFAULT_LISTEN_PORT; port < DEFAULT_LISTEN_PORT + 2 * TRIES; port += 2) {
+    if ((await takenBy(port, ips)) === undefined) return port
+  }
+  throw new UserError(
+    `no free port from ${DEFAULT_LISTEN_PORT} to ${DEFAULT_LISTEN_PORT + 2 * TRIES - 1}: choose one with --listen-port`,
+  )
+}
+
+/** What of the ports that go with `port` is taken; undefined where all are free. */
+async function takenBy(port: number, ips: readonly string[]): Promise<string | undefined> {
+  for (const ip of ips) if (!isFreeUdp(ip, port)) return `UDP port ${port} on ${ip}`
+  const loopback = loopbackPort(port)
+  if (!isFreeUdp('127.0.0.1', loopback)) return `UDP port ${loopback} on 127.0.0.1`
+  return (await isFreeTcp(port)) ? undefined : `TCP port ${port}`
+}
+
+/** Whether nobody has the port; an address that cannot be bound for another reason is nobody's either. */
+function isFreeUdp(ip: string, port: number): boolean {
+  try {
+    bindUdpSocket({ ip, port }).close()
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EADDRINUSE'
+  }
+}
+
+function isFreeTcp(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'EADDRINUSE'))
+    server.listen(port, () => server.close(() => resolve(true)))
+  })
+}

@@ -1,0 +1,122 @@
+/**
+ * What a node tells of itself, as `status --json` and `resolve --json` print it. Ages and durations are in seconds,
+ * round trips in milliseconds. What is not known, or is not there, is null, so that every key is always present.
+ */
+
+import { formatSocketAddress } from '../base/address.js'
+import type { DropReason } from '../base/drops.js'
+import type { PublicKey } from '../base/publicKey.js'
+import type { UnixTime } from '../base/time.js'
+import type { CandidateType } from '../wire/candidate.js'
+import type { NatBehaviour, NatFiltering, NatMapping, PeerRecord } from '../wire/record.js'
+
+/**
+ * - `idle`: nothing is sent to it, so nothing is done
+ * - `resolving`: its record is looked up
+ * - `punching`: candidates are checked
+ * - `direct`: packets go straight to it
+ * - `relayed`: packets go through a member relay
+ * - `unreachable`: everything was tried; `reason` says what failed
+ * - `external`: it speaks to WireGuard's own port and is left alone
+ */
+export type PeerState = 'idle' | 'resolving' | 'punching' | 'direct' | 'relayed' | 'unreachable' | 'external'
+
+/** The path that packets take to a peer. */
+export interface PathStatus {
+  /** The type of the remote candidate. */
+  readonly type: CandidateType
+  /** Our end, `ip:port`. */
+  readonly local: string
+  /** The other end, `ip:port`. */
+  readonly remote: string
+  readonly rttMs: number | null
+  /** Since when it is in use. */
+  readonly sinceS: number
+}
+
+export interface PeerStatus {
+  readonly publicKey: PublicKey
+  readonly state: PeerState
+  /** The loopback endpoint, `ip:port`; null for an external peer. */
+  readonly loopback: string | null
+  readonly path: PathStatus | null
+  /** Bytes of WireGuard's packets that passed through this node, each way. */
+  readonly rxBytes: number
+  readonly txBytes: number
+  /** Since the peer's record was issued. */
+  readonly recordAgeS: number | null
+  /** As WireGuard tells it. */
+  readonly lastHandshakeS: number | null
+  /** One line: why the peer is in this state. */
+  readonly reason: string | null
+}
+
+/** A known node that was given with `--bootstrap`. */
+export interface BootstrapStatus {
+  readonly multiaddr: string
+  readonly connected: boolean
+  /** Why the last attempt failed; absent when none did. */
+  readonly lastError?: string
+}
+
+export interface NatStatus {
+  readonly mapping: NatMapping
+  readonly filtering: NatFiltering
+  /** Our addresses as reflectors see them, `ip:port`. */
+  readonly reflexive: readonly string[]
+}
+
+export interface Status {
+  /** Null for a bootstrap node. */
+  readonly interface: string | null
+  /** Null for a bootstrap node. */
+  readonly publicKey: PublicKey | null
+  readonly peerId: string
+  /** Our libp2p addresses, each with the final `/p2p/…`. */
+  readonly addresses: readonly string[]
+  /** Null until it is found out. */
+  readonly reachable: boolean | null
+  readonly nat: NatStatus
+  readonly peers: readonly PeerStatus[]
+  readonly drops: Readonly<Partial<Record<DropReason, number>>>
+  readonly bootstrap: readonly BootstrapStatus[]
+  readonly network: string
+  readonly version: string
+  readonly uptimeS: number
+}
+
+/** A record that was looked up, verified and opened. */
+export interface ResolvedRecord {
+  readonly publicKey: PublicKey
+  readonly peerId: string
+  readonly sequence: number
+  /** ISO 8601, UTC. */
+  readonly issuedAt: string
+  /** ISO 8601, UTC. */
+  readonly expiresAt: string
+  readonly candidates: readonly { readonly type: CandidateType; readonly address: string }[]
+  /** Its libp2p addresses, each with the final `/p2p/…`. */
+  readonly addresses: readonly string[]
+  readonly nat: NatBehaviour
+}
+
+/** A record for people and programs. `peerId` is the text of the record's libp2p identity. */
+export function resolvedRecord(record: PeerRecord, peerId: string): ResolvedRecord {
+  return {
+    publicKey: record.publicKey,
+    peerId,
+    sequence: record.sequence,
+    issuedAt: isoTime(record.issuedAt),
+    expiresAt: isoTime(record.expiresAt),
+    candidates: record.candidates.map(({ type, address }) => ({
+      type,
+      address: formatSocketAddress(address),
+    })),
+    addresses: record.multiaddrs.map((address) => `${address}/p2p/${peerId}`),
+    nat: record.nat,
+  }
+}
+
+function isoTime(time: UnixTime): string {
+  return new Date(time).toISOString()
+}

@@ -1,0 +1,180 @@
+/**
+ * Getting in touch with one peer: when to look its record up, when to knock.
+ *
+ * An attempt begins when WireGuard has something to send and there is no path to be trusted, and ends with a path, or
+ * after a time with the reason why there is none. Both things are done at once where both make sense: a known record is
+ * knocked on while the DHT is asked for a newer one. Attempts that fail are made ever more rarely.
+ */
+
+import { after, earliest, elapsed, type Instant, SECOND } from '../../base/time.js'
+import type { PeerRecord } from '../../wire/record.js'
+import type { KnownRecord } from './directory.js'
+
+/** Long enough for all checks of a punching effort (`PUNCH_MS`) after a slow look-up and knock. */
+const ATTEMPT_MS = 12 * SECOND
+
+/** A record that was heard of within this time is not looked up beside the knock. */
+const SURE_MS = 30 * SECOND
+
+const LOOK_UP_AGAIN_MS = { first: 500, most: 4 * SECOND } as const
+const KNOCK_AGAIN_MS = { first: 1 * SECOND, most: 4 * SECOND } as const
+const ATTEMPT_AGAIN_MS = { first: 1 * SECOND, most: 60 * SECOND } as const
+
+/** What the contact needs to know to decide. */
+export interface Situation {
+  readonly record: KnownRecord | undefined
+  /** True where a node that serves the mesh is connected. */
+  readonly online: boolean
+  /** True where our own record says where we are now. */
+  readonly ready: boolean
+}
+
+export interface Steps {
+  readonly lookUp: boolean
+  readonly knock: PeerRecord | undefined
+}
+
+interface Retries {
+  count: number
+  notBefore: Instant
+}
+
+interface Attempt {
+  readonly begunAt: Instant
+  readonly lookUps: Retries
+  readonly knocks: Retries
+  /** The sequence of the record that was knocked on, to no avail. */
+  failedOn: number | undefined
+}
+
+export class Contact {
+  #attempt: Attempt | undefined = undefined
+  #lookingUp = false
+  /** The sequence of the record that is being knocked on. */
+  #knockingOn: number | undefined = undefined
+  #failures: Retries = { count: 0, notBefore: Number.NEGATIVE_INFINITY as Instant }
+  /** Why there is no path, or what is being done about it. */
+  reason = 'nothing was sent to it yet'
+
+  get isUnderWay(): boolean {
+    return this.#attempt !== undefined
+  }
+
+  /** True where the last attempt failed. */
+  get hasFailed(): boolean {
+    return this.#attempt === undefined && this.#failures.count > 0
+  }
+
+  get isLookingUp(): boolean {
+    return this.#lookingUp
+  }
+
+  /** A path is wanted. True where this begins an attempt. */
+  begin(now: Instant): boolean {
+    if (this.#attempt !== undefined || now < this.#failures.notBefore) return false
+    this.#attempt = {
+      begunAt: now,
+      lookUps: { count: 0, notBefore: now },
+      knocks: { count: 0, notBefore: now },
+      failedOn: undefined,
+    }
+    this.reason = 'looking for it'
+    return true
+  }
+
+  /** There is a path. */
+  succeed(): void {
+    this.#attempt = undefined
+    this.encourage()
+    this.reason = 'connected'
+  }
+
+  /** Something changed for the better: the next attempt need not wait. */
+  encourage(): void {
+    this.#failures = { count: 0, notBefore: Number.NEGATIVE_INFINITY as Instant }
+  }
+
+  /** What is to be done now; the caller does it. */
+  pursue(situation: Situation, now: Instant): Steps {
+    const attempt = this.#attempt
+    if (attempt === undefined) return { lookUp: false, knock: undefined }
+    if (!situation.online) this.reason = 'no node that serves the mesh is connected'
+    const lookUp = situation.online && !this.#lookingUp && this.#wantsLookUp(attempt, situation.record, now)
+    const knock = situation.ready ? this.#toKnock(attempt, situation.record, now) : undefined
+    if (lookUp) {
+      this.#lookingUp = true
+      this.reason = 'looking its record up'
+    }
+    if (knock !== undefined) {
+      this.#knockingOn = knock.sequence
+      this.reason = 'knocking'
+    }
+    return { lookUp, knock }
+  }
+
+  lookUpEnded(record: KnownRecord | undefined, now: Instant): void {
+    this.#lookingUp = false
+    if (this.#attempt === undefined) return
+    again(this.#attempt.lookUps, LOOK_UP_AGAIN_MS, now)
+    if (record === undefined) this.reason = 'no record of it is in the mesh'
+  }
+
+  /** The peer answered our knock. */
+  knockAnswered(now: Instant): void {
+    this.#knockingOn = undefined
+    if (this.#attempt === undefined) return
+    this.#attempt.failedOn = undefined
+    again(this.#attempt.knocks, KNOCK_AGAIN_MS, now)
+    this.reason = 'it answered our knock, and no check has got through yet'
+  }
+
+  knockFailed(why: string, now: Instant): void {
+    const sequence = this.#knockingOn
+    this.#knockingOn = undefined
+    if (this.#attempt === undefined) return
+    this.#attempt.failedOn = sequence
+    again(this.#attempt.knocks, KNOCK_AGAIN_MS, now)
+    this.reason = `its record is known, but it answers no knock: ${why}`
+  }
+
+  /** True where an attempt has just failed for good. */
+  wake(now: Instant): boolean {
+    const attempt = this.#attempt
+    if (attempt === undefined || elapsed(attempt.begunAt, now) < ATTEMPT_MS) return false
+    this.#attempt = undefined
+    again(this.#failures, ATTEMPT_AGAIN_MS, now)
+    return true
+  }
+
+  get nextWake(): Instant | undefined {
+    const attempt = this.#attempt
+    if (attempt === undefined) return undefined
+    let next: Instant | undefined = after(attempt.begunAt, ATTEMPT_MS)
+    if (!this.#lookingUp && attempt.lookUps.count > 0) next = earliest(next, attempt.lookUps.notBefore)
+    if (this.#knockingOn === undefined && attempt.knocks.count > 0)
+      next = earliest(next, attempt.knocks.notBefore)
+    return next
+  }
+
+  #wantsLookUp(attempt: Attempt, known: KnownRecord | undefined, now: Instant): boolean {
+    if (now < attempt.lookUps.notBefore) return false
+    if (known === undefined || known.record.sequence === attempt.failedOn) return true
+    return elapsed(known.heardAt, now) >= SURE_MS && attempt.lookUps.count === 0
+  }
+
+  #toKnock(attempt: Attempt, known: KnownRecord | undefined, now: Instant): PeerRecord | undefined {
+    if (known === undefined || this.#knockingOn !== undefined) return undefined
+    // A record other than the one that failed is worth a knock at once.
+    const fresh = attempt.failedOn !== undefined && known.record.sequence !== attempt.failedOn
+    return fresh || now >= attempt.knocks.notBefore ? known.record : undefined
+  }
+}
+
+function again(
+  retries: Retries,
+  wait: { readonly first: number; readonly most: number },
+  now: Instant,
+): void {
+  retries.notBefore = after(now, Math.min(wait.first * 2 ** retries.count, wait.most))
+  retries.count += 1
+}

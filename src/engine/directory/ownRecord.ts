@@ -1,0 +1,158 @@
+/**
+ * Our own record: what it says, when it is made anew, when it is published.
+ *
+ * A sequence number is max(last + 1, the time in ms), so an author who lost his disk is ahead of his own old records by
+ * himself. A change of a reflexive *port* alone makes a new record for knocks, but no publication: mappings come and go.
+ */
+
+import type { Random } from '../../base/random.js'
+import { after, earliest, elapsed, HOUR, type Instant, MINUTE, type Now, SECOND } from '../../base/time.js'
+import type { NodeKeys } from '../../crypto/nodeKeys.js'
+import { signRecord } from '../../crypto/signedRecord.js'
+import type { Candidate } from '../../wire/candidate.js'
+import { MAX_CANDIDATES, MAX_MULTIADDRS, type NatBehaviour, type PeerRecord } from '../../wire/record.js'
+import type { Emit } from '../effects.js'
+
+/** What a record says besides its times and names. */
+export interface OwnContent {
+  readonly candidates: readonly Candidate[]
+  readonly multiaddrs: readonly string[]
+  readonly nat: NatBehaviour
+}
+
+/** A node that is gone is forgotten by the mesh after this long. */
+const LIFETIME_MS = 2 * HOUR
+
+/** Storers come and go, and kad-dht never republishes. */
+const REPUBLISH_MS = 10 * MINUTE
+
+/** Changes that come together, as at start, are published together. */
+const DEBOUNCE_MS = 100
+
+const RETRY_MS = { first: 500, most: 30 * SECOND } as const
+
+type Publication =
+  /** Nobody to publish to. */
+  | { readonly name: 'offline' }
+  | { readonly name: 'due'; readonly at: Instant; readonly failures: number }
+  | { readonly name: 'under-way'; readonly failures: number; readonly changed: boolean }
+  | { readonly name: 'done'; readonly at: Instant }
+
+export class OwnRecord {
+  readonly #keys: NodeKeys
+  readonly #identity: Uint8Array
+  readonly #random: Random
+  readonly #emit: Emit
+  #content: OwnContent = { candidates: [], multiaddrs: [], nat: { mapping: 'unknown', filtering: 'unknown' } }
+  #signed: { readonly record: PeerRecord; readonly bytes: Uint8Array; readonly content: string } | undefined
+  #sequence = 0
+  #publication: Publication = { name: 'offline' }
+
+  constructor(keys: NodeKeys, identity: Uint8Array, random: Random, emit: Emit) {
+    this.#keys = keys
+    this.#identity = identity
+    this.#random = random
+    this.#emit = emit
+  }
+
+  /** What the record has to say now. */
+  describe(content: OwnContent, now: Instant): void {
+    const former = publishedPart(this.#content)
+    this.#content = {
+      candidates: content.candidates.slice(0, MAX_CANDIDATES),
+      multiaddrs: content.multiaddrs.slice(0, MAX_MULTIADDRS),
+      nat: content.nat,
+    }
+    if (publishedPart(this.#content) !== former) this.#publishSoon(now)
+  }
+
+  /** Whether there is anybody to publish to. Whoever has just joined a mesh publishes. */
+  setOnline(online: boolean, now: Instant): void {
+    if (!online) this.#publication = { name: 'offline' }
+    else if (this.#publication.name === 'offline') this.#publication = { name: 'due', at: now, failures: 0 }
+  }
+
+  /** The signed record as it is now, for a knock or an answer to one. */
+  signed(now: Now): Uint8Array {
+    const content = JSON.stringify(this.#content)
+    const known = this.#signed
+    const aging = known !== undefined && elapsed(known.record.issuedAt, now.unix)
+    if (
+      known !== undefined &&
+      known.content === content &&
+      aging !== false &&
+      aging >= 0 &&
+      aging < REPUBLISH_MS
+    ) {
+      return known.bytes
+    }
+    this.#sequence = Math.max(this.#sequence + 1, Math.floor(now.unix))
+    const record: PeerRecord = {
+      publicKey: this.#keys.publicKey,
+      sequence: this.#sequence,
+      issuedAt: now.unix,
+      expiresAt: after(now.unix, LIFETIME_MS),
+      identity: this.#identity,
+      ...this.#content,
+    }
+    const bytes = signRecord(record, this.#keys, this.#random)
+    this.#signed = { record, bytes, content }
+    return bytes
+  }
+
+  publicationEnded(acknowledgements: number, now: Instant): void {
+    const former = this.#publication
+    if (former.name !== 'under-way') return
+    if (acknowledgements === 0) {
+      const wait = Math.min(RETRY_MS.first * 2 ** former.failures, RETRY_MS.most)
+      this.#publication = { name: 'due', at: after(now, wait), failures: former.failures + 1 }
+    } else if (former.changed) {
+      this.#publication = { name: 'due', at: after(now, DEBOUNCE_MS), failures: 0 }
+    } else {
+      this.#publication = { name: 'done', at: now }
+    }
+  }
+
+  wake(now: Now): void {
+    const due = this.#dueAt
+    if (due === undefined || due > now.instant) return
+    const failures = this.#publication.name === 'due' ? this.#publication.failures : 0
+    this.#publication = { name: 'under-way', failures, changed: false }
+    const signedRecord = this.signed(now)
+    this.#emit({ type: 'publish', signedRecord, sequence: this.#sequence })
+  }
+
+  get nextWake(): Instant | undefined {
+    return this.#dueAt
+  }
+
+  get #dueAt(): Instant | undefined {
+    switch (this.#publication.name) {
+      case 'due':
+        return this.#publication.at
+      case 'done':
+        return after(this.#publication.at, REPUBLISH_MS)
+      default:
+        return undefined
+    }
+  }
+
+  #publishSoon(now: Instant): void {
+    const former = this.#publication
+    if (former.name === 'done') {
+      this.#publication = { name: 'due', at: after(now, DEBOUNCE_MS), failures: 0 }
+    } else if (former.name === 'under-way') {
+      this.#publication = { ...former, changed: true }
+    } else if (former.name === 'due') {
+      this.#publication = { ...former, at: earliest(former.at, after(now, DEBOUNCE_MS)) ?? former.at }
+    }
+  }
+}
+
+/** What must differ for a publication: everything but the ports of reflexive addresses. */
+function publishedPart({ candidates, multiaddrs, nat }: OwnContent): string {
+  const addresses = candidates.map(({ type, address }) =>
+    type === 'server-reflexive' ? `${type} ${address.ip}` : `${type} ${address.ip} ${address.port}`,
+  )
+  return JSON.stringify([[...new Set(addresses)].sort(), [...multiaddrs].sort(), nat])
+}

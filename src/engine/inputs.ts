@@ -1,0 +1,71 @@
+/** What can happen to a node. The shell turns every event of the outside world into one of these. */
+
+import type { Prefix, SocketAddress } from '../base/address.js'
+import type { PublicKey } from '../base/publicKey.js'
+import type { UnixTime } from '../base/time.js'
+
+/** Names one open UDP socket; never used again for another. */
+export type SocketId = number
+
+/** A shared UDP socket: one a local address, all on one port. */
+export interface LocalSocket {
+  readonly id: SocketId
+  readonly address: SocketAddress
+}
+
+/** One peer as WireGuard's interface has it. */
+export interface InterfacePeer {
+  readonly publicKey: PublicKey
+  readonly endpoint: SocketAddress | undefined
+  /** Absent where there never was a handshake. WireGuard tells whole seconds. */
+  readonly latestHandshake: UnixTime | undefined
+}
+
+/** A route of the machine: by the longest prefix it is told whether a remote would be reached through the tunnel. */
+export interface MachineRoute {
+  readonly prefix: Prefix
+  /** True where it leaves by a WireGuard interface. */
+  readonly tunnel: boolean
+}
+
+export type Input =
+  /** The time that `nextWake` named has come, or any other time. */
+  | { readonly type: 'woken' }
+  /** A shared socket received a datagram. */
+  | {
+      readonly type: 'datagram-received'
+      readonly socket: SocketId
+      readonly remote: SocketAddress
+      readonly datagram: Uint8Array
+    }
+  /** WireGuard sent a message to a peer's loopback endpoint, or to the catch-all one (`peer` undefined). */
+  | { readonly type: 'wireguard-sent'; readonly peer: PublicKey | undefined; readonly datagram: Uint8Array }
+  /** The interface was read: all its peers. */
+  | { readonly type: 'interface-read'; readonly peers: readonly InterfacePeer[] }
+  /** The shared sockets that are open now; those not named are closed. */
+  | { readonly type: 'sockets-changed'; readonly sockets: readonly LocalSocket[] }
+  | { readonly type: 'routes-read'; readonly routes: readonly MachineRoute[] }
+  /** What the mesh says of us and offers us. */
+  | {
+      readonly type: 'mesh-changed'
+      /** True where at least one node that serves the mesh is connected. */
+      readonly connected: boolean
+      /** Where libp2p reaches us, without the final `/p2p/…`; those through circuit relays included. */
+      readonly multiaddrs: readonly string[]
+      /** Where plain Binding requests are answered, in the order to prefer. */
+      readonly reflectors: readonly SocketAddress[]
+    }
+  /** A look-up yields a record, possibly several times, then ends. */
+  | { readonly type: 'record-found'; readonly peer: PublicKey; readonly signedRecord: Uint8Array }
+  | { readonly type: 'look-up-ended'; readonly peer: PublicKey }
+  /** A knock came in over libp2p; `from` is the sender's libp2p identity (raw Ed25519 key). */
+  | {
+      readonly type: 'knock-received'
+      readonly id: number
+      readonly from: Uint8Array
+      readonly knock: Uint8Array
+    }
+  | { readonly type: 'knock-answered'; readonly peer: PublicKey; readonly answer: Uint8Array }
+  | { readonly type: 'knock-failed'; readonly peer: PublicKey; readonly reason: string }
+  /** A publication ended; with no acknowledgement nobody holds the record. */
+  | { readonly type: 'publication-ended'; readonly acknowledgements: number }

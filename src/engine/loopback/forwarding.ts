@@ -1,0 +1,115 @@
+/**
+ * The way of every packet: one table look-up in each direction.
+ *
+ * Outbound, the loopback endpoint on which WireGuard's message arrived names the {@link Flow}, and the flow its path.
+ * Inbound, the remote address names the flow. Only data takes this way, and only while nothing has to be decided: first
+ * and second messages, cookie replies, and whatever an engine wants to see, go through `handle` of the node.
+ */
+
+import type { SocketAddress } from '../../base/address.js'
+import type { PublicKey } from '../../base/publicKey.js'
+import type { Instant } from '../../base/time.js'
+import { wireguardType } from '../../wire/wireguard.js'
+import type { Path } from '../path/path.js'
+
+/** Two peers at one address and port can only be one after the other; this bounds what a peer may occupy. */
+const MAX_REMOTES_PER_FLOW = 32
+
+/** What goes between WireGuard and one peer. */
+export class Flow {
+  readonly peer: PublicKey
+  /** The path in use. */
+  path: Path | undefined = undefined
+  /** True while the engine wants to see every message of WireGuard's, not only handshakes. */
+  attentive = true
+  /** Bytes of WireGuard's messages that were sent to the peer, and came from it. */
+  txBytes = 0
+  rxBytes = 0
+  lastSentAt: Instant | undefined = undefined
+  lastHeardAt: Instant | undefined = undefined
+  /** When the first message was sent after which nothing has been heard. */
+  unheardSince: Instant | undefined = undefined
+  /** The remote addresses that name this flow, the oldest first. */
+  readonly remotes: SocketAddress[] = []
+
+  constructor(peer: PublicKey) {
+    this.peer = peer
+  }
+
+  sent(bytes: number, now: Instant): void {
+    this.txBytes += bytes
+    this.lastSentAt = now
+    this.unheardSince ??= now
+  }
+
+  heard(bytes: number, now: Instant): void {
+    this.rxBytes += bytes
+    this.lastHeardAt = now
+    this.unheardSince = undefined
+  }
+}
+
+export class Forwarding {
+  readonly #byPeer = new Map<PublicKey, Flow>()
+  readonly #byRemote = new Map<string, Map<number, Flow>>()
+
+  add(peer: PublicKey): Flow {
+    const flow = new Flow(peer)
+    this.#byPeer.set(peer, flow)
+    return flow
+  }
+
+  remove(peer: PublicKey): void {
+    const flow = this.#byPeer.get(peer)
+    if (flow === undefined) return
+    for (const remote of [...flow.remotes]) this.unmap(remote)
+    this.#byPeer.delete(peer)
+  }
+
+  /** The path on which a message of WireGuard's leaves at once; undefined where the node must decide. */
+  outbound(peer: PublicKey, datagram: Uint8Array, now: Instant): Path | undefined {
+    const flow = this.#byPeer.get(peer)
+    if (flow === undefined || flow.attentive || flow.path === undefined) return undefined
+    if (wireguardType(datagram) !== 4) return undefined
+    flow.sent(datagram.length, now)
+    return flow.path
+  }
+
+  /** The peer to whose loopback endpoint a datagram goes at once; undefined where the node must decide. */
+  inbound(ip: string, port: number, datagram: Uint8Array, now: Instant): PublicKey | undefined {
+    const flow = this.#byRemote.get(ip)?.get(port)
+    if (flow === undefined || wireguardType(datagram) !== 4) return undefined
+    flow.heard(datagram.length, now)
+    return flow.peer
+  }
+
+  /** The flow of a proved remote address. */
+  flowAt(remote: SocketAddress): Flow | undefined {
+    return this.#byRemote.get(remote.ip)?.get(remote.port)
+  }
+
+  /** From now on what comes from `remote` is the peer's. The newest proof wins where two peers had one address. */
+  map(remote: SocketAddress, flow: Flow): void {
+    if (this.flowAt(remote) === flow) return
+    this.unmap(remote)
+    const oldest = flow.remotes[0]
+    if (flow.remotes.length >= MAX_REMOTES_PER_FLOW && oldest !== undefined) this.unmap(oldest)
+    let ports = this.#byRemote.get(remote.ip)
+    if (ports === undefined) {
+      ports = new Map()
+      this.#byRemote.set(remote.ip, ports)
+    }
+    ports.set(remote.port, flow)
+    flow.remotes.push(remote)
+  }
+
+  unmap(remote: SocketAddress): void {
+    const ports = this.#byRemote.get(remote.ip)
+    const flow = ports?.get(remote.port)
+    if (ports === undefined || flow === undefined) return
+    ports.delete(remote.port)
+    if (ports.size === 0) this.#byRemote.delete(remote.ip)
+    const at = flow.remotes.findIndex((known) => known.ip === remote.ip && known.port === remote.port)
+    flow.remotes.splice(at, 1)
+  }
+}

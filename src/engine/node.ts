@@ -1,0 +1,643 @@
+/**
+ * One node: takes what happens, routes it to the engine that it concerns, returns what is to be done.
+ *
+ *   Input ─► handle ─► peers, reflection, own record, takeover ─► Effects, in order
+ *
+ * The daemon runs this over real sockets and libp2p, the simulator over simulated ones. Nothing here reads a clock or
+ * touches the world; `nextWake` says when time alone will make a difference. Data packets take the short way through
+ * `forwarding` and only come here while there is something to decide.
+ */
+
+import { equals } from 'uint8arrays'
+import type { SocketAddress } from '../base/address.js'
+import { DropCounters, type DropReason, isDropped } from '../base/drops.js'
+import { type PublicKey, publicKeyBytes } from '../base/publicKey.js'
+import type { Random } from '../base/random.js'
+import { SourceLimiter, TokenBucket } from '../base/rateLimit.js'
+import { earliest, elapsed, type Instant, MINUTE, type Now } from '../base/time.js'
+import { mac1Key, mac1Matches } from '../crypto/mac1.js'
+import type { NodeKeys } from '../crypto/nodeKeys.js'
+import type { Candidate } from '../wire/candidate.js'
+import { classify } from '../wire/classify.js'
+import { decodeKnock, decodeKnockAnswer, encodeKnockAnswer } from '../wire/knock.js'
+import type { NatBehaviour, PeerRecord } from '../wire/record.js'
+import { verifyIntegrity } from '../wire/stun/integrity.js'
+import { type DecodedStun, decodeStun, encodeStun } from '../wire/stun/message.js'
+import { BINDING } from '../wire/stun/registry.js'
+import { receiverIndex, wireguardType } from '../wire/wireguard.js'
+import { Directory } from './directory/directory.js'
+import { OwnRecord } from './directory/ownRecord.js'
+import type { Effect } from './effects.js'
+import type { Input, InterfacePeer, LocalSocket, MachineRoute } from './inputs.js'
+import { LoopbackEndpoints, type LoopbackPlan } from './loopback/endpoints.js'
+import { Forwarding } from './loopback/forwarding.js'
+import { Strangers } from './loopback/strangers.js'
+import { Takeover } from './loopback/takeover.js'
+import type { CheckSubject } from './path/agent.js'
+import { CheckNames } from './path/checkNames.js'
+import { encodeCheckAnswer, encodeUnknownAttributes } from './path/checks.js'
+import type { Path, Route } from './path/path.js'
+import { Reflection } from './path/reflection.js'
+import { Transactions } from './path/transactions.js'
+import { Peer, type PeerContext, type PeerState } from './peer.js'
+
+export interface NodeOptions {
+  readonly keys: NodeKeys
+  /** The libp2p identity: a raw Ed25519 public key. */
+  readonly identity: Uint8Array
+  readonly random: Random
+  readonly loopback: LoopbackPlan
+  /** Former endpoints that an earlier run noted down and could not put back. */
+  readonly formerEndpoints: ReadonlyMap<PublicKey, SocketAddress | undefined>
+  /** True where plain Binding requests of anybody are answered. */
+  readonly reflects: boolean
+}
+
+/** Checks that bore holes, for all peers together. */
+const PUNCHING = { perSecond: 100, burst: 20 } as const
+
+/** An open check is a few hundred bytes; no more than a second's budget for punching times its longest wait is open. */
+const MAX_OPEN_CHECKS = 1_024
+
+/** Knocks that are answered for each peer, and for all. One costs a signature to verify and a few checks. */
+const KNOCKS = {
+  each: { perSecond: 0.5, burst: 5 },
+  all: { perSecond: 20, burst: 40 },
+  maxSources: 1_024,
+} as const
+
+/** Reflections for each source address, and for all. An answer is hardly longer than the question. */
+const REFLECTIONS = {
+  each: { perSecond: 20, burst: 50 },
+  all: { perSecond: 2_000, burst: 2_000 },
+  maxSources: 4_096,
+} as const
+
+/** An external peer may have begun to run Tunnelbore: its record is looked for this often. */
+const EXTERNAL_LOOK_UP_MS = 5 * MINUTE
+
+/** Knocks that wait for a fresh answer of the reflectors. */
+const MAX_WAITING_KNOCKS = 256
+
+export interface PeerStatus {
+  readonly publicKey: PublicKey
+  readonly state: PeerState
+  readonly loopback: SocketAddress
+  readonly path: (Path & { readonly local: SocketAddress }) | undefined
+  readonly rxBytes: number
+  readonly txBytes: number
+  /** Milliseconds since the peer issued the record that we know. */
+  readonly recordAgeMs: number | undefined
+  readonly reason: string
+}
+
+export interface NodeStatus {
+  readonly nat: NatBehaviour & { readonly reflexive: readonly SocketAddress[] }
+  readonly peers: readonly PeerStatus[]
+  readonly drops: DropCounters
+}
+
+export class Node {
+  /** The short way of data packets. */
+  readonly forwarding = new Forwarding()
+  readonly drops = new DropCounters()
+  readonly #options: NodeOptions
+  readonly #endpoints: LoopbackEndpoints
+  readonly #takeover: Takeover
+  readonly #strangers: Strangers
+  readonly #directory = new Directory()
+  readonly #ownRecord: OwnRecord
+  readonly #reflection: Reflection
+  readonly #names = new CheckNames<Peer>()
+  readonly #transactions: Transactions<CheckSubject>
+  readonly #context: PeerContext
+  readonly #peers = new Map<PublicKey, Peer>()
+  /** mac1 keys of the peers, for first messages on the catch-all endpoint. */
+  readonly #mac1Keys = new Map<PublicKey, Uint8Array>()
+  readonly #knocks: SourceLimiter
+  readonly #reflections: SourceLimiter
+  #waitingKnocks: { readonly id: number; readonly peer: Peer }[] = []
+  #externalLookUps = new Map<PublicKey, Instant>()
+  #sockets: readonly LocalSocket[] = []
+  #multiaddrs: readonly string[] = []
+  #effects: Effect[] = []
+
+  constructor(options: NodeOptions, now: Now) {
+    const emit = (effect: Effect) => {
+      this.#effects.push(effect)
+    }
+    const { keys, identity, random } = options
+    this.#options = options
+    this.#endpoints = new LoopbackEndpoints(options.loopback)
+    this.#takeover = new Takeover(this.#endpoints, options.formerEndpoints, emit)
+    this.#strangers = new Strangers(keys, now.instant)
+    this.#ownRecord = new OwnRecord(keys, identity, random, emit)
+    this.#reflection = new Reflection(emit, random)
+    this.#transactions = new Transactions(random, MAX_OPEN_CHECKS)
+    this.#knocks = new SourceLimiter(KNOCKS, now.instant)
+    this.#reflections = new SourceLimiter(REFLECTIONS, now.instant)
+    this.#context = {
+      ownKey: keys.publicKey,
+      emit,
+      drop: (reason) => this.drop(reason),
+      forwarding: this.forwarding,
+      takeover: this.#takeover,
+      directory: this.#directory,
+      ownRecord: this.#ownRecord,
+      reflection: this.#reflection,
+      paths: {
+        emit,
+        transactions: this.#transactions,
+        punching: new TokenBucket(PUNCHING.perSecond, PUNCHING.burst, now.instant),
+        sockets: [],
+        routes: [],
+      },
+      indices: new Map(),
+      online: false,
+    }
+  }
+
+  /** Counts a drop; for the shell's own as well. */
+  drop(reason: DropReason): void {
+    this.drops.count(reason)
+  }
+
+  /** Where WireGuard may send for any peer. */
+  get catchAll(): SocketAddress {
+    return this.#endpoints.catchAll
+  }
+
+  /** What happened at `now`; returns what is to be done, in order. */
+  handle(input: Input, now: Now): readonly Effect[] {
+    this.#route(input, now)
+    this.#answerWaitingKnocks(now)
+    this.#ownRecord.wake(now)
+    const effects = this.#effects
+    this.#effects = []
+    return effects
+  }
+
+  /** When to call `handle` with `woken` at the latest; undefined where time alone changes nothing. */
+  get nextWake(): Instant | undefined {
+    let next = earliest(this.#reflection.nextWake, this.#ownRecord.nextWake)
+    for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
+    for (const at of this.#externalLookUps.values()) next = earliest(next, at)
+    return earliest(next, this.#settlesAt)
+  }
+
+  /** The peers' endpoints as they are to be when we are gone; undefined for a peer that had none. */
+  get endpointsToRestore(): ReadonlyMap<PublicKey, SocketAddress | undefined> {
+    return this.#takeover.toRestore
+  }
+
+  status(now: Now): NodeStatus {
+    const candidates = this.#reflection.candidates
+    return {
+      nat: { ...this.#nat, reflexive: candidates.map(({ address }) => address) },
+      peers: [...this.#peers.values()].map((peer) => this.#peerStatus(peer, now)),
+      drops: this.drops,
+    }
+  }
+
+  /** The record of a peer that this node knows. */
+  knownRecord(peer: PublicKey, now: Now): PeerRecord | undefined {
+    return this.#directory.get(peer, now.unix)?.record
+  }
+
+  #route(input: Input, now: Now): void {
+    switch (input.type) {
+      case 'woken':
+        this.#wake(now)
+        break
+      case 'datagram-received':
+        this.#datagramReceived({ socket: input.socket, remote: input.remote }, input.datagram, now)
+        break
+      case 'wireguard-sent':
+        this.#wireguardSent(input.peer, input.datagram, now)
+        break
+      case 'interface-read':
+        this.#interfaceRead(input.peers, now)
+        break
+      case 'sockets-changed':
+        this.#socketsChanged(input.sockets, now)
+        break
+      case 'routes-read':
+        this.#routesRead(input.routes, now)
+        break
+      case 'mesh-changed':
+        this.#meshChanged(input.connected, input.multiaddrs, input.reflectors, now)
+        break
+      case 'record-found':
+        this.#recordFound(input.peer, input.signedRecord, now)
+        break
+      case 'look-up-ended':
+        this.#peers.get(input.peer)?.lookUpEnded(now)
+        break
+      case 'knock-received':
+        this.#knockReceived(input.id, input.from, input.knock, now)
+        break
+      case 'knock-answered':
+        this.#knockAnswered(input.peer, input.answer, now)
+        break
+      case 'knock-failed':
+        this.#peers.get(input.peer)?.knockFailed(input.reason, now)
+        break
+      case 'publication-ended':
+        this.#ownRecord.publicationEnded(input.acknowledgements, now.instant)
+        break
+    }
+  }
+
+  #wake(now: Now): void {
+    this.#reflection.wake(now.instant)
+    this.#describeOurselves(now)
+    for (const peer of this.#peers.values()) {
+      peer.wake(now)
+      this.#lookForExternal(peer, now.instant)
+    }
+  }
+
+  // From WireGuard
+
+  #wireguardSent(key: PublicKey | undefined, datagram: Uint8Array, now: Now): void {
+    if (key === undefined) {
+      this.#catchAllSent(datagram, now)
+      return
+    }
+    this.#peers.get(key)?.wireguardSent(datagram, now)
+  }
+
+  /** On the catch-all endpoint only a first message names its peer. What follows goes to the peer's own endpoint. */
+  #catchAllSent(datagram: Uint8Array, now: Now): void {
+    if (wireguardType(datagram) !== 1) {
+      this.drop('catch-all-not-first')
+      return
+    }
+    for (const [key, mac1] of this.#mac1Keys) {
+      if (!mac1Matches(mac1, datagram)) continue
+      this.#peers.get(key)?.wireguardSent(datagram, now)
+      return
+    }
+    this.drop('catch-all-no-such-peer')
+  }
+
+  // From the network
+
+  #datagramReceived(from: Route, datagram: Uint8Array, now: Now): void {
+    switch (classify(datagram)) {
+      case 'wireguard':
+        this.#wireguardReceived(from, datagram, now)
+        break
+      case 'stun':
+        this.#stunReceived(from, datagram, now)
+        break
+      default:
+        this.drop('unrecognised')
+    }
+  }
+
+  #wireguardReceived(from: Route, datagram: Uint8Array, now: Now): void {
+    const flow = this.forwarding.flowAt(from.remote)
+    const known = flow === undefined ? undefined : this.#peers.get(flow.peer)
+    if (known !== undefined) {
+      known.messageOverPath(datagram, from, now)
+      return
+    }
+    if (wireguardType(datagram) === 1) {
+      const peer = this.#strangers.identify(
+        datagram,
+        from.remote.ip,
+        (key) => this.#peers.has(key),
+        now.instant,
+      )
+      if (isDropped(peer)) this.drop(peer.dropped)
+      else this.#peers.get(peer)?.firstMessageFromStranger(datagram, from, now)
+      return
+    }
+    if (wireguardType(datagram) === 2 && !this.#options.keys.mac1IsForUs(datagram)) {
+      this.drop('wireguard-bad-mac1')
+      return
+    }
+    const addressee = this.#context.indices.get(receiverIndex(datagram))
+    if (addressee === undefined) this.drop('wireguard-unknown-sender')
+    else addressee.answerFromStranger(datagram, from, now)
+  }
+
+  #stunReceived(from: Route, datagram: Uint8Array, now: Now): void {
+    const message = decodeStun(datagram)
+    if (isDropped(message)) {
+      this.drop(message.dropped)
+      return
+    }
+    switch (message.messageClass) {
+      case 'request':
+        if (message.username === undefined) this.#plainRequest(message, from, now.instant)
+        else this.#checkReceived(message, message.username, from, now)
+        break
+      case 'success':
+      case 'error':
+        this.#responseReceived(message, from, now)
+        break
+      case 'indication':
+        this.drop('stun-unsupported')
+    }
+  }
+
+  #plainRequest(request: DecodedStun, from: Route, now: Instant): void {
+    if (!this.#options.reflects || request.method !== BINDING) {
+      this.drop('stun-unsupported')
+      return
+    }
+    if (!this.#reflections.admit(from.remote.ip, now)) {
+      this.drop('stun-rate-limited')
+      return
+    }
+    const datagram =
+      request.unknownRequired.length > 0
+        ? encodeUnknownAttributes(request, undefined)
+        : encodeStun({
+            messageClass: 'success',
+            method: BINDING,
+            transactionId: request.transactionId,
+            mappedAddress: from.remote,
+          })
+    this.#effects.push({ type: 'send', ...from, datagram })
+  }
+
+  #checkReceived(check: DecodedStun, username: Uint8Array, from: Route, now: Now): void {
+    const peer = this.#names.find(username, now.unix)
+    if (peer === undefined) {
+      this.drop('stun-unknown-user')
+      return
+    }
+    const { keys } = peer.agent
+    if (!verifyIntegrity(check, keys.incoming.hmac)) {
+      this.drop('stun-bad-integrity')
+      return
+    }
+    if (check.method !== BINDING || check.unknownRequired.length > 0) {
+      this.drop('stun-unsupported')
+      if (check.unknownRequired.length > 0) {
+        this.#effects.push({ type: 'send', ...from, datagram: encodeUnknownAttributes(check, keys) })
+      }
+      return
+    }
+    const datagram = encodeCheckAnswer(keys, check, from.remote, peer.holdsFirstMessage)
+    this.#effects.push({ type: 'send', ...from, datagram })
+    this.#reclaim(peer, now)
+    peer.checkReceived(from, check.holdsFirstMessage ?? false, now)
+  }
+
+  #responseReceived(response: DecodedStun, from: Route, now: Now): void {
+    if (this.#reflection.isOurs(response)) {
+      const dropped = this.#reflection.answered(response, from, now.instant)
+      if (dropped !== undefined) this.drop(dropped.dropped)
+      else this.#reflected(now)
+      return
+    }
+    const transaction = this.#transactions.get(response.transactionId)
+    if (transaction === undefined) {
+      this.drop('stun-unknown-transaction')
+      return
+    }
+    const { agent, route } = transaction.subject
+    if (!verifyIntegrity(response, agent.keys.outgoing.hmac)) {
+      this.drop('stun-bad-integrity')
+      return
+    }
+    // RFC 8445 section 7.2.5.2.1: the answer comes from where the check went, to where it left.
+    if (
+      from.socket !== route.socket ||
+      from.remote.ip !== route.remote.ip ||
+      from.remote.port !== route.remote.port
+    ) {
+      this.drop('stun-unknown-transaction')
+      return
+    }
+    this.#transactions.end(response.transactionId)
+    if (response.messageClass !== 'success') {
+      this.drop('stun-unsupported')
+      return
+    }
+    this.#peers
+      .get(agent.peer)
+      ?.checkAnswered(route, transaction.sentAt, response.holdsFirstMessage ?? false, now)
+  }
+
+  // The interface and the machine
+
+  #interfaceRead(present: readonly InterfacePeer[], now: Now): void {
+    const names = new Set(present.map(({ publicKey }) => publicKey))
+    for (const key of [...this.#peers.keys()]) if (!names.has(key)) this.#removePeer(key)
+    for (const entry of present) {
+      const peer = this.#peers.get(entry.publicKey) ?? this.#addPeer(entry.publicKey)
+      if (peer === undefined) continue
+      this.#takeover.read(entry, now.unix)
+      peer.offerCandidates(now)
+      this.#lookForExternal(peer, now.instant)
+      peer.settle(now)
+    }
+  }
+
+  #addPeer(key: PublicKey): Peer | undefined {
+    const keys = this.#options.keys.pairKeys(key)
+    if (keys === undefined) {
+      this.#log('warn', 'a peer with a degenerate key, or our own, is ignored', { peer: key })
+      return undefined
+    }
+    const peer = new Peer(key, this.#endpoints.assign(key), keys, this.#context)
+    this.#peers.set(key, peer)
+    this.#mac1Keys.set(key, mac1Key(publicKeyBytes(key)))
+    this.#names.add(peer, keys)
+    this.#effects.push({ type: 'open-loopback', peer: key, address: peer.loopback })
+    return peer
+  }
+
+  #removePeer(key: PublicKey): void {
+    const peer = this.#peers.get(key)
+    if (peer === undefined) return
+    peer.close()
+    this.#peers.delete(key)
+    this.#mac1Keys.delete(key)
+    this.#names.remove(peer)
+    this.#strangers.forget(key)
+    this.#directory.forget(key)
+    this.#takeover.forget(key)
+    this.#endpoints.release(key)
+    this.#externalLookUps.delete(key)
+    this.#waitingKnocks = this.#waitingKnocks.filter((waiting) => waiting.peer !== peer)
+    this.#effects.push({ type: 'close-loopback', peer: key })
+  }
+
+  #socketsChanged(sockets: readonly LocalSocket[], now: Now): void {
+    this.#sockets = sockets
+    this.#context.paths.sockets = sockets
+    this.#reflection.change({ sockets }, now.instant)
+    this.#surroundingsChanged(now)
+  }
+
+  #routesRead(routes: readonly MachineRoute[], now: Now): void {
+    this.#context.paths.routes = routes
+    this.#reflection.change({ routes }, now.instant)
+    this.#surroundingsChanged(now)
+  }
+
+  #surroundingsChanged(now: Now): void {
+    this.#describeOurselves(now)
+    for (const peer of this.#peers.values()) peer.surroundingsChanged(now)
+  }
+
+  // The mesh
+
+  #meshChanged(
+    connected: boolean,
+    multiaddrs: readonly string[],
+    reflectors: readonly SocketAddress[],
+    now: Now,
+  ): void {
+    const joined = connected && !this.#context.online
+    this.#context.online = connected
+    this.#multiaddrs = multiaddrs
+    this.#reflection.change({ reflectors }, now.instant)
+    this.#describeOurselves(now)
+    this.#ownRecord.setOnline(connected, now.instant)
+    for (const peer of this.#peers.values()) {
+      if (joined) peer.surroundingsChanged(now)
+      else peer.settle(now)
+      this.#lookForExternal(peer, now.instant)
+    }
+  }
+
+  #recordFound(expected: PublicKey, signedRecord: Uint8Array, now: Now): void {
+    const accepted = this.#directory.accept(
+      signedRecord,
+      (key) => key === expected && this.#peers.has(key),
+      now,
+    )
+    if (isDropped(accepted)) {
+      this.drop(accepted.dropped)
+      return
+    }
+    const peer = this.#peers.get(expected)
+    if (peer === undefined) return
+    if (accepted.newer) this.#reclaim(peer, now)
+    peer.recordKnown(now)
+  }
+
+  #knockReceived(id: number, from: Uint8Array, bytes: Uint8Array, now: Now): void {
+    const sender = this.#knocker(from, bytes, now)
+    if (typeof sender === 'string') {
+      this.drop(sender)
+      this.#effects.push({ type: 'answer-knock', id, answer: undefined })
+      return
+    }
+    this.#reclaim(sender, now)
+    this.#reflection.refresh(now.instant)
+    this.#waitingKnocks.push({ id, peer: sender })
+    sender.knocked(now)
+  }
+
+  /** The peer that knocks, or why the knock is dropped. The cheap tests come first. */
+  #knocker(from: Uint8Array, bytes: Uint8Array, now: Now): Peer | DropReason {
+    if (this.#waitingKnocks.length >= MAX_WAITING_KNOCKS) return 'knock-rate-limited'
+    if (!this.#knocks.admit(String(from), now.instant)) return 'knock-rate-limited'
+    const knock = decodeKnock(bytes)
+    if (isDropped(knock)) return knock.dropped
+    const accepted = this.#directory.accept(knock.signedRecord, (key) => this.#peers.has(key), now)
+    if (isDropped(accepted)) return accepted.dropped
+    // A record is public to whoever knows the key: only its author may knock with it.
+    if (!equals(accepted.record.identity, from)) return 'record-wrong-author'
+    return this.#peers.get(accepted.record.publicKey) ?? 'record-unknown-author'
+  }
+
+  #knockAnswered(key: PublicKey, bytes: Uint8Array, now: Now): void {
+    const peer = this.#peers.get(key)
+    if (peer === undefined) return
+    const answer = decodeKnockAnswer(bytes)
+    const accepted = isDropped(answer)
+      ? answer
+      : this.#directory.accept(answer.signedRecord, (author) => author === key, now)
+    if (isDropped(accepted)) {
+      this.drop(accepted.dropped)
+      peer.knockFailed('its answer was not usable', now)
+      return
+    }
+    this.#reclaim(peer, now)
+    peer.knockAnswered(now)
+  }
+
+  #answerWaitingKnocks(now: Now): void {
+    if (this.#waitingKnocks.length === 0 || !this.#reflection.settled(now.instant)) return
+    this.#describeOurselves(now)
+    const answer = encodeKnockAnswer({ version: 1, signedRecord: this.#ownRecord.signed(now) })
+    for (const { id } of this.#waitingKnocks) this.#effects.push({ type: 'answer-knock', id, answer })
+    this.#waitingKnocks = []
+  }
+
+  /** When those who wait for fresh reflections need wait no longer. */
+  get #settlesAt(): Instant | undefined {
+    return this.#reflection.settlesAt
+  }
+
+  #reflected(now: Now): void {
+    this.#describeOurselves(now)
+    for (const peer of this.#peers.values()) peer.settle(now)
+  }
+
+  /** A peer that speaks to WireGuard's own port says that it runs Tunnelbore. */
+  #reclaim(peer: Peer, now: Now): void {
+    if (!this.#takeover.reclaim(peer.key)) return
+    this.#externalLookUps.delete(peer.key)
+    this.#log('info', 'a peer at a fixed endpoint runs Tunnelbore now', { peer: peer.key })
+    peer.offerCandidates(now)
+  }
+
+  #lookForExternal(peer: Peer, now: Instant): void {
+    if (!this.#takeover.isExternal(peer.key)) {
+      this.#externalLookUps.delete(peer.key)
+      return
+    }
+    const due = this.#externalLookUps.get(peer.key)
+    if (!this.#context.online || (due !== undefined && due > now)) return
+    this.#externalLookUps.set(peer.key, (now + EXTERNAL_LOOK_UP_MS) as Instant)
+    this.#effects.push({ type: 'look-up', peer: peer.key })
+  }
+
+  // What we say of ourselves
+
+  get #nat(): NatBehaviour {
+    return { mapping: this.#reflection.mapping, filtering: 'unknown' }
+  }
+
+  #describeOurselves(now: Now): void {
+    const hosts: Candidate[] = this.#sockets.map(({ address }) => ({ type: 'host', address }))
+    this.#ownRecord.describe(
+      {
+        candidates: [...this.#reflection.candidates, ...hosts],
+        multiaddrs: this.#multiaddrs,
+        nat: this.#nat,
+      },
+      now.instant,
+    )
+  }
+
+  #peerStatus(peer: Peer, now: Now): PeerStatus {
+    const path = peer.agent.current
+    const socket = path === undefined ? undefined : this.#sockets.find(({ id }) => id === path.socket)
+    const record = this.#directory.get(peer.key, now.unix)?.record
+    return {
+      publicKey: peer.key,
+      state: peer.state,
+      loopback: peer.loopback,
+      path: path === undefined || socket === undefined ? undefined : { ...path, local: socket.address },
+      rxBytes: peer.flow.rxBytes,
+      txBytes: peer.flow.txBytes,
+      recordAgeMs: record === undefined ? undefined : elapsed(record.issuedAt, now.unix),
+      reason: peer.reason,
+    }
+  }
+
+  #log(level: 'info' | 'warn', message: string, fields: Readonly<Record<string, string | number>>): void {
+    this.#effects.push({ type: 'log', level, message, fields })
+  }
+}

@@ -1,0 +1,324 @@
+/**
+ * Paths to one peer: candidates are paired with our sockets, pairs are checked, proved pairs are paths, one is in use.
+ *
+ *   candidates ─► pairs ─► checks in a series ─► answered: proved ─► the best proved one is in use
+ *                  ▲                                                    │ asked again while there is traffic
+ *      an authenticated check from elsewhere                            ▼
+ *      (a peer-reflexive candidate)                        unanswered: suspect, in use until a better one is proved
+ *
+ * This is RFC 8445 without its roles: no controlling side, no nomination. Each side uses the best path that it has
+ * proved by itself, and takes what comes over any proved path.
+ */
+
+import type { SocketAddress } from '../../base/address.js'
+import type { PublicKey } from '../../base/publicKey.js'
+import type { TokenBucket } from '../../base/rateLimit.js'
+import { after, earliest, elapsed, type Instant, type Now, SECOND } from '../../base/time.js'
+import type { PairKeys } from '../../crypto/pair.js'
+import type { Candidate, CandidateType } from '../../wire/candidate.js'
+import type { Emit } from '../effects.js'
+import type { LocalSocket, MachineRoute } from '../inputs.js'
+import { candidatePriority, encodeCheck } from './checks.js'
+import { choosePath, type Rated } from './choice.js'
+import { type Path, type Proof, type Route, sameRoute } from './path.js'
+import { socketsFor } from './reachability.js'
+import type { Transactions } from './transactions.js'
+
+/** Milliseconds to wait after each check of a series; after the last wait the series has failed. */
+type Series = readonly number[]
+
+/** A hole is bored: often at first, because the peer begins when the knock arrives, then ever more rarely. */
+const PUNCH: Series = [100, 150, 250, 500, 1_000, 2_000, 3_000]
+
+/** A path in use is asked whether it still carries; the waits grow with its round trip. */
+const PROBE: Series = [250, 250, 250]
+const PROBE_ROUND_TRIPS = 2
+
+/** The whole of {@link PUNCH}: how long an effort lasts. */
+export const PUNCH_MS = PUNCH.reduce((sum, gap) => sum + gap, 0)
+
+/** Bounds what one peer's record, and its peer-reflexive addresses, may make us check. */
+const MAX_PAIRS = 64
+
+interface ProofState {
+  readonly kind: Proof
+  readonly at: Instant
+  answeredAt: Instant
+  rttMs: number | undefined
+  suspect: boolean
+}
+
+interface Pair extends Route {
+  type: CandidateType
+  /** False where the peer no longer names the address, and only a proof keeps the pair. */
+  offered: boolean
+  proof: ProofState | undefined
+  series: { readonly waits: Series; sent: number; nextAt: Instant } | undefined
+}
+
+/** What a check is about: the subject of its transaction. */
+export interface CheckSubject {
+  readonly agent: PathAgent
+  readonly route: Route
+}
+
+/** What all agents of a node share. */
+export interface PathContext {
+  readonly emit: Emit
+  readonly transactions: Transactions<CheckSubject>
+  /** The budget of checks that punch, for all peers. */
+  readonly punching: TokenBucket
+  sockets: readonly LocalSocket[]
+  routes: readonly MachineRoute[]
+}
+
+export class PathAgent {
+  readonly peer: PublicKey
+  readonly keys: PairKeys
+  readonly #context: PathContext
+  /** Whether we hold a first message back; each check says so. */
+  readonly #holdsFirstMessage: () => boolean
+  #candidates: readonly Candidate[] = []
+  #pairs: Pair[] = []
+  #current: Pair | undefined = undefined
+  /** True where the peer said in its last check or answer that it holds a first message back. */
+  peerHolds = false
+
+  constructor(peer: PublicKey, keys: PairKeys, context: PathContext, holdsFirstMessage: () => boolean) {
+    this.peer = peer
+    this.keys = keys
+    this.#context = context
+    this.#holdsFirstMessage = holdsFirstMessage
+  }
+
+  /** The path in use. */
+  get current(): Path | undefined {
+    return this.#current?.proof === undefined ? undefined : describe(this.#current, this.#current.proof)
+  }
+
+  /** True where there is a path in use and it answers. */
+  get isSound(): boolean {
+    return this.#current?.proof !== undefined && !this.#current.proof.suspect
+  }
+
+  /** When the path in use was last known to carry; undefined where there is none. */
+  get answeredAt(): Instant | undefined {
+    return this.#current?.proof?.answeredAt
+  }
+
+  /** Remote addresses of all proved paths. */
+  get provedRemotes(): readonly SocketAddress[] {
+    return this.#pairs.filter((pair) => pair.proof !== undefined).map((pair) => pair.remote)
+  }
+
+  /** True while checks are under way that may prove a first path. */
+  get isPunching(): boolean {
+    return this.#pairs.some((pair) => pair.series !== undefined && pair.proof === undefined)
+  }
+
+  /** How many remote addresses are known and may be tried. */
+  get triable(): number {
+    return this.#pairs.length
+  }
+
+  /** The peer is at these addresses now; those no longer named are forgotten unless they are proved. */
+  offer(candidates: readonly Candidate[]): void {
+    this.#candidates = candidates
+    this.#pairUp()
+  }
+
+  /** The sockets or routes of the machine changed. */
+  machineChanged(): void {
+    const open = new Set(this.#context.sockets.map((socket) => socket.id))
+    this.#pairs = this.#pairs.filter((pair) => open.has(pair.socket))
+    this.#pairUp()
+    this.#choose()
+  }
+
+  /** Checks every pair that is not proved, from the beginning, the most promising first. */
+  punch(now: Instant): void {
+    for (const pair of this.#pairs) {
+      if (pair.proof !== undefined && !pair.proof.suspect) continue
+      if (pair.series?.waits === PUNCH && pair.series.sent === 0) continue
+      pair.series = { waits: PUNCH, sent: 0, nextAt: now }
+    }
+  }
+
+  /** Asks the path in use whether it still carries, unless that is being done. */
+  probe(now: Instant): void {
+    const pair = this.#current
+    if (pair?.proof?.kind !== 'check' || pair.series !== undefined) return
+    const wait = (pair.proof.rttMs ?? 0) * PROBE_ROUND_TRIPS
+    pair.series = { waits: PROBE.map((ms) => Math.max(ms, wait)), sent: 0, nextAt: now }
+  }
+
+  /** The path in use is not believed in any more. It stays in use until a better one is proved. */
+  suspect(): void {
+    if (this.#current?.proof !== undefined) this.#current.proof.suspect = true
+    this.#choose()
+  }
+
+  /** Everything was tried: suspect paths are no paths any more. */
+  giveUp(): void {
+    for (const pair of this.#pairs) {
+      if (pair.proof?.suspect === true) pair.proof = undefined
+      pair.series = undefined
+    }
+    this.#choose()
+  }
+
+  /** An authenticated check came in: where it came from, the peer is. It is checked in turn, at once (RFC 8445 section 7.3.1.4). */
+  checkReceived(from: Route, peerHolds: boolean, now: Instant): void {
+    this.peerHolds = peerHolds
+    const pair = this.#find(from) ?? this.#addReflexive(from)
+    if (pair === undefined) return
+    if (pair.proof !== undefined && !pair.proof.suspect) return
+    if (pair.series === undefined) pair.series = { waits: PUNCH, sent: 0, nextAt: now }
+    else if (pair.series.sent > 0) pair.series.nextAt = now
+  }
+
+  /** Our own check over `route`, sent at `sentAt`, was answered. */
+  answered(route: Route, sentAt: Instant, peerHolds: boolean, now: Instant): void {
+    this.peerHolds = peerHolds
+    const pair = this.#find(route)
+    if (pair === undefined) return
+    const sample = elapsed(sentAt, now)
+    const former = pair.proof
+    const rttMs = former?.rttMs === undefined ? sample : former.rttMs + (sample - former.rttMs) / 8
+    pair.series = undefined
+    pair.proof = { kind: 'check', at: former?.at ?? now, answeredAt: now, rttMs, suspect: false }
+    this.#choose()
+  }
+
+  /** WireGuard itself uses a session whose handshake went over `route`. A path proved by checks is not displaced. */
+  provedByHandshake(route: Route, now: Instant): void {
+    const pair = this.#find(route) ?? this.#addReflexive(route)
+    if (pair === undefined) return
+    if (pair.proof?.kind === 'check' && !pair.proof.suspect) return
+    pair.proof = { kind: 'handshake', at: now, answeredAt: now, rttMs: undefined, suspect: false }
+    this.#choose()
+  }
+
+  /** WireGuard's own messages show that the path in use carries. */
+  carried(now: Instant): void {
+    if (this.#current?.proof !== undefined) {
+      this.#current.proof.answeredAt = now
+      this.#current.proof.suspect = false
+    }
+  }
+
+  /** Sends the checks that are due. True where a path in use has become suspect. */
+  wake(now: Now): boolean {
+    let becameSuspect = false
+    for (const pair of this.#pairs) {
+      const series = pair.series
+      if (series === undefined || series.nextAt > now.instant) continue
+      const wait = series.waits[series.sent]
+      if (wait === undefined) {
+        pair.series = undefined
+        if (pair.proof !== undefined) {
+          becameSuspect ||= pair === this.#current && !pair.proof.suspect
+          pair.proof.suspect = true
+        }
+        continue
+      }
+      if (series.waits === PUNCH && !this.#context.punching.take(now.instant)) {
+        series.nextAt = this.#context.punching.availableAt(now.instant)
+        continue
+      }
+      this.#check(pair, now)
+      series.sent += 1
+      series.nextAt = after(now.instant, wait)
+    }
+    this.#dropUnoffered()
+    if (becameSuspect) this.#choose()
+    return becameSuspect
+  }
+
+  get nextWake(): Instant | undefined {
+    let next: Instant | undefined
+    for (const pair of this.#pairs) next = earliest(next, pair.series?.nextAt)
+    return next
+  }
+
+  #check(pair: Pair, now: Now): void {
+    const subject = { agent: this, route: { socket: pair.socket, remote: pair.remote } }
+    const id = this.#context.transactions.begin(subject, now.instant)
+    this.#context.emit({
+      type: 'send',
+      socket: pair.socket,
+      remote: pair.remote,
+      datagram: encodeCheck(this.keys, id, this.#holdsFirstMessage(), now.unix),
+    })
+  }
+
+  #find(route: Route): Pair | undefined {
+    return this.#pairs.find((pair) => sameRoute(pair, route))
+  }
+
+  /** Pairs every candidate with every socket that can reach it; the best first, because that is the order of checks. */
+  #pairUp(): void {
+    const { sockets, routes } = this.#context
+    for (const pair of this.#pairs) pair.offered = false
+    for (const { type, address } of this.#candidates) {
+      for (const socket of socketsFor(address.ip, sockets, routes)) {
+        const known = this.#find({ socket: socket.id, remote: address })
+        if (known !== undefined) {
+          known.type = type
+          known.offered = true
+        } else {
+          this.#add({ socket: socket.id, remote: address }, type)
+        }
+      }
+    }
+    this.#dropUnoffered()
+    this.#pairs.sort((a, b) => candidatePriority(b.type) - candidatePriority(a.type))
+  }
+
+  #addReflexive(route: Route): Pair | undefined {
+    const usable = socketsFor(route.remote.ip, this.#context.sockets, this.#context.routes)
+    if (!usable.some((socket) => socket.id === route.socket)) return undefined
+    return this.#add(route, 'peer-reflexive')
+  }
+
+  #add(route: Route, type: CandidateType): Pair | undefined {
+    if (this.#pairs.length >= MAX_PAIRS) {
+      const unproved = this.#pairs.findIndex((pair) => pair.proof === undefined && pair.series === undefined)
+      if (unproved < 0) return undefined
+      this.#pairs.splice(unproved, 1)
+    }
+    const pair: Pair = { ...route, type, offered: true, proof: undefined, series: undefined }
+    this.#pairs.push(pair)
+    return pair
+  }
+
+  #dropUnoffered(): void {
+    this.#pairs = this.#pairs.filter(
+      (pair) => pair.offered || pair.proof !== undefined || pair.series !== undefined,
+    )
+  }
+
+  #choose(): void {
+    const rated = this.#pairs.flatMap((pair) => rate(pair))
+    const current = this.#current === undefined ? [] : rated.filter(({ pair }) => pair === this.#current)
+    this.#current = choosePath(rated, current[0])?.pair
+  }
+}
+
+/** After this long a path in use that was sent on and not heard from is probed, and so is one that is just used. */
+export const SILENCE_MS = 1 * SECOND
+export const KEEPALIVE_MS = 20 * SECOND
+
+interface RatedPair extends Rated {
+  readonly pair: Pair
+}
+
+function rate(pair: Pair): RatedPair[] {
+  if (pair.proof === undefined) return []
+  return [{ path: describe(pair, pair.proof), suspect: pair.proof.suspect, pair }]
+}
+
+function describe(pair: Pair, proof: ProofState): Path {
+  const { socket, remote, type } = pair
+  return { socket, remote, type, proof: proof.kind, provedAt: proof.at, rttMs: proof.rttMs }
+}

@@ -1,0 +1,72 @@
+/**
+ * Which of several proved paths is used: best first, compared field by field.
+ *
+ * A path in use is left only for one that is better in a way that matters: what merely breaks ties does not make
+ * traffic change its way back and forth.
+ */
+
+import { type AddressScope, familyOf, scopeOf } from '../../base/address.js'
+import type { Path } from './path.js'
+
+/** What is compared of a path, apart from the path itself. */
+export interface Rated {
+  readonly path: Path
+  /** True where it went silent while we sent. */
+  readonly suspect: boolean
+}
+
+/** Below zero where `a` is better in a way that is worth a change. */
+export function compareWorth(a: Rated, b: Rated): number {
+  return (
+    Number(a.suspect) - Number(b.suspect) ||
+    Number(isRelayed(a.path)) - Number(isRelayed(b.path)) ||
+    Number(!isChecked(a.path)) - Number(!isChecked(b.path)) ||
+    Number(!isLocal(a.path)) - Number(!isLocal(b.path)) ||
+    rttClass(a.path) - rttClass(b.path)
+  )
+}
+
+/** Below zero where `a` is preferred; a total order, the same on every run. */
+export function comparePreference(a: Rated, b: Rated): number {
+  return (
+    compareWorth(a, b) ||
+    familyOf(b.path.remote.ip) - familyOf(a.path.remote.ip) ||
+    compareText(a.path.remote.ip, b.path.remote.ip) ||
+    a.path.remote.port - b.path.remote.port ||
+    a.path.socket - b.path.socket
+  )
+}
+
+/** The path to use, given the one in use so far. */
+export function choosePath<Item extends Rated>(
+  rated: readonly Item[],
+  current: Item | undefined,
+): Item | undefined {
+  const best = [...rated].sort(comparePreference)[0]
+  if (best === undefined) return undefined
+  return current !== undefined && compareWorth(best, current) >= 0 ? current : best
+}
+
+function isRelayed(path: Path): boolean {
+  return path.type === 'relayed'
+}
+
+function isChecked(path: Path): boolean {
+  return path.proof === 'check'
+}
+
+const LOCAL_SCOPES: readonly AddressScope[] = ['private', 'link-local']
+
+/** An interface's own address in a private network: the same house, no matter how the round trips compare. */
+function isLocal(path: Path): boolean {
+  return path.type === 'host' && LOCAL_SCOPES.includes(scopeOf(path.remote.ip))
+}
+
+/** Round trips of the same power of two are alike. */
+function rttClass(path: Path): number {
+  return path.rttMs === undefined ? Number.MAX_SAFE_INTEGER : Math.ceil(Math.log2(Math.max(path.rttMs, 1)))
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,0 +1,224 @@
+/**
+ * What our addresses look like from outside: plain Binding requests to reflectors (RFC 8489 section 2), from each
+ * shared socket to a few reflectors at different addresses.
+ *
+ * The answers give server-reflexive candidates, and comparing those of different hosts tells how the NAT maps
+ * (RFC 5780 section 4.3, without its second address: several hosts of the mesh take its place). A mapping dies soon when
+ * nothing is sent, so an answer counts as fresh for a short time only; whoever needs our addresses asks for a refresh
+ * first, and waits until this has settled.
+ */
+
+import { familyOf, type SocketAddress, sameSocketAddress } from '../../base/address.js'
+import { type Dropped, type DropReason, drop } from '../../base/drops.js'
+import type { Random } from '../../base/random.js'
+import { after, earliest, elapsed, type Instant } from '../../base/time.js'
+import type { Candidate } from '../../wire/candidate.js'
+import type { NatMapping } from '../../wire/record.js'
+import { type DecodedStun, encodeStun } from '../../wire/stun/message.js'
+import { BINDING } from '../../wire/stun/registry.js'
+import type { Emit } from '../effects.js'
+import type { LocalSocket, MachineRoute, SocketId } from '../inputs.js'
+import { type Route, sameRoute } from './path.js'
+import { socketsFor } from './reachability.js'
+import { Transactions } from './transactions.js'
+
+/** Two tell the mapping; the third stands in for one that is dead. */
+const REFLECTORS_PER_SOCKET = 3
+
+/** Milliseconds between requests to one reflector. */
+const WAITS = [100, 200, 400]
+
+/** Those who wait for a fresh answer wait no longer than this after the requests began. */
+const SETTLE_MS = 300
+
+/** NATs keep a UDP mapping for 30 s or more, as a rule (RFC 4787 section 4.3 asks for two minutes, and few obey). */
+const FRESH_MS = 20_000
+
+interface Inquiry extends Route {
+  state:
+    | { readonly name: 'asking'; readonly sent: number; readonly nextAt: Instant }
+    | { readonly name: 'answered'; readonly at: Instant; readonly seen: SocketAddress }
+    | { readonly name: 'silent' }
+}
+
+export class Reflection {
+  readonly #emit: Emit
+  readonly #transactions: Transactions<Route>
+  #sockets: readonly LocalSocket[] = []
+  #routes: readonly MachineRoute[] = []
+  #reflectors: readonly SocketAddress[] = []
+  #inquiries: Inquiry[] = []
+  #begunAt: Instant | undefined = undefined
+
+  constructor(emit: Emit, random: Random) {
+    this.#emit = emit
+    this.#transactions = new Transactions(random, 256)
+  }
+
+  /** The machine's sockets or routes, or the known reflectors changed: what was asked in vain or never is asked now. */
+  change(
+    change: {
+      readonly sockets?: readonly LocalSocket[]
+      readonly routes?: readonly MachineRoute[]
+      readonly reflectors?: readonly SocketAddress[]
+    },
+    now: Instant,
+  ): void {
+    this.#sockets = change.sockets ?? this.#sockets
+    this.#routes = change.routes ?? this.#routes
+    this.#reflectors = change.reflectors ?? this.#reflectors
+    const former = this.#inquiries
+    this.#inquiries = this.#wanted().map(
+      (route) =>
+        former.find((inquiry) => sameRoute(inquiry, route)) ?? { ...route, state: { name: 'silent' } },
+    )
+    if (this.#inquiries.some((inquiry) => !former.includes(inquiry))) this.#begin(now)
+  }
+
+  /** Asks again, unless the answers are fresh or on their way. */
+  refresh(now: Instant): void {
+    if (this.#isFresh(now) || !this.settled(now)) return
+    this.#begin(now)
+  }
+
+  /** True where there is nothing worth waiting for: all answered, or for long enough nobody did. */
+  settled(now: Instant): boolean {
+    if (this.#begunAt === undefined || elapsed(this.#begunAt, now) >= SETTLE_MS) return true
+    return this.#sockets.every((socket) => {
+      const own = this.#inquiries.filter((inquiry) => inquiry.socket === socket.id)
+      return own.length === 0 || own.some((inquiry) => inquiry.state.name === 'answered')
+    })
+  }
+
+  /** When {@link settled} becomes true at the latest; may be in the past. */
+  get settlesAt(): Instant | undefined {
+    return this.#begunAt === undefined ? undefined : after(this.#begunAt, SETTLE_MS)
+  }
+
+  /** Whether a response is to a request of ours. */
+  isOurs(response: DecodedStun): boolean {
+    return this.#transactions.get(response.transactionId) !== undefined
+  }
+
+  /** A response came. Returns why it was dropped, if it was. */
+  answered(response: DecodedStun, from: Route, now: Instant): Dropped | undefined {
+    const transaction = this.#transactions.get(response.transactionId)
+    if (transaction === undefined || !sameRoute(transaction.subject, from))
+      return drop('stun-unknown-transaction')
+    const reason = unusable(response, from)
+    if (reason !== undefined) return drop(reason)
+    this.#transactions.end(response.transactionId)
+    const inquiry = this.#inquiries.find((known) => sameRoute(known, from))
+    const seen = response.mappedAddress
+    if (inquiry !== undefined && seen !== undefined) inquiry.state = { name: 'answered', at: now, seen }
+    return undefined
+  }
+
+  /** Our addresses as reflectors see them, without those that are a socket's own. */
+  get candidates(): readonly Candidate[] {
+    const found: Candidate[] = []
+    for (const { socket, state } of this.#inquiries) {
+      if (state.name !== 'answered') continue
+      const local = this.#sockets.find(({ id }) => id === socket)
+      if (local === undefined || sameSocketAddress(local.address, state.seen)) continue
+      if (found.some(({ address }) => sameSocketAddress(address, state.seen))) continue
+      found.push({ type: 'server-reflexive', address: state.seen })
+    }
+    return found
+  }
+
+  /** How the NAT of the sockets that have most to say maps; of several uplinks, the strictest. */
+  get mapping(): NatMapping {
+    const mappings = this.#sockets.map((socket) => this.#mappingOf(socket))
+    return STRICTEST_FIRST.find((mapping) => mappings.includes(mapping)) ?? 'unknown'
+  }
+
+  wake(now: Instant): void {
+    for (const inquiry of this.#inquiries) {
+      const { state } = inquiry
+      if (state.name !== 'asking' || state.nextAt > now) continue
+      const wait = WAITS[state.sent]
+      if (wait === undefined) {
+        inquiry.state = { name: 'silent' }
+        continue
+      }
+      this.#emit({
+        type: 'send',
+        socket: inquiry.socket,
+        remote: inquiry.remote,
+        datagram: encodeStun({
+          messageClass: 'request',
+          method: BINDING,
+          transactionId: this.#transactions.begin({ socket: inquiry.socket, remote: inquiry.remote }, now),
+        }),
+      })
+      inquiry.state = { name: 'asking', sent: state.sent + 1, nextAt: after(now, wait) }
+    }
+  }
+
+  get nextWake(): Instant | undefined {
+    let next: Instant | undefined
+    for (const { state } of this.#inquiries) {
+      if (state.name === 'asking') next = earliest(next, state.nextAt)
+    }
+    return next
+  }
+
+  #isFresh(now: Instant): boolean {
+    return this.#sockets.every((socket) => {
+      const own = this.#inquiries.filter((inquiry) => inquiry.socket === socket.id)
+      return (
+        own.length === 0 ||
+        own.some(({ state }) => state.name === 'answered' && elapsed(state.at, now) < FRESH_MS)
+      )
+    })
+  }
+
+  #begin(now: Instant): void {
+    this.#begunAt = now
+    for (const inquiry of this.#inquiries) inquiry.state = { name: 'asking', sent: 0, nextAt: now }
+    this.wake(now)
+  }
+
+  /** Whom each socket asks: reflectors of its family, no two at one address. */
+  #wanted(): Route[] {
+    const asked = new Map<SocketId, SocketAddress[]>()
+    for (const reflector of this.#reflectors) {
+      for (const socket of socketsFor(reflector.ip, this.#sockets, this.#routes)) {
+        const chosen = asked.get(socket.id) ?? []
+        if (chosen.length < REFLECTORS_PER_SOCKET && !chosen.some(({ ip }) => ip === reflector.ip)) {
+          asked.set(socket.id, [...chosen, reflector])
+        }
+      }
+    }
+    return [...asked].flatMap(([socket, remotes]) => remotes.map((remote) => ({ socket, remote })))
+  }
+
+  #mappingOf(socket: LocalSocket): NatMapping {
+    const seen = this.#inquiries.flatMap(({ socket: id, state }) =>
+      id === socket.id && state.name === 'answered' ? [state.seen] : [],
+    )
+    const [first] = seen
+    if (first === undefined) return 'unknown'
+    if (sameSocketAddress(first, socket.address)) return 'none'
+    if (seen.length < 2) return 'unknown'
+    // Whether the port as well as the address of the destination matters cannot be told by hosts with one port each.
+    return seen.every((address) => sameSocketAddress(address, first))
+      ? 'endpoint-independent'
+      : 'address-dependent'
+  }
+}
+
+const STRICTEST_FIRST: readonly NatMapping[] = [
+  'address-and-port-dependent',
+  'address-dependent',
+  'endpoint-independent',
+  'none',
+]
+
+function unusable(response: DecodedStun, from: Route): DropReason | undefined {
+  if (response.method !== BINDING || response.messageClass !== 'success') return 'stun-unsupported'
+  const seen = response.mappedAddress
+  if (seen === undefined || familyOf(seen.ip) !== familyOf(from.remote.ip)) return 'stun-malformed'
+  return undefined
+}

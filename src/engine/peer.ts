@@ -1,0 +1,521 @@
+/**
+ * One peer: what WireGuard wants of it, how it is found, and the paths to it.
+ *
+ *   WireGuard ─ first message ─► held ─► contact (look-up, knock) ─► agent (checks) ─► a path ─► released
+ *             ─ data ──────────► the path in use
+ *
+ * A path in use is watched while there is traffic; one that goes silent is suspected, and the peer is looked for again
+ * while it stays in use. Without traffic nothing is sent at all.
+ */
+
+import { compare } from 'uint8arrays'
+import { type SocketAddress, sameSocketAddress } from '../base/address.js'
+import type { DropReason } from '../base/drops.js'
+import { type PublicKey, publicKeyBytes } from '../base/publicKey.js'
+import { after, earliest, elapsed, type Instant, later, type Now, SECOND } from '../base/time.js'
+import type { PairKeys } from '../crypto/pair.js'
+import type { Candidate } from '../wire/candidate.js'
+import { encodeKnock } from '../wire/knock.js'
+import { receiverIndex, wireguardType } from '../wire/wireguard.js'
+import { Contact } from './directory/contact.js'
+import type { Directory } from './directory/directory.js'
+import type { OwnRecord } from './directory/ownRecord.js'
+import type { Emit } from './effects.js'
+import type { Flow, Forwarding } from './loopback/forwarding.js'
+import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
+import type { Takeover } from './loopback/takeover.js'
+import { PathAgent, type PathContext } from './path/agent.js'
+import { type Path, type Route, sameRoute } from './path/path.js'
+import { socketsFor } from './path/reachability.js'
+import type { Reflection } from './path/reflection.js'
+
+/** A peer has traffic for this long after its last message; then its mappings are left to die. */
+const ACTIVE_MS = 120 * SECOND
+
+/** While there is traffic, silence is looked for this often. */
+const WATCH_MS = 250
+
+/** Sent, and for this long nothing heard: the path is asked. With the probes' 750 ms, suspicion comes within 2 s. */
+const SILENCE_MS = 750
+
+/** A path in use is asked this often, which keeps its mappings: NATs keep them for 30 s or more, as a rule. */
+const KEEPALIVE_MS = 20 * SECOND
+
+/** A path not heard from for this long may have lost its mappings: the peer is knocked beside using it. */
+const STALE_MS = 25 * SECOND
+
+/** A first message ought to be answered within this, or within three round trips. WireGuard itself repeats it after 5 s. */
+const ANSWER_MS = 500
+
+/** How long a first message of ours, sent over a proved path, makes one of the peer's wait (see `#losesTo`). */
+const GLARE_MS = 200
+
+/** What all peers of a node share. */
+export interface PeerContext {
+  readonly ownKey: PublicKey
+  readonly emit: Emit
+  readonly drop: (reason: DropReason) => void
+  readonly forwarding: Forwarding
+  readonly takeover: Takeover
+  readonly directory: Directory
+  readonly ownRecord: OwnRecord
+  readonly reflection: Reflection
+  readonly paths: PathContext
+  /** Index of a handshake or session of our WireGuard → whose it is. */
+  readonly indices: Map<number, Peer>
+  online: boolean
+}
+
+export type PeerState = 'idle' | 'resolving' | 'punching' | 'direct' | 'relayed' | 'unreachable' | 'external'
+
+export class Peer {
+  readonly key: PublicKey
+  readonly loopback: SocketAddress
+  readonly flow: Flow
+  readonly agent: PathAgent
+  readonly #context: PeerContext
+  readonly #handshakes = new Handshakes()
+  readonly #contact = new Contact()
+  /** Of two that hold a first message, the one with the lower key releases it at once. */
+  readonly #precedes: boolean
+  /** Indices of ours that `context.indices` holds for this peer: the newest handshake's each way. */
+  readonly #indices = { own: undefined as number | undefined, answer: undefined as number | undefined }
+  #releaseAt: Instant | undefined = undefined
+  #answerDueAt: Instant | undefined = undefined
+  /** How many first messages in a row went unanswered over a path that answers checks. */
+  #unanswered = 0
+  #watchAt: Instant | undefined = undefined
+
+  constructor(key: PublicKey, loopback: SocketAddress, keys: PairKeys, context: PeerContext) {
+    this.key = key
+    this.loopback = loopback
+    this.#context = context
+    this.flow = context.forwarding.add(key)
+    this.agent = new PathAgent(key, keys, context.paths, () => this.holdsFirstMessage)
+    this.#precedes = compare(publicKeyBytes(context.ownKey), publicKeyBytes(key)) < 0
+  }
+
+  get state(): PeerState {
+    if (this.#context.takeover.isExternal(this.key)) return 'external'
+    const path = this.agent.current
+    if (path !== undefined) return path.type === 'relayed' ? 'relayed' : 'direct'
+    if (this.agent.isPunching) return 'punching'
+    if (this.#contact.isUnderWay) return 'resolving'
+    return this.#contact.hasFailed ? 'unreachable' : 'idle'
+  }
+
+  get reason(): string {
+    if (this.#context.takeover.isExternal(this.key)) return "it speaks to WireGuard's own port"
+    const path = this.agent.current
+    if (path === undefined) return this.#contact.reason
+    if (!this.agent.isSound) return 'its path went silent; looking for it again'
+    if (this.#unanswered > 1) {
+      return 'checks pass, but the handshake is unanswered: preshared key or peer entry missing on one side?'
+    }
+    return path.proof === 'handshake' ? "proved by WireGuard's own handshake" : 'proved by a check'
+  }
+
+  /** WireGuard sent a message to the peer's loopback endpoint, and it was not forwarded on the spot. */
+  wireguardSent(datagram: Uint8Array, now: Now): void {
+    switch (wireguardType(datagram)) {
+      case 1:
+        this.#firstMessageMade(datagram, now.instant)
+        break
+      case 2:
+        this.#secondMessageMade(datagram, now.instant)
+        break
+      case 3:
+        this.#cookieReplyMade(datagram, now.instant)
+        break
+      case 4:
+        this.#dataMade(datagram, now.instant)
+        break
+      default:
+        this.#context.drop('wireguard-malformed')
+        return
+    }
+    this.settle(now)
+  }
+
+  /** A message of the peer's WireGuard came over one of its proved paths. */
+  messageOverPath(datagram: Uint8Array, from: Route, now: Now): void {
+    const type = wireguardType(datagram)
+    if (type === 1 && !this.#acceptFirstMessage(datagram, from, now.instant)) return
+    if (type === 2 && this.#handshakes.own?.ourIndex === receiverIndex(datagram)) this.#handshakeAnswered()
+    this.#deliver(datagram, now.instant)
+    this.settle(now)
+  }
+
+  /** The peer's first message came from an address that is no path; it was opened and is the peer's. */
+  firstMessageFromStranger(datagram: Uint8Array, from: Route, now: Now): void {
+    if (this.#acceptFirstMessage(datagram, from, now.instant)) this.#deliver(datagram, now.instant)
+    this.settle(now)
+  }
+
+  /** A second message, cookie reply or data came from an address that is no path, for an index of ours. */
+  answerFromStranger(datagram: Uint8Array, from: Route, now: Now): void {
+    const type = wireguardType(datagram)
+    const expected =
+      type === 2
+        ? this.#handshakes.answered(datagram, from)
+        : type === 3
+          ? this.#handshakes.own?.sent !== undefined
+          : this.#handshakes.used(datagram, from)
+    if (!expected) {
+      this.#context.drop(type === 2 ? 'wireguard-unexpected-second' : 'wireguard-unknown-sender')
+      return
+    }
+    this.#deliver(datagram, now.instant)
+    this.settle(now)
+  }
+
+  /** An authenticated check of the peer's came in, and was answered. */
+  checkReceived(from: Route, peerHolds: boolean, now: Now): void {
+    this.agent.checkReceived(from, peerHolds, now.instant)
+    this.agent.wake(now)
+    const held = this.#handshakes.unanswered
+    // Its check has proved who is there, not yet that we reach it: the first message is worth the try, once.
+    if (
+      held !== undefined &&
+      held.sent === undefined &&
+      this.agent.current === undefined &&
+      this.#mayRelease()
+    ) {
+      this.#sendFirstMessage(held, from, false, now.instant)
+    }
+    this.settle(now)
+  }
+
+  /** Our check was answered. */
+  checkAnswered(route: Route, sentAt: Instant, peerHolds: boolean, now: Now): void {
+    this.agent.answered(route, sentAt, peerHolds, now.instant)
+    this.settle(now)
+  }
+
+  /** A record of the peer is known that was not known before, or was heard of again. */
+  recordKnown(now: Now): void {
+    this.#contact.encourage()
+    this.offerCandidates(now)
+    if (this.#contact.isUnderWay) this.agent.punch(now.instant)
+    this.settle(now)
+  }
+
+  lookUpEnded(now: Now): void {
+    this.#contact.lookUpEnded(this.#context.directory.get(this.key, now.unix), now.instant)
+    this.settle(now)
+  }
+
+  /** The peer knocked: it wants us to check now. */
+  knocked(now: Now): void {
+    this.#contact.encourage()
+    this.offerCandidates(now)
+    this.agent.punch(now.instant)
+    this.settle(now)
+  }
+
+  knockAnswered(now: Now): void {
+    this.#contact.knockAnswered(now.instant)
+    this.offerCandidates(now)
+    if (!this.agent.isSound) this.agent.punch(now.instant)
+    this.settle(now)
+  }
+
+  knockFailed(why: string, now: Now): void {
+    this.#contact.knockFailed(why, now.instant)
+    this.settle(now)
+  }
+
+  /** Sockets, routes, or who is online changed. */
+  surroundingsChanged(now: Now): void {
+    this.#contact.encourage()
+    this.agent.machineChanged()
+    this.settle(now)
+  }
+
+  /** Tells the agent where the peer may be: where its record says, and where the user said. */
+  offerCandidates(now: Now): void {
+    const record = this.#context.directory.get(this.key, now.unix)?.record
+    const configured = this.#context.takeover.former(this.key)
+    const candidates: Candidate[] = [...(record?.candidates ?? [])]
+    if (
+      configured !== undefined &&
+      !candidates.some(({ address }) => sameSocketAddress(address, configured))
+    ) {
+      candidates.push({ type: 'configured', address: configured })
+    }
+    this.agent.offer(candidates)
+  }
+
+  wake(now: Now): void {
+    if (this.agent.wake(now)) this.#want(now.instant)
+    if (this.#contact.wake(now.instant)) this.agent.giveUp()
+    if (this.#answerDueAt !== undefined && this.#answerDueAt <= now.instant)
+      this.#firstMessageUnanswered(now.instant)
+    if (this.#watchAt !== undefined && this.#watchAt <= now.instant) this.#watch(now)
+    this.settle(now)
+  }
+
+  get nextWake(): Instant | undefined {
+    return [
+      this.agent.nextWake,
+      this.#contact.nextWake,
+      this.#releaseAt,
+      this.#answerDueAt,
+      this.#watchAt,
+    ].reduce(earliest, undefined)
+  }
+
+  /** Brings everything that depends on the paths and on the contact up to date. */
+  settle(now: Now): void {
+    this.#settlePaths()
+    if (this.agent.isSound && !this.#isStale(now.instant)) this.#contact.succeed()
+    this.#pursue(now)
+    this.#release(now.instant)
+    const active = this.#isActive(now.instant)
+    if (this.agent.current === undefined || !active) this.#watchAt = undefined
+    else this.#watchAt ??= after(now.instant, WATCH_MS)
+    this.flow.attentive =
+      this.flow.path === undefined || !active || this.#handshakes.awaitsProof || this.#isStale(now.instant)
+  }
+
+  /** The interface has this peer no longer. */
+  close(): void {
+    this.#context.forwarding.remove(this.key)
+    for (const index of [this.#indices.own, this.#indices.answer]) {
+      if (index !== undefined && this.#context.indices.get(index) === this)
+        this.#context.indices.delete(index)
+    }
+    this.#context.paths.transactions.forget(({ agent }) => agent === this.agent)
+  }
+
+  // What our WireGuard does
+
+  #firstMessageMade(datagram: Uint8Array, now: Instant): void {
+    const handshake = this.#handshakes.begin(datagram, now)
+    this.#index('own', handshake.ourIndex)
+    this.#releaseAt = undefined
+    const path = this.agent.current
+    if (path !== undefined) {
+      this.#sendFirstMessage(handshake, path, this.agent.isSound, now)
+      this.#expectAnswer(path, now)
+    } else {
+      this.#tryConfigured(handshake, now)
+    }
+    if (!this.agent.isSound || this.#isStale(now)) this.#want(now)
+  }
+
+  /** The user's own endpoint gets the message at once, beside the mesh: there may be a peer without Tunnelbore. */
+  #tryConfigured(handshake: OwnHandshake, now: Instant): void {
+    const configured = this.#context.takeover.former(this.key)
+    if (configured === undefined) return
+    const { sockets, routes } = this.#context.paths
+    const socket = socketsFor(configured.ip, sockets, routes)[0]
+    if (socket !== undefined)
+      this.#sendFirstMessage(handshake, { socket: socket.id, remote: configured }, false, now)
+  }
+
+  #secondMessageMade(datagram: Uint8Array, now: Instant): void {
+    const routes = this.#handshakes.answer(datagram)
+    const answer = this.#handshakes.peer?.answer
+    if (answer !== undefined) this.#index('answer', answer.ourIndex)
+    this.#sendOver(routes ?? this.#pathAsRoutes(), datagram, now)
+  }
+
+  #cookieReplyMade(datagram: Uint8Array, now: Instant): void {
+    const peer = this.#handshakes.peer
+    const routes = peer !== undefined && receiverIndex(datagram) === peer.peerIndex ? peer.sources : undefined
+    this.#sendOver(routes ?? this.#pathAsRoutes(), datagram, now)
+  }
+
+  #dataMade(datagram: Uint8Array, now: Instant): void {
+    const proved = this.#handshakes.confirmed(datagram)
+    if (proved !== undefined) {
+      this.agent.provedByHandshake(proved, now)
+      this.#answerDueAt = undefined
+    }
+    const path = this.agent.current
+    this.#sendOver(path === undefined ? [] : [path], datagram, now)
+    if (!this.agent.isSound || this.#isStale(now)) this.#want(now)
+  }
+
+  #sendOver(routes: readonly Route[], datagram: Uint8Array, now: Instant): void {
+    if (routes.length === 0) {
+      this.#context.drop('wireguard-no-path')
+      this.#want(now)
+      return
+    }
+    for (const { socket, remote } of routes) this.#context.emit({ type: 'send', socket, remote, datagram })
+    this.flow.sent(datagram.length, now)
+  }
+
+  #sendFirstMessage(handshake: OwnHandshake, over: Route, proved: boolean, now: Instant): void {
+    this.#context.emit({
+      type: 'send',
+      socket: over.socket,
+      remote: over.remote,
+      datagram: handshake.firstMessage,
+    })
+    this.flow.sent(handshake.firstMessage.length, now)
+    handshake.sent = { at: now, over, proved }
+  }
+
+  // What the peer's WireGuard does
+
+  /** Takes note of a first message of the peer's; false where it must not reach our WireGuard. */
+  #acceptFirstMessage(datagram: Uint8Array, from: Route, now: Instant): boolean {
+    if (this.#losesTo(this.#handshakes.unanswered, now)) {
+      this.#context.drop('wireguard-glare')
+      return false
+    }
+    const began = this.#handshakes.peerBegan(datagram, from)
+    if (began.answer !== undefined) this.#sendOver([from], began.answer, now)
+    if (began.copy) return false
+    // WireGuard forgets its own handshake for the peer's. Sending ours now would undo the one that is under way.
+    if (this.#handshakes.own !== undefined && this.#handshakes.own.sent === undefined)
+      this.#handshakes.own.settled = true
+    return true
+  }
+
+  /**
+   * Two first messages that cross make each WireGuard throw its own state away, and both wait for 5 s. So where ours is
+   * on its way over a proved path, and our key is the lower one, the peer's is not heard: the peer answers ours.
+   */
+  #losesTo(own: OwnHandshake | undefined, now: Instant): boolean {
+    if (!this.#precedes || own?.sent === undefined || !own.sent.proved) return false
+    return elapsed(own.sent.at, now) < Math.max(GLARE_MS, 2 * (this.agent.current?.rttMs ?? 0))
+  }
+
+  #handshakeAnswered(): void {
+    if (this.#handshakes.own !== undefined) this.#handshakes.own.settled = true
+    this.#answerDueAt = undefined
+    this.#unanswered = 0
+  }
+
+  #deliver(datagram: Uint8Array, now: Instant): void {
+    this.flow.heard(datagram.length, now)
+    this.#context.emit({ type: 'deliver', peer: this.key, datagram })
+  }
+
+  // Releasing the held first message
+
+  /** True while a first message of our WireGuard's waits for a path. */
+  get holdsFirstMessage(): boolean {
+    const own = this.#handshakes.unanswered
+    return own !== undefined && own.sent === undefined
+  }
+
+  #mayRelease(): boolean {
+    return this.#precedes || !this.agent.peerHolds
+  }
+
+  /** Sends the first message that waits for a path, or went over another one and was not answered. */
+  #release(now: Instant): void {
+    const own = this.#handshakes.unanswered
+    const path = this.agent.current
+    if (own === undefined || path === undefined || !this.agent.isSound) return
+    if (own.sent !== undefined && sameRoute(own.sent.over, path)) {
+      this.#answerDueAt ??= own.sent.proved ? undefined : after(own.sent.at, this.#answerWait(path))
+      return
+    }
+    if (own.sent === undefined && !this.#mayRelease()) {
+      this.#releaseAt ??= after(now, path.rttMs ?? 0)
+      if (now < this.#releaseAt) return
+    }
+    this.#releaseAt = undefined
+    this.#sendFirstMessage(own, path, true, now)
+    this.#expectAnswer(path, now)
+  }
+
+  #expectAnswer(path: Path, now: Instant): void {
+    this.#answerDueAt = after(now, this.#answerWait(path))
+  }
+
+  #answerWait(path: Path): number {
+    return Math.max(ANSWER_MS, 3 * (path.rttMs ?? 0))
+  }
+
+  /** The peer roamed or died, or does not know us: the first time it is looked for, then the path is only asked. */
+  #firstMessageUnanswered(now: Instant): void {
+    this.#answerDueAt = undefined
+    this.#unanswered += 1
+    if (this.#unanswered > 1) {
+      this.agent.probe(now)
+      return
+    }
+    this.agent.suspect()
+    this.#want(now)
+  }
+
+  // Finding the peer
+
+  #want(now: Instant): void {
+    if (!this.#contact.begin(now)) return
+    this.#context.reflection.refresh(now)
+    this.agent.probe(now)
+    this.agent.punch(now)
+  }
+
+  #pursue(now: Now): void {
+    const known = this.#context.directory.get(this.key, now.unix)
+    const steps = this.#contact.pursue(
+      { record: known, online: this.#context.online, ready: this.#context.reflection.settled(now.instant) },
+      now.instant,
+    )
+    if (steps.lookUp) this.#context.emit({ type: 'look-up', peer: this.key })
+    if (steps.knock === undefined) return
+    const { identity, multiaddrs } = steps.knock
+    const knock = encodeKnock({ version: 1, signedRecord: this.#context.ownRecord.signed(now) })
+    this.#context.emit({ type: 'knock', peer: this.key, identity, multiaddrs, knock })
+  }
+
+  // Watching the path in use
+
+  #isActive(now: Instant): boolean {
+    const { lastSentAt, lastHeardAt } = this.flow
+    return [lastSentAt, lastHeardAt].some((at) => at !== undefined && elapsed(at, now) < ACTIVE_MS)
+  }
+
+  /** True where there is a path in use, and nothing came over it for so long that its mappings may be gone. */
+  #isStale(now: Instant): boolean {
+    const answered = this.agent.answeredAt
+    if (answered === undefined || this.agent.current?.proof !== 'check') return false
+    const heard = this.flow.lastHeardAt
+    return elapsed(heard === undefined ? answered : later(heard, answered), now) >= STALE_MS
+  }
+
+  #watch(now: Now): void {
+    this.#watchAt = after(now.instant, WATCH_MS)
+    const answered = this.agent.answeredAt
+    if (answered === undefined) return
+    const unheard = this.flow.unheardSince
+    const silent = unheard !== undefined && elapsed(later(unheard, answered), now.instant) >= SILENCE_MS
+    if (silent || elapsed(answered, now.instant) >= KEEPALIVE_MS) {
+      this.agent.probe(now.instant)
+      this.agent.wake(now)
+    }
+  }
+
+  // Keeping tables in step
+
+  #settlePaths(): void {
+    this.flow.path = this.agent.current
+    const proved = this.agent.provedRemotes
+    for (const remote of [...this.flow.remotes]) {
+      if (!proved.some((known) => sameSocketAddress(known, remote))) this.#context.forwarding.unmap(remote)
+    }
+    for (const remote of proved) this.#context.forwarding.map(remote, this.flow)
+  }
+
+  #pathAsRoutes(): readonly Route[] {
+    const path = this.agent.current
+    return path === undefined ? [] : [path]
+  }
+
+  #index(which: 'own' | 'answer', index: number): void {
+    const former = this.#indices[which]
+    if (former !== undefined && this.#context.indices.get(former) === this)
+      this.#context.indices.delete(former)
+    this.#indices[which] = index
+    this.#context.indices.set(index, this)
+  }
+}

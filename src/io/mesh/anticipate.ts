@@ -1,0 +1,99 @@
+/**
+ * Protocol negotiation without waiting for its answer.
+ *
+ * multistream-select, by which libp2p names the protocol of each connection and stream, costs one round trip before the
+ * first byte of use is sent. With one protocol proposed there is only one good answer, and it repeats the proposal byte
+ * for byte:
+ *
+ *     initiator   <length>/multistream/1.0.0\n <length>/protocol\n   data…
+ *     responder   <length>/multistream/1.0.0\n <length>/protocol\n   data…
+ *
+ * So the initiator is handed that answer at once and sends its data behind the proposal; the real answer is compared
+ * as it arrives, and the stream is aborted where it differs. On the wire nothing changes but the time: responders of
+ * every implementation take it (go-libp2p's "lazy" negotiation does the same), and refusals come one round trip later,
+ * as a failed read. It takes a round trip off every connection, every request to the DHT and every knock.
+ *
+ * js-libp2p 3 has no option for it. Its streams and connections all descend from `AbstractMessageStream`, through
+ * whose public methods `send` and `onData` all bytes pass.
+ */
+
+import {
+  type AbortOptions,
+  type ConnectionProtector,
+  type MessageStream,
+  type StreamMuxerFactory,
+  UnsupportedProtocolError,
+} from '@libp2p/interface'
+import type { Uint8ArrayList } from 'uint8arraylist'
+import { equals } from 'uint8arrays'
+
+/** The muxer, with the answer to the negotiation of each stream opened here anticipated. */
+export function anticipatingMuxer(muxer: () => StreamMuxerFactory): () => StreamMuxerFactory {
+  return () => {
+    const factory = muxer()
+    const createStreamMuxer = factory.createStreamMuxer.bind(factory)
+    factory.createStreamMuxer = (connection) => {
+      const streams = createStreamMuxer(connection)
+      const createStream = streams.createStream.bind(streams)
+      streams.createStream = async (options) => {
+        const stream = await createStream(options)
+        // Without a protocol here several are to be proposed in turn, which takes real answers.
+        if (options?.protocol !== undefined) anticipateAgreement(stream)
+        return stream
+      }
+      return streams
+    }
+    return factory
+  }
+}
+
+/**
+ * A protector that anticipates the answer to the negotiation of the encryption. libp2p passes every new connection
+ * through its protector just before that negotiation. `inner` is the network's own protector, if there is one.
+ */
+export class AnticipatingProtector implements ConnectionProtector {
+  readonly #inner: ConnectionProtector | undefined
+
+  constructor(inner: ConnectionProtector | undefined) {
+    this.#inner = inner
+  }
+
+  async protect(connection: MessageStream, options?: AbortOptions): Promise<MessageStream> {
+    const { direction } = connection
+    const stream = this.#inner === undefined ? connection : await this.#inner.protect(connection, options)
+    if (direction === 'outbound') anticipateAgreement(stream)
+    return stream
+  }
+}
+
+interface PassingStream extends MessageStream {
+  onData(data: Uint8Array | Uint8ArrayList): void
+}
+
+function anticipateAgreement(stream: MessageStream): void {
+  if (!passesBytes(stream)) return
+  const send = stream.send.bind(stream)
+  const receive = stream.onData.bind(stream)
+  stream.send = (proposal) => {
+    stream.send = send
+    let awaited = proposal.slice()
+    stream.onData = (data) => {
+      const bytes = data.subarray()
+      const length = Math.min(awaited.length, bytes.length)
+      if (!equals(awaited.subarray(0, length), bytes.subarray(0, length))) {
+        stream.abort(new UnsupportedProtocolError('the other side does not speak the proposed protocol'))
+        return
+      }
+      awaited = awaited.subarray(length)
+      if (awaited.length === 0) stream.onData = receive
+      if (bytes.length > length) receive(bytes.subarray(length))
+    }
+    const sent = send(proposal)
+    receive(awaited.slice())
+    return sent
+  }
+}
+
+function passesBytes(stream: MessageStream): stream is PassingStream {
+  return 'onData' in stream && typeof stream.onData === 'function'
+}

@@ -1,0 +1,133 @@
+/**
+ * The DHT, request by request.
+ *
+ * kad-dht's own `get` and `put` are not used. `get` asks all, corrects stale holders, and only then gives the value;
+ * one refused correction, and no reader gets any. One invalid answer discards that node's closer peers as well. `put`
+ * neither validates nor fails when nobody acknowledges, and both wait for a query for ourselves first. What is used is
+ * its server side, its routing table, and single requests over its `network`; {@link ../mesh/walk} goes from node to
+ * node.
+ *
+ * `network` and `routingTable` are public in kad-dht's class and missing from its declared type, so they are declared
+ * here, and their presence is checked when the node starts.
+ */
+
+import { createHash } from 'node:crypto'
+import type { PeerId, PeerStore } from '@libp2p/interface'
+import { type KadDHT, MessageType, type QueryEvent, Record } from '@libp2p/kad-dht'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { equals } from 'uint8arrays'
+
+/** What a node answers to a request for a record: the record if it has one, and nodes closer to the key. */
+export interface Answer {
+  readonly value: Uint8Array | undefined
+  readonly closer: readonly { readonly id: PeerId; readonly multiaddrs: readonly Multiaddr[] }[]
+}
+
+/** How many nodes keep a record, and how many are asked for it (Kademlia's k). */
+export const REPLICATION = 8
+
+interface Internals {
+  readonly network: {
+    sendRequest(
+      to: PeerId,
+      message: { readonly type: MessageType; readonly key: Uint8Array; readonly record?: Uint8Array },
+      options: { readonly signal: AbortSignal; readonly path: typeof PATH },
+    ): AsyncIterable<QueryEvent>
+  }
+  readonly routingTable: {
+    readonly size: number
+    closestPeers(kadId: Uint8Array, options: { readonly count: number }): PeerId[]
+    remove(peer: PeerId): Promise<void>
+  }
+}
+
+const PATH = { index: 0, queued: 0, running: 0, total: 0 } as const
+const MAX_ADDRESSES_OF_A_CLOSER_PEER = 8
+
+export class Dht {
+  readonly #internals: Internals
+  readonly #peerStore: PeerStore
+  readonly #connectedServers: () => readonly PeerId[]
+
+  /** Throws where this release of kad-dht is not the one this was written for. */
+  constructor(kadDht: KadDHT, peerStore: PeerStore, connectedServers: () => readonly PeerId[]) {
+    if (!hasInternals(kadDht)) throw new Error('this release of @libp2p/kad-dht is not supported')
+    this.#internals = kadDht
+    this.#peerStore = peerStore
+    this.#connectedServers = connectedServers
+  }
+
+  /**
+   * The nodes known to serve the DHT that are closest to the key, closest first: of the routing table and of the
+   * connected servers, which enter the routing table only some round trips after they connected.
+   */
+  closestKnown(key: Uint8Array): readonly PeerId[] {
+    const target = kadId(key)
+    const known = new Map<string, PeerId>()
+    for (const peer of this.#internals.routingTable.closestPeers(target, { count: REPLICATION }))
+      known.set(peer.toString(), peer)
+    for (const peer of this.#connectedServers()) known.set(peer.toString(), peer)
+    return [...known.values()]
+      .map((peer) => ({ peer, distance: distance(target, peer) }))
+      .sort((a, b) => Buffer.compare(a.distance, b.distance))
+      .slice(0, REPLICATION)
+      .map(({ peer }) => peer)
+  }
+
+  get routingTableSize(): number {
+    return this.#internals.routingTable.size
+  }
+
+  /** Asks one node for the record under `key`. Undefined where it could not be asked. Its value is not verified. */
+  async request(peer: PeerId, key: Uint8Array, signal: AbortSignal): Promise<Answer | undefined> {
+    const message = { type: MessageType.GET_VALUE, key }
+    for await (const event of this.#internals.network.sendRequest(peer, message, { signal, path: PATH })) {
+      if (event.name !== 'PEER_RESPONSE') continue
+      const closer = event.closer.slice(0, REPLICATION).map(({ id, multiaddrs }) => ({
+        id,
+        multiaddrs: multiaddrs.slice(0, MAX_ADDRESSES_OF_A_CLOSER_PEER),
+      }))
+      // kad-dht stores these addresses as well, but after it has handed out the event: too late to dial by them.
+      for (const { id, multiaddrs } of closer)
+        await this.#peerStore.merge(id, { multiaddrs: [...multiaddrs] })
+      return { value: event.record && new Uint8Array(event.record.value), closer }
+    }
+    return undefined
+  }
+
+  /** Asks one node to store a record. True where it acknowledged. */
+  async store(peer: PeerId, key: Uint8Array, value: Uint8Array, signal: AbortSignal): Promise<boolean> {
+    const record = new Record(key, value, new Date()).serialize()
+    const message = { type: MessageType.PUT_VALUE, key, record }
+    for await (const event of this.#internals.network.sendRequest(peer, message, { signal, path: PATH })) {
+      if (event.name === 'PEER_RESPONSE')
+        return event.record !== undefined && equals(event.record.value, value)
+    }
+    return false
+  }
+
+  /** Removes a node that cannot be reached, so that it costs no further query its time-out. */
+  async forget(peer: PeerId): Promise<void> {
+    await this.#internals.routingTable.remove(peer)
+  }
+}
+
+/** The XOR distance of a node from a place in the DHT; compare with `Buffer.compare`. */
+export function distance(target: Uint8Array, peer: PeerId): Uint8Array {
+  const id = kadId(peer.toMultihash().bytes)
+  return id.map((byte, at) => byte ^ (target[at] ?? 0))
+}
+
+/** The place of a key, or of a peer id's bytes, in the DHT (libp2p's kad-dht specification, "Distance"). */
+export function kadId(bytes: Uint8Array): Uint8Array {
+  return createHash('sha256').update(bytes).digest()
+}
+
+function hasInternals(kadDht: KadDHT): kadDht is KadDHT & Internals {
+  const { network, routingTable } = kadDht as Partial<Internals>
+  return (
+    typeof network?.sendRequest === 'function' &&
+    typeof routingTable?.closestPeers === 'function' &&
+    typeof routingTable.remove === 'function'
+  )
+}

@@ -1,0 +1,186 @@
+/**
+ * The nodes to which we want a connection at all times: those given by the user, for ever, and relays that hold a
+ * reservation for us, until they have been gone for {@link RELAY_GIVEN_UP_AFTER_MS}. One that is down, or of another
+ * network, is tried again and again with growing pauses, and is never fatal.
+ *
+ * libp2p's own reconnecting is not enough: it gives up after some tries, and a relay's entry in it is removed as the
+ * relay is lost.
+ */
+
+import type { Connection, PeerId } from '@libp2p/interface'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { MINUTE, SECOND } from '../../base/time.js'
+import { asError, within } from './exchange.js'
+import { peerIdOf } from './multiaddrs.js'
+import type { Parts } from './node.js'
+
+export interface BootstrapState {
+  readonly multiaddr: string
+  /** Connected, and serving our network. */
+  readonly connected: boolean
+  /** Why it is not, as far as known. */
+  readonly lastError?: string
+  /** Seconds until it is tried again. */
+  readonly nextTryInS?: number
+}
+
+/** How long a lost relay is returned to, in ms: a restart of a machine. */
+export const RELAY_GIVEN_UP_AFTER_MS = 5 * MINUTE
+
+const FIRST_PAUSE_MS = 250
+const LONGEST_PAUSE_MS = 15_000
+const GROWTH = 1.7
+/** Pauses are stretched by up to this share at random, so that a fleet does not return in step. */
+const JITTER = 0.3
+const DIAL_DEADLINE_MS = 6_000
+
+interface KnownNode {
+  readonly target: Multiaddr | PeerId
+  readonly peerId: string
+  /** When it was lost, for a relay; undefined for a node given by the user, which is never given up. */
+  lostAt: number | undefined
+  connected: boolean
+  failures: number
+  lastError: string | undefined
+  nextTryAt: number | undefined
+  timer: NodeJS.Timeout | undefined
+}
+
+export class KnownNodes {
+  readonly #given: readonly (KnownNode & { readonly target: Multiaddr })[]
+  readonly #relays = new Map<string, KnownNode>()
+  readonly #greet: (connection: Connection) => Promise<void>
+  readonly #onChange: () => void
+  readonly #stopped = new AbortController()
+  #parts: Parts | undefined
+
+  /**
+   * `greet` throws where the node at the other end does not serve our network. Throws a TypeError that names the
+   * multiaddr that is malformed, or ends without `/p2p/` and an id.
+   */
+  constructor(
+    multiaddrs: readonly string[],
+    greet: (connection: Connection) => Promise<void>,
+    onChange: () => void,
+  ) {
+    this.#given = multiaddrs.map((text) => {
+      const target = parse(text)
+      return { target, ...newNode(peerIdOf(target) ?? '') }
+    })
+    this.#greet = greet
+    this.#onChange = onChange
+  }
+
+  /** Begins to dial the nodes given. */
+  start(parts: Parts): void {
+    this.#parts = parts
+    parts.events.addEventListener('peer:disconnect', ({ detail: peer }) => {
+      const relay = this.#relays.get(peer.toString())
+      for (const node of relay === undefined ? this.#given : [...this.#given, relay])
+        if (node.connected && node.peerId === peer.toString()) this.#onLost(node)
+    })
+    for (const node of this.#given) if (node.peerId !== parts.peerId.toString()) void this.#dial(node)
+  }
+
+  stop(): void {
+    this.#stopped.abort()
+    for (const node of [...this.#given, ...this.#relays.values()]) clearTimeout(node.timer)
+  }
+
+  /** Returns to a relay, to which we are connected now, when it is lost. */
+  keepRelay(peer: PeerId): void {
+    const peerId = peer.toString()
+    if (this.has(peerId)) return
+    this.#relays.set(peerId, { target: peer, ...newNode(peerId), connected: true })
+  }
+
+  /** True for the id of a node that is kept connected. */
+  has(peerId: string): boolean {
+    return this.#relays.has(peerId) || this.#given.some((node) => node.peerId === peerId)
+  }
+
+  /** How it stands with the nodes given by the user. */
+  get state(): readonly BootstrapState[] {
+    return this.#given.map(({ target, connected, lastError, nextTryAt }) => ({
+      multiaddr: target.toString(),
+      connected,
+      ...(connected || lastError === undefined ? {} : { lastError }),
+      ...(connected || nextTryAt === undefined
+        ? {}
+        : { nextTryInS: Math.max(0, (nextTryAt - performance.now()) / SECOND) }),
+    }))
+  }
+
+  async #dial(node: KnownNode): Promise<void> {
+    if (this.#parts === undefined || this.#stopped.signal.aborted) return
+    node.nextTryAt = undefined
+    let connection: Connection | undefined
+    try {
+      const signal = within(DIAL_DEADLINE_MS, this.#stopped.signal)
+      connection = await this.#parts.connectionManager.openConnection(node.target, { signal })
+      await this.#greet(connection)
+      node.connected = true
+      node.failures = 0
+      node.lastError = undefined
+      // It can have closed while it was being greeted.
+      if (connection.status !== 'open') this.#onLost(node)
+    } catch (error) {
+      connection?.abort(asError(error))
+      node.failures += 1
+      node.lastError = explain(asError(error), connection !== undefined)
+      this.#retry(node, Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * GROWTH ** (node.failures - 1)))
+    }
+    if (!this.#stopped.signal.aborted) this.#onChange()
+  }
+
+  #onLost(node: KnownNode): void {
+    node.connected = false
+    node.lastError = 'the connection was lost'
+    if (this.#relays.has(node.peerId)) node.lostAt = performance.now()
+    this.#retry(node, FIRST_PAUSE_MS / 5)
+    this.#onChange()
+  }
+
+  #retry(node: KnownNode, pauseMs: number): void {
+    if (this.#stopped.signal.aborted) return
+    if (node.lostAt !== undefined && performance.now() - node.lostAt > RELAY_GIVEN_UP_AFTER_MS) {
+      this.#relays.delete(node.peerId)
+      return
+    }
+    const pause = pauseMs * (1 + JITTER * Math.random())
+    node.nextTryAt = performance.now() + pause
+    clearTimeout(node.timer)
+    node.timer = setTimeout(() => void this.#dial(node), pause)
+  }
+}
+
+function newNode(peerId: string): Omit<KnownNode, 'target'> {
+  return {
+    peerId,
+    lostAt: undefined,
+    connected: false,
+    failures: 0,
+    lastError: undefined,
+    nextTryAt: undefined,
+    timer: undefined,
+  }
+}
+
+function parse(text: string): Multiaddr {
+  let address: Multiaddr
+  try {
+    address = multiaddr(text)
+  } catch {
+    throw new TypeError(`not a multiaddr: ${text}`)
+  }
+  if (peerIdOf(address) === undefined)
+    throw new TypeError(`a multiaddr that does not end with /p2p/ and an id: ${text}`)
+  return address
+}
+
+function explain(error: Error, hadConnected: boolean): string {
+  if (error.name === 'UnsupportedProtocolError') return 'it does not serve our network'
+  if (hadConnected) return `it connects but does not answer: ${error.message}`
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error
+  return asError(first).message
+}

@@ -1,0 +1,201 @@
+/**
+ * The mesh: one libp2p node, the DHT of records, and our own protocols. It decides nothing: when to publish, whom to
+ * look up and to knock comes from the engine. What it adds is that libp2p does what it is told within the time in which
+ * it is of use.
+ */
+
+import '../nodeCompatibility.js'
+
+import { publicKeyFromRaw } from '@libp2p/crypto/keys'
+import type { ConnectionGater, PeerId } from '@libp2p/interface'
+import { peerIdFromPublicKey } from '@libp2p/peer-id'
+import type { SocketAddress } from '../../base/address.js'
+import { type DropReason, isDropped } from '../../base/drops.js'
+import { DeadPeers } from './deadPeers.js'
+import { Dht } from './dht.js'
+import { type Knock, Knocking } from './knock.js'
+import { type BootstrapState, KnownNodes } from './knownNodes.js'
+import { lookUp } from './lookUp.js'
+import { addressedIp } from './multiaddrs.js'
+import { makeNode } from './node.js'
+import { publish } from './publish.js'
+import { type RecordJudge, RecordStore } from './recordStore.js'
+import { keepRelays, reservedAt } from './relays.js'
+import { Servers } from './servers.js'
+
+/** Where the mesh writes what happens: pino, or anything of its shape. */
+export interface MeshLog {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
+export interface MeshOptions {
+  /** The name of the network: all protocol names are under `/tunnelbore/<network>/`. */
+  readonly network: string
+  /** 32 bytes, from which the Ed25519 identity is made. */
+  readonly identitySeed: Uint8Array
+  /** Where to listen for TCP. */
+  readonly listen: readonly SocketAddress[]
+  /** False for an address among those listened on that others are not told of. All are, by default. */
+  readonly announces?: (ip: string) => boolean
+  /** Multiaddrs to announce besides those listened on. */
+  readonly announce?: readonly string[]
+  /** Known nodes: multiaddrs ending with `/p2p/` and an id. */
+  readonly bootstrap: readonly string[]
+  /** True for a reachable node: it serves the DHT and relays streams. Others hold reservations at two relays. */
+  readonly serves: boolean
+  /** The content of a pre-shared key file (`/key/swarm/psk/1.0.0/`), which closes the network. */
+  readonly networkKey?: Uint8Array
+  readonly judge: RecordJudge
+  /** What we answer when asked for our services, if we serve. At most 1024 bytes. */
+  readonly services: () => Uint8Array
+  /** Answers a knock; undefined closes its stream without an answer. */
+  readonly onKnock: (knock: Knock) => Promise<Uint8Array | undefined>
+  /** False for an address that is reached through our own tunnel: it is never dialled. */
+  readonly mayDial?: (ip: string) => boolean
+  /** The firewall mark of all TCP sockets. */
+  readonly socketMark?: number
+  readonly onDrop: (reason: DropReason) => void
+  /** The own addresses, the servers or the reservations changed: see {@link Mesh.state}. */
+  readonly onChange: () => void
+  readonly log: MeshLog
+}
+
+export interface MeshState {
+  /** Full multiaddrs with `/p2p/`, direct ones and circuits. */
+  readonly addresses: readonly string[]
+  /** Connected nodes that serve, with what they answered when asked for their services. */
+  readonly servers: readonly { readonly peerId: string; readonly services: Uint8Array }[]
+  readonly bootstrap: readonly BootstrapState[]
+  /** At how many relays we hold a reservation. */
+  readonly reservations: number
+  readonly connections: number
+  /** How many nodes are in the DHT's routing table. */
+  readonly routingTable: number
+  /** How many records are stored here for others. */
+  readonly storedRecords: number
+}
+
+export interface Mesh {
+  /** Our libp2p identity: a raw Ed25519 public key of 32 bytes. */
+  readonly identity: Uint8Array
+  readonly peerId: string
+  state(): MeshState
+  /**
+   * Stores a record in the DHT; resolves to how many nodes acknowledged it, which may be none. Waits for a first server.
+   * Rejects where the record is not valid, or the signal aborts before there is a server.
+   */
+  publish(key: Uint8Array, value: Uint8Array, signal: AbortSignal): Promise<number>
+  /**
+   * Yields each valid record under the key as it arrives, not only the newest. Waits for a first server. Throws where
+   * the signal aborts before there is one; after that, an abort ends it.
+   */
+  lookUp(key: Uint8Array, signal: AbortSignal): AsyncGenerator<Uint8Array>
+  /**
+   * Sends a knock and resolves to its answer. `multiaddrs` are tried all at once, with or without a final `/p2p/`.
+   * Rejects where there is no answer within ten seconds.
+   */
+  knock(
+    to: { readonly identity: Uint8Array; readonly multiaddrs: readonly string[] },
+    bytes: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Uint8Array>
+  /** Closes all connections and sockets. */
+  stop(): Promise<void>
+}
+
+/** The peer id, as libp2p writes it, of an identity: a raw Ed25519 public key of 32 bytes. */
+export function identityOf(identity: Uint8Array): string {
+  return peerIdFromRaw(identity).toString()
+}
+
+/**
+ * Starts a node. Neither waits for nor fails on bootstrap nodes that are down. Rejects where a port is in use, or an
+ * option is malformed (a TypeError that names it).
+ */
+export async function startMesh(options: MeshOptions): Promise<Mesh> {
+  const { network, judge, log, onDrop } = options
+  let running = false
+  const onChange = () => {
+    if (running) options.onChange()
+  }
+  const store = new RecordStore(judge, onDrop)
+  const deadPeers = new DeadPeers()
+  const servers = new Servers(network, onChange)
+  const knocking = new Knocking(network, options.onKnock, onDrop)
+  const knownNodes = new KnownNodes(options.bootstrap, (connection) => servers.greet(connection), onChange)
+
+  const { mayDial } = options
+  const gater = {
+    denyDialPeer: (peer) => deadPeers.has(peer) && !knownNodes.has(peer.toString()),
+    denyDialMultiaddr: (address) => {
+      const ip = addressedIp(address)
+      return mayDial !== undefined && ip !== undefined && !mayDial(ip)
+    },
+  } satisfies ConnectionGater
+
+  const { libp2p, parts, kadDht } = await makeNode(options, store, gater, onDrop)
+  const self = libp2p.peerId
+  if (self.type !== 'Ed25519') throw new TypeError('the identity is not an Ed25519 key')
+  const dht = new Dht(kadDht, parts.peerStore, () => servers.connected)
+
+  deadPeers.start(parts, (peer) => {
+    log.debug({ peer: peer.toString() }, 'a peer could not be dialled')
+    dht.forget(peer).catch((error: unknown) => log.debug({ error }, 'could not remove a peer from the DHT'))
+  })
+  keepRelays(parts, () => libp2p.getMultiaddrs(), knownNodes)
+  parts.events.addEventListener('self:peer:update', onChange)
+  await servers.start(parts, options.serves ? options.services : undefined)
+  await knocking.start(parts)
+  await libp2p.start()
+  running = true
+  knownNodes.start(parts)
+  log.info({ peerId: self.toString(), network, serves: options.serves }, 'the mesh node has started')
+
+  return {
+    identity: self.publicKey.raw,
+    peerId: self.toString(),
+
+    state() {
+      const addresses = libp2p.getMultiaddrs()
+      return {
+        addresses: addresses.map(String),
+        servers: servers.answers,
+        bootstrap: knownNodes.state,
+        reservations: reservedAt(addresses).size,
+        connections: libp2p.getConnections().length,
+        routingTable: dht.routingTableSize,
+        storedRecords: store.recordCount,
+      }
+    },
+
+    async publish(key, value, signal) {
+      const verdict = judge(key, value)
+      if (isDropped(verdict)) throw new Error(`our own record is not valid: ${verdict.dropped}`)
+      if (options.serves) store.keep(key, value)
+      await servers.untilConnected(signal)
+      return publish(dht, self, key, value, signal)
+    },
+
+    async *lookUp(key, signal) {
+      const ownCopy = await store.kept(key)
+      if (ownCopy === undefined) await servers.untilConnected(signal)
+      yield* lookUp(dht, self, judge, key, ownCopy, onDrop, signal)
+    },
+
+    async knock({ identity, multiaddrs }, bytes, signal) {
+      return knocking.knock(parts, peerIdFromRaw(identity), multiaddrs, bytes, signal)
+    },
+
+    async stop() {
+      running = false
+      knownNodes.stop()
+      await libp2p.stop()
+    },
+  }
+}
+
+function peerIdFromRaw(identity: Uint8Array): PeerId {
+  return peerIdFromPublicKey(publicKeyFromRaw(identity))
+}

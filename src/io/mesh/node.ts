@@ -1,0 +1,186 @@
+/**
+ * The composition of libp2p: which parts, and which of their defaults are changed. Each change has its reason beside
+ * it; what a change cannot mend is in the file named after the trouble ({@link ./recordStore}, {@link ./deadPeers}…).
+ */
+
+import { noise } from '@chainsafe/libp2p-noise'
+import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import { identify } from '@libp2p/identify'
+import {
+  type ConnectionGater,
+  FaultTolerance,
+  type Libp2p,
+  type Libp2pEvents,
+  type PeerId,
+  type PeerStore,
+  peerRoutingSymbol,
+} from '@libp2p/interface'
+import type { ConnectionManager, Registrar, TransportManager } from '@libp2p/interface-internal'
+import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import { ping } from '@libp2p/ping'
+import { preSharedKey } from '@libp2p/pnet'
+import { yamux } from '@libp2p/yamux'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import { type DropReason, isDropped } from '../../base/drops.js'
+import { HOUR, MINUTE, SECOND } from '../../base/time.js'
+import { AnticipatingProtector, anticipatingMuxer } from './anticipate.js'
+import { REPLICATION } from './dht.js'
+import type { MeshOptions } from './mesh.js'
+import { addressedIp, relayIdOf, tcpMultiaddr } from './multiaddrs.js'
+import type { RecordStore } from './recordStore.js'
+import { RESERVATIONS } from './relays.js'
+import { tcpTransport } from './tcp.js'
+
+/** The parts of libp2p that our own protocols work with. */
+export interface Parts {
+  readonly peerId: PeerId
+  readonly peerStore: PeerStore
+  readonly events: EventTargetOf<Libp2pEvents>
+  readonly registrar: Registrar
+  readonly connectionManager: ConnectionManager
+  readonly transportManager: TransportManager
+  readonly connectionGater: ConnectionGater
+}
+
+interface EventTargetOf<Events> {
+  addEventListener<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): void
+}
+
+export interface Node {
+  readonly libp2p: Libp2p
+  readonly parts: Parts
+  readonly kadDht: KadDHT
+}
+
+/** How long a reservation at a relay lasts. libp2p's client renews it five minutes before its end. */
+const RESERVATION_TTL_MS = 15 * MINUTE
+const MAX_RESERVATIONS = 4096
+const MAX_CONNECTIONS = { serving: 4096, other: 256 }
+/** Whole fleets can stand behind one address. */
+const MAX_CONNECTIONS_A_SECOND_PER_IP = 200
+const MAX_HALF_OPEN_CONNECTIONS = 256
+
+/** Makes a node that is not started yet. */
+export async function makeNode(
+  options: MeshOptions,
+  store: RecordStore,
+  gater: ConnectionGater,
+  onDrop: (reason: DropReason) => void,
+): Promise<Node> {
+  const { network, serves, judge, log } = options
+  const protector = options.networkKey === undefined ? undefined : preSharedKey({ psk: options.networkKey })
+  let parts: Parts | undefined
+
+  const libp2p = await createLibp2p({
+    start: false,
+    privateKey: await generateKeyPairFromSeed('Ed25519', options.identitySeed),
+    datastore: store,
+    addresses: {
+      // One reservation is held for each time `/p2p-circuit` is listened on.
+      listen: [
+        ...options.listen.map(tcpMultiaddr),
+        ...(serves ? [] : Array.from({ length: RESERVATIONS }, () => '/p2p-circuit')),
+      ],
+      appendAnnounce: [...(options.announce ?? [])],
+      announceFilter: (addresses) => addresses.filter((address) => isAnnounced(address, options.announces)),
+    },
+    transports: [
+      tcpTransport(options.socketMark, (what) => log.warn({ what }, 'could not mark a TCP socket')),
+      circuitRelayTransport(),
+    ],
+    connectionProtector: () => new AnticipatingProtector(protector?.()),
+    connectionEncrypters: [noise()],
+    // The connection monitor already pings.
+    streamMuxers: [anticipatingMuxer(yamux({ enableKeepAlive: false }))],
+    connectionGater: gater,
+    transportManager: {
+      // A port in use is an error for the user to see; relays are not there yet when we start.
+      faultTolerance: serves ? FaultTolerance.FATAL_ALL : FaultTolerance.NO_FATAL,
+    },
+    connectionManager: {
+      maxConnections: serves ? MAX_CONNECTIONS.serving : MAX_CONNECTIONS.other,
+      inboundConnectionThreshold: MAX_CONNECTIONS_A_SECOND_PER_IP,
+      maxIncomingPendingConnections: MAX_HALF_OPEN_CONNECTIONS,
+      addressDialTimeout: 1.5 * SECOND,
+      dialTimeout: 4 * SECOND,
+      // Done by KnownNodes.
+      reconnectRetries: 0,
+    },
+    connectionMonitor: {
+      // A client has few connections and must notice a relay that hangs; a server has many, and TCP tells it enough.
+      pingInterval: serves ? 30 * SECOND : 5 * SECOND,
+      // The default aborts a healthy connection after one slow ping (js-libp2p issues 3463 and 3504).
+      pingTimeout: { minTimeout: 5 * SECOND, maxTimeout: 15 * SECOND },
+      protocolPrefix: `tunnelbore/${network}`,
+    },
+    services: {
+      identify: identify({ protocolPrefix: `tunnelbore/${network}` }),
+      ping: ping({ protocolPrefix: `tunnelbore/${network}` }),
+      dht: withoutPeerRouting(
+        kadDHT({
+          protocol: `/tunnelbore/${network}/kad/1.0.0`,
+          clientMode: !serves,
+          // The default drops nodes at private addresses, and with them whole meshes in a LAN or a laboratory.
+          peerInfoMapper: passthroughMapper,
+          kBucketSize: REPLICATION,
+          alpha: 3,
+          disjointPaths: 1,
+          initialQuerySelfInterval: 50,
+        querySelfInterval: MINUTE,
+          networkDialTimeout: { minTimeout: 1.5 * SECOND, maxTimeout: 4 * SECOND },
+          pingNewContactTimeout: { minTimeout: 1.5 * SECOND, maxTimeout: 4 * SECOND },
+          validators: {
+            record: (key, value) => {
+              const verdict = judge(key, value)
+              if (!isDropped(verdict)) return
+              onDrop(verdict.dropped)
+              throw new Error(`record refused: ${verdict.dropped}`)
+            },
+          },
+          selectors: { record: (key, values) => newest(judge, key, values) },
+          reprovide: { interval: HOUR },
+        }),
+      ),
+      ...(serves
+        ? {
+            relay: circuitRelayServer({
+              reservations: { maxReservations: MAX_RESERVATIONS, reservationTtl: RESERVATION_TTL_MS },
+              maxInboundHopStreams: 64,
+            }),
+          }
+        : {}),
+      parts: (components: Parts) => {
+        parts = components
+        return {}
+      },
+    },
+  })
+  if (parts === undefined) throw new Error('libp2p did not hand out its parts')
+  return { libp2p, parts, kadDht: libp2p.services.dht }
+}
+
+/** Circuit addresses begin with the relay's, which is not for us to judge. */
+function isAnnounced(address: Multiaddr, announces: MeshOptions['announces']): boolean {
+  const ip = relayIdOf(address) === undefined ? addressedIp(address) : undefined
+  return announces === undefined || ip === undefined || announces(ip)
+}
+
+/**
+ * The DHT without its service of finding peers for the rest of libp2p. A node short of a relay would walk the DHT at
+ * random without a pause, which in a mesh of few servers takes most of a core; and a dial without an address would
+ * become a query. Relays are still found: libp2p dials the servers that our own queries learn of.
+ */
+function withoutPeerRouting<Components>(factory: (components: Components) => KadDHT) {
+  return (components: Components): KadDHT =>
+    Object.defineProperty(factory(components), peerRoutingSymbol, { value: undefined })
+}
+
+function newest(judge: MeshOptions['judge'], key: Uint8Array, values: readonly Uint8Array[]): number {
+  const sequences = values.map((value) => {
+    const verdict = judge(key, value)
+    return isDropped(verdict) ? -1 : verdict.sequence
+  })
+  return sequences.indexOf(Math.max(...sequences))
+}

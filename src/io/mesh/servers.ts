@@ -1,0 +1,107 @@
+/**
+ * Which of the connected nodes serve, and what they offer: `/tunnelbore/<network>/services/1`.
+ *
+ *     asker    opens a stream and sends nothing
+ *     server   <length> services        (encoded elsewhere) and closes
+ *
+ * Every node is asked once per connection, and nodes that do not serve do not speak the protocol. An answer proves
+ * that the node is of our network and serves, one round trip after the connection: sooner than libp2p's identify and
+ * the DHT's ping let it into the routing table.
+ */
+
+import type { Connection, PeerId } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { ask, sendMessage, within } from './exchange.js'
+import type { Parts } from './node.js'
+
+/** The largest answer that is read, in bytes. */
+export const MAX_SERVICES_LENGTH = 1024
+const DEADLINE_MS = 4_000
+
+export class Servers {
+  readonly #protocol: string
+  readonly #onChange: () => void
+  readonly #answers = new Map<string, Uint8Array>()
+  readonly #asking = new Map<string, Promise<void>>()
+  readonly #waiting = new Set<() => void>()
+
+  constructor(network: string, onChange: () => void) {
+    this.#protocol = `/tunnelbore/${network}/services/1`
+    this.#onChange = onChange
+  }
+
+  /** Answers others with `own`, if given, and asks those that connect. */
+  async start({ registrar, events }: Parts, own: (() => Uint8Array) | undefined): Promise<void> {
+    if (own !== undefined) {
+      await registrar.handle(
+        this.#protocol,
+        (stream) => sendMessage(stream, own(), { signal: within(DEADLINE_MS) }),
+        {
+          maxInboundStreams: 2,
+        },
+      )
+    }
+    // Identify names the node's protocols; this is called if ours is among them.
+    await registrar.register(this.#protocol, {
+      onConnect: (_peer, connection) => {
+        this.greet(connection).catch(() => {})
+      },
+    })
+    events.addEventListener('peer:disconnect', ({ detail: peer }) => {
+      if (this.#answers.delete(peer.toString())) this.#onChange()
+    })
+  }
+
+  /** Asks the node at the other end of a connection, unless it has answered. Throws where it does not serve us. */
+  greet(connection: Connection): Promise<void> {
+    const id = connection.remotePeer.toString()
+    if (this.#answers.has(id)) return Promise.resolve()
+    const asking = this.#asking.get(id) ?? this.#ask(id, connection)
+    this.#asking.set(id, asking)
+    return asking
+  }
+
+  async #ask(id: string, connection: Connection): Promise<void> {
+    try {
+      const options = { signal: within(DEADLINE_MS) }
+      const services = await ask(connection, this.#protocol, undefined, MAX_SERVICES_LENGTH, options)
+      if (connection.status !== 'open') throw new Error('the connection closed')
+      this.#answers.set(id, services)
+    } finally {
+      this.#asking.delete(id)
+    }
+    for (const resolve of this.#waiting) resolve()
+    this.#waiting.clear()
+    this.#onChange()
+  }
+
+  has(peer: PeerId): boolean {
+    return this.#answers.has(peer.toString())
+  }
+
+  get connected(): readonly PeerId[] {
+    return [...this.#answers.keys()].map((id) => peerIdFromString(id))
+  }
+
+  get answers(): readonly { readonly peerId: string; readonly services: Uint8Array }[] {
+    return [...this.#answers].map(([peerId, services]) => ({ peerId, services }))
+  }
+
+  /** Resolves when at least one server is connected; rejects when the signal aborts. */
+  async untilConnected(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (this.#answers.size > 0) return
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = () => {
+        this.#waiting.delete(onServer)
+        reject(signal.reason)
+      }
+      const onServer = () => {
+        signal.removeEventListener('abort', onAbort)
+        resolve()
+      }
+      this.#waiting.add(onServer)
+      signal.addEventListener('abort', onAbort)
+    })
+  }
+}

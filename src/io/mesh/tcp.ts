@@ -1,0 +1,78 @@
+/**
+ * libp2p's TCP transport with a firewall mark on every socket (SO_MARK): with `AllowedIPs 0.0.0.0/0` a connection of
+ * ours without the mark would enter the tunnel it is to help build.
+ *
+ * A dialled socket must carry the mark before its first SYN, and Node has no hook between making a socket and
+ * connecting it. So the socket is made and marked through libc and handed to `net.connect` as `fd`. A listening socket
+ * is marked after it listens: what it accepts inherits the mark (from the kernel's `ir_mark`).
+ */
+
+import { lookup } from 'node:dns/promises'
+import type { Server } from 'node:net'
+import type { Listener, Transport } from '@libp2p/interface'
+import { tcp } from '@libp2p/tcp'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { familyOf } from '../../base/address.js'
+import { markedTcpSocket, setMark } from '../socketOptions.js'
+import { addressedIp } from './multiaddrs.js'
+
+type TransportFactory = ReturnType<typeof tcp>
+
+/** The parts of the TCP transport that libp2p's types leave out. */
+interface TcpTransport extends Transport {
+  _connect(address: Multiaddr, options: object): Promise<unknown>
+}
+interface TcpListener extends Listener {
+  readonly server: Server
+}
+
+/** The transport. Without a mark it is libp2p's own. `onUnmarked` hears of each socket that could not be marked. */
+export function tcpTransport(mark: number | undefined, onUnmarked: (what: string) => void): TransportFactory {
+  const factory = tcp()
+  if (mark === undefined) return factory
+  return (components) => {
+    const transport = factory(components) as TcpTransport
+    const connect = transport._connect.bind(transport)
+    const createListener = transport.createListener.bind(transport)
+
+    transport._connect = async (address, options) => {
+      const resolved = await resolve(address)
+      const ip = addressedIp(resolved)
+      const fd = ip === undefined ? undefined : markedTcpSocket(familyOf(ip), mark)
+      if (fd === undefined) {
+        onUnmarked(`connection to ${address}`)
+        return connect(resolved, options)
+      }
+      return connect(resolved, { ...options, fd, readable: true, writable: true })
+    }
+
+    transport.createListener = (options) => {
+      const listener = createListener(options) as TcpListener
+      listener.server.on('listening', () => {
+        const fd = serverFd(listener.server)
+        if (fd === undefined || !setMark(fd, mark)) onUnmarked('listening socket')
+      })
+      return listener
+    }
+    return transport
+  }
+}
+
+/** The address with its DNS name, if it has one, looked up: a marked socket is made for one family. */
+async function resolve(address: Multiaddr): Promise<Multiaddr> {
+  const [host, ...rest] = address.getComponents()
+  if (host?.value === undefined || !host.name.startsWith('dns')) return address
+  const family = host.name === 'dns4' ? 4 : host.name === 'dns6' ? 6 : 0
+  const found = await lookup(host.value, { family })
+  const tail = rest
+    .map(({ name, value }) => (value === undefined ? `/${name}` : `/${name}/${value}`))
+    .join('')
+  return multiaddr(`/ip${found.family}/${found.address}${tail}`)
+}
+
+/** Node has no public way to a server's descriptor. */
+function serverFd(server: Server): number | undefined {
+  const handle: unknown = Reflect.get(server, '_handle')
+  const fd: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : undefined
+  return typeof fd === 'number' && fd >= 0 ? fd : undefined
+}

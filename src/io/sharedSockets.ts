@@ -1,0 +1,171 @@
+/**
+ * The shared UDP sockets: one for each local address, all on one port. Checks, reflections and WireGuard's packets go
+ * through the same socket, so a hole punched for one is a hole for all, and an answer leaves from where it was asked.
+ *
+ * A socket is known by a small number that is never given to another one, so that a path of a closed socket can be told
+ * from a path of its successor.
+ */
+
+import type { Socket } from 'node:dgram'
+import { familyOf, type SocketAddress } from '../base/address.js'
+import { codeOf, UserError } from '../base/userError.js'
+import { bindUdpSocket, enlargeBuffers, markUdpSocket } from './udpSocket.js'
+
+export interface SharedSocketHandlers {
+  /** `remoteIp` is canonical, `remotePort` never 0. `bytes` are the receiver's to keep. */
+  readonly onDatagram: (socketId: number, remoteIp: string, remotePort: number, bytes: Uint8Array) => void
+  /**
+   * A datagram could not be sent: `code` is the system's (ENETUNREACH, EHOSTUNREACH, EPERM, EMSGSIZE, …), or EBADF for
+   * a socket that is closed.
+   */
+  readonly onSendError: (socketId: number, remote: SocketAddress, code: string) => void
+}
+
+export interface SharedSocket {
+  readonly id: number
+  readonly address: SocketAddress
+  /** True where it carries the mark that was asked for; false where that could not be set. */
+  readonly marked: boolean
+}
+
+/** An address on which no socket could be opened: EADDRNOTAVAIL where it is gone, or not usable yet. */
+export interface BindFailure {
+  readonly ip: string
+  readonly code: string
+}
+
+/** The shared port is taken by another program. */
+export class PortInUseError extends UserError {
+  override readonly name = 'PortInUseError'
+  readonly address: SocketAddress
+
+  constructor(address: SocketAddress) {
+    super(`UDP port ${address.port} is in use on ${address.ip}: choose another with --listen-port`)
+    this.address = address
+  }
+}
+
+interface OpenSocket extends SharedSocket {
+  readonly socket: Socket
+  /** Shared by all sends of the socket: one for each would be garbage for every packet. */
+  readonly onSent: (error: Error | null) => void
+}
+
+export class SharedSockets {
+  readonly #handlers: SharedSocketHandlers
+  readonly #open = new Map<number, OpenSocket>()
+  #port: number
+  #mark: number
+  #nextId = 0
+
+  /** Opens nothing yet. `port` 0 is any free one, the same for all. `mark` 0 is no mark. */
+  constructor(options: { readonly port: number; readonly mark: number }, handlers: SharedSocketHandlers) {
+    this.#port = options.port
+    this.#mark = options.mark
+    this.#handlers = handlers
+  }
+
+  /** The shared port; 0 as long as none was chosen. */
+  get port(): number {
+    return this.#port
+  }
+
+  /** The open sockets, oldest first. */
+  sockets(): readonly SharedSocket[] {
+    return [...this.#open.values()].map(({ id, address, marked }) => ({ id, address, marked }))
+  }
+
+  /**
+   * Opens and closes sockets until there is one for each of `ips` (canonical, without link-local ones) and no other.
+   * Returns the addresses for which that was not possible. Throws a {@link PortInUseError} if the port is taken on one
+   * of them; then nothing has changed.
+   */
+  setAddresses(ips: readonly string[]): readonly BindFailure[] {
+    const wanted = new Set(ips)
+    const present = new Set([...this.#open.values()].map(({ address }) => address.ip))
+    const formerPort = this.#port
+    const opened: OpenSocket[] = []
+    const failures: BindFailure[] = []
+    for (const ip of wanted) {
+      if (present.has(ip)) continue
+      try {
+        opened.push(this.#openSocket(ip))
+      } catch (error) {
+        const code = errorCode(error)
+        if (code !== 'EADDRINUSE') {
+          failures.push({ ip, code })
+          continue
+        }
+        for (const { id } of opened) this.#closeSocket(id)
+        const taken = { ip, port: this.#port }
+        this.#port = formerPort
+        throw new PortInUseError(taken)
+      }
+    }
+    for (const { id, address } of [...this.#open.values()]) if (!wanted.has(address.ip)) this.#closeSocket(id)
+    return failures
+  }
+
+  /** Gives all sockets, those opened later too, another mark; 0 takes it away. */
+  setMark(mark: number): void {
+    this.#mark = mark
+    for (const [id, open] of this.#open)
+      this.#open.set(id, { ...open, marked: markUdpSocket(open.socket, mark) })
+  }
+
+  /** Sends without waiting and never throws. `bytes` must not be changed afterwards. */
+  send(socketId: number, remote: SocketAddress, bytes: Uint8Array): void {
+    const open = this.#open.get(socketId)
+    if (open === undefined) {
+      this.#handlers.onSendError(socketId, remote, 'EBADF')
+      return
+    }
+    try {
+      open.socket.send(bytes, remote.port, remote.ip, open.onSent)
+    } catch (error) {
+      this.#handlers.onSendError(socketId, remote, errorCode(error))
+    }
+  }
+
+  /** Closes all sockets. */
+  close(): void {
+    for (const id of [...this.#open.keys()]) this.#closeSocket(id)
+  }
+
+  #openSocket(ip: string): OpenSocket {
+    const socket = bindUdpSocket({ ip, port: this.#port })
+    this.#port = socket.address().port
+    enlargeBuffers(socket)
+    const { onDatagram, onSendError } = this.#handlers
+    const id = this.#nextId++
+    const isIpv6 = familyOf(ip) === 6
+    socket.on('message', (bytes, { address, port }) => {
+      // Nothing can be answered to port 0, nor to a link-local address, which is none without its zone.
+      if (port !== 0 && !(isIpv6 && address.includes('%'))) onDatagram(id, address, port, bytes)
+    })
+    // A failed receive concerns one datagram; the socket goes on.
+    socket.on('error', () => undefined)
+    const open: OpenSocket = {
+      id,
+      address: { ip, port: this.#port },
+      marked: this.#mark === 0 || markUdpSocket(socket, this.#mark),
+      socket,
+      onSent(error) {
+        if (error === null) return
+        const { address = '', port = 0 } = error as { address?: string; port?: number }
+        onSendError(id, { ip: address, port }, errorCode(error))
+      },
+    }
+    this.#open.set(id, open)
+    return open
+  }
+
+  #closeSocket(id: number): void {
+    this.#open.get(id)?.socket.close()
+    this.#open.delete(id)
+  }
+}
+
+function errorCode(error: unknown): string {
+  return codeOf(error) ?? 'EINVAL'
+}

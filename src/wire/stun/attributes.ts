@@ -1,0 +1,186 @@
+/**
+ * Values of STUN's attributes, both ways (RFC 8489 section 14). Each of {@link StunAttributes} is one attribute.
+ *
+ * ```
+ *  XOR-MAPPED-ADDRESS                 ERROR-CODE                            UNKNOWN-ATTRIBUTES
+ *    0  zero                1           0  zero, but its low 3 bits:  3       0  type   2, repeated
+ *    1  family, 1 or 2      1              the hundreds, 3 to 6
+ *    2  xored port          2           3  the rest, 0 to 99          1     PRIORITY
+ *    4  xored address  4 or 16          4  reason, UTF-8                      0  priority   4
+ * ```
+ */
+
+import { familyOf, ipFromBytes, ipToBytes, isPort, type SocketAddress } from '../../base/address.js'
+import { readUint16, readUint32, writeUint16, writeUint32 } from '../integers.js'
+import { ATTRIBUTE } from './registry.js'
+
+/** What a message says. */
+export interface StunAttributes {
+  /**
+   * USERNAME: at most 508 bytes. RFC 8489 has text; our checks have bytes that nobody else can tell from random
+   * ones, so it is opaque here.
+   */
+  readonly username?: Uint8Array
+  /** XOR-MAPPED-ADDRESS: where a request came from. Its port is 1 to 65535. */
+  readonly mappedAddress?: SocketAddress
+  /** PRIORITY: 32 bits, unsigned. */
+  readonly priority?: number
+  /** ERROR-CODE. */
+  readonly error?: StunError
+  /** UNKNOWN-ATTRIBUTES: attribute types, beside error 420. */
+  readonly unknownAttributes?: readonly number[]
+  /** SOFTWARE: at most 509 bytes of UTF-8. */
+  readonly software?: string
+  /** HOLDS-FIRST-MESSAGE, which is there or not, and has no value. False is the same as absent. */
+  readonly holdsFirstMessage?: boolean
+}
+
+export interface StunError {
+  /** 300 to 699. */
+  readonly code: number
+  /** At most 509 bytes of UTF-8. */
+  readonly reason: string
+}
+
+const IPV4 = 0x01
+const IPV6 = 0x02
+
+/** RFC 8489 section 14.3. */
+const MAX_USERNAME_LENGTH = 508
+/** The longest text that may be sent, and the longest that must be read, in bytes (sections 14.8 and 14.14). */
+const MAX_TEXT_SENT = 509
+const MAX_TEXT_READ = 763
+
+const NO_VALUE = new Uint8Array(0)
+
+const utf8Encoder = new TextEncoder()
+/** What is no UTF-8 becomes U+FFFD: texts are only shown. */
+const utf8Decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+
+/**
+ * The attributes of a message, in the order in which they are sent. `mask` is the header's magic cookie and
+ * transaction id: 16 bytes. Throws a RangeError where a value is longer or larger than it may be.
+ */
+export function encodeAttributes(
+  message: StunAttributes,
+  mask: Uint8Array,
+): readonly (readonly [type: number, value: Uint8Array])[] {
+  const attributes: [number, Uint8Array][] = []
+  const { username, mappedAddress, priority, error, unknownAttributes, software, holdsFirstMessage } = message
+  if (username !== undefined) attributes.push([ATTRIBUTE.username, encodeUsername(username)])
+  if (mappedAddress !== undefined)
+    attributes.push([ATTRIBUTE.xorMappedAddress, encodeXorAddress(mappedAddress, mask)])
+  if (priority !== undefined) attributes.push([ATTRIBUTE.priority, encodePriority(priority)])
+  if (error !== undefined) attributes.push([ATTRIBUTE.errorCode, encodeError(error)])
+  if (unknownAttributes !== undefined)
+    attributes.push([ATTRIBUTE.unknownAttributes, encodeTypes(unknownAttributes)])
+  if (software !== undefined) attributes.push([ATTRIBUTE.software, encodeText(software)])
+  if (holdsFirstMessage === true) attributes.push([ATTRIBUTE.holdsFirstMessage, NO_VALUE])
+  return attributes
+}
+
+/**
+ * What one attribute says: nothing, for those that are known and not used. `malformed` where its value breaks a
+ * rule, `unknown` where its type is not known here. `mask` as in {@link encodeAttributes}.
+ */
+export function decodeAttribute(
+  type: number,
+  value: Uint8Array,
+  mask: Uint8Array,
+): StunAttributes | 'malformed' | 'unknown' {
+  switch (type) {
+    case ATTRIBUTE.username:
+      return value.length <= MAX_USERNAME_LENGTH ? { username: value } : 'malformed'
+    case ATTRIBUTE.xorMappedAddress: {
+      const mappedAddress = decodeXorAddress(value, mask)
+      return mappedAddress === undefined ? 'malformed' : { mappedAddress }
+    }
+    case ATTRIBUTE.priority:
+      return value.length === 4 ? { priority: readUint32(value, 0) } : 'malformed'
+    case ATTRIBUTE.errorCode: {
+      const error = decodeError(value)
+      return error === undefined ? 'malformed' : { error }
+    }
+    case ATTRIBUTE.unknownAttributes:
+      return value.length % 2 === 0 ? { unknownAttributes: decodeTypes(value) } : 'malformed'
+    case ATTRIBUTE.software:
+      return value.length <= MAX_TEXT_READ ? { software: utf8Decoder.decode(value) } : 'malformed'
+    case ATTRIBUTE.holdsFirstMessage:
+      return { holdsFirstMessage: true }
+    case ATTRIBUTE.mappedAddress:
+    case ATTRIBUTE.messageIntegrity:
+      return {}
+    default:
+      return 'unknown'
+  }
+}
+
+function encodeUsername(username: Uint8Array): Uint8Array {
+  if (username.length > MAX_USERNAME_LENGTH)
+    throw new RangeError(`a user name has at most ${MAX_USERNAME_LENGTH} bytes, not ${username.length}`)
+  return username
+}
+
+function encodeXorAddress(address: SocketAddress, mask: Uint8Array): Uint8Array {
+  if (!isPort(address.port)) throw new RangeError(`a mapped port is 1 to 65535, not ${address.port}`)
+  const ip = xor(ipToBytes(address.ip), mask)
+  const value = new Uint8Array(4 + ip.length)
+  value[1] = familyOf(address.ip) === 4 ? IPV4 : IPV6
+  writeUint16(value, 2, address.port ^ readUint16(mask, 0))
+  value.set(ip, 4)
+  return value
+}
+
+function decodeXorAddress(value: Uint8Array, mask: Uint8Array): SocketAddress | undefined {
+  const addressLength = value[1] === IPV4 ? 4 : value[1] === IPV6 ? 16 : undefined
+  if (addressLength === undefined || value.length !== 4 + addressLength) return undefined
+  const port = readUint16(value, 2) ^ readUint16(mask, 0)
+  const ip = ipFromBytes(xor(value.subarray(4), mask))
+  return ip !== undefined && isPort(port) ? { ip, port } : undefined
+}
+
+function encodePriority(priority: number): Uint8Array {
+  const value = new Uint8Array(4)
+  writeUint32(value, 0, priority)
+  return value
+}
+
+function encodeError(error: StunError): Uint8Array {
+  if (!Number.isInteger(error.code) || error.code < 300 || error.code > 699)
+    throw new RangeError(`an error code is 300 to 699, not ${error.code}`)
+  const reason = encodeText(error.reason)
+  const value = new Uint8Array(4 + reason.length)
+  value[2] = Math.floor(error.code / 100)
+  value[3] = error.code % 100
+  value.set(reason, 4)
+  return value
+}
+
+function decodeError(value: Uint8Array): StunError | undefined {
+  if (value.length < 4 || value.length > 4 + MAX_TEXT_READ) return undefined
+  const hundreds = (value[2] ?? 0) & 0x07
+  const rest = value[3] ?? 0
+  if (hundreds < 3 || hundreds > 6 || rest > 99) return undefined
+  return { code: hundreds * 100 + rest, reason: utf8Decoder.decode(value.subarray(4)) }
+}
+
+function encodeTypes(types: readonly number[]): Uint8Array {
+  const value = new Uint8Array(2 * types.length)
+  for (const [index, type] of types.entries()) writeUint16(value, 2 * index, type)
+  return value
+}
+
+function decodeTypes(value: Uint8Array): readonly number[] {
+  return Array.from({ length: value.length / 2 }, (_, index) => readUint16(value, 2 * index))
+}
+
+function encodeText(text: string): Uint8Array {
+  const value = utf8Encoder.encode(text)
+  if (value.length > MAX_TEXT_SENT)
+    throw new RangeError(`a text has at most ${MAX_TEXT_SENT} bytes, not ${value.length}`)
+  return value
+}
+
+function xor(bytes: Uint8Array, mask: Uint8Array): Uint8Array {
+  return Uint8Array.from(bytes, (byte, at) => byte ^ (mask[at] ?? 0))
+}

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+interface Host {
+  readonly process: ChildProcess
+  /** The next line that it says. */
+  next(): Promise<string | undefined>
+  readonly stderr: Promise<string>
+  readonly exited: Promise<unknown>
+}
+
+function host(t: TestContext, what: string): Host {
+  const script = fileURLToPath(new URL('./runNodeHost.js', import.meta.url))
+  const child = spawn(process.execPath, [script, what], { stdio: ['ignore', 'pipe', 'pipe'] })
+  t.after(() => child.kill('SIGKILL'))
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  return {
+    process: child,
+    next: async () => (await lines.next()).value,
+    stderr: text(child.stderr),
+    exited: once(child, 'exit').then(([code]) => code),
+  }
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`${signal} stops the node, and the process ends with 0`, async (t) => {
+    const node = host(t, 'runs')
+    assert.equal(await node.next(), 'started')
+    node.process.kill(signal)
+    assert.equal(await node.next(), 'stopping')
+    assert.equal(await node.next(), 'done')
+    assert.equal(await node.exited, 0)
+    const [line = ''] = (await node.stderr).split('\n')
+    const { level, node: name, signal: logged, msg } = JSON.parse(line)
+    assert.deepEqual([level, name, logged, msg], [30, 'wg0', signal, 'stopping'])
+  })
+}
+
+test('a second signal does not wait for a stop that hangs, and the process ends with 1', async (t) => {
+  const node = host(t, 'hangs')
+  assert.equal(await node.next(), 'started')
+  node.process.kill('SIGTERM')
+  assert.equal(await node.next(), 'stopping')
+  node.process.kill('SIGTERM')
+  assert.equal(await node.exited, 1)
+})
+
+test('a node that ends by itself is stopped, and its reason is what the caller gets', async (t) => {
+  const node = host(t, 'fails')
+  assert.equal(await node.next(), 'started')
+  assert.equal(await node.next(), 'stopping')
+  assert.equal(await node.next(), 'rejected: failed')
+})
+
+test('an exception that nobody catches stops the node first, and is logged', async (t) => {
+  const node = host(t, 'throws')
+  assert.equal(await node.next(), 'started')
+  assert.equal(await node.next(), 'stopping')
+  assert.equal(await node.next(), 'rejected: thrown')
+  assert.match(await node.stderr, /"level":60.*"msg":"unexpected error"/)
+})

@@ -1,0 +1,80 @@
+import '../../../src/io/nodeCompatibility.js'
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import type { PeerId } from '@libp2p/interface'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { type Answer, distance, kadId, REPLICATION } from '../../../src/io/mesh/dht.js'
+import { MAX_ASKED, walk } from '../../../src/io/mesh/walk.js'
+import { collect, newKey, soon } from './meshes.js'
+
+async function makePeers(count: number): Promise<readonly PeerId[]> {
+  return Promise.all(
+    Array.from({ length: count }, async () => peerIdFromPrivateKey(await generateKeyPair('Ed25519'))),
+  )
+}
+
+function answer(...closer: readonly PeerId[]): Answer {
+  return { value: undefined, closer: closer.map((id) => ({ id, multiaddrs: [] })) }
+}
+
+const [self = assert.fail()] = await makePeers(1)
+
+test('from one node of a ring, the closest of all are found', async () => {
+  const peers = await makePeers(40)
+  const key = newKey()
+  const target = kadId(key)
+  const sorted = peers.toSorted((a, b) => Buffer.compare(distance(target, a), distance(target, b)))
+  // Each knows the next three closer ones only.
+  const request = async (peer: PeerId) => {
+    const at = sorted.findIndex((other) => other.equals(peer))
+    return answer(...sorted.slice(Math.max(0, at - 3), at))
+  }
+  const found = await collect(walk(key, sorted.slice(-1), self, request, soon()))
+  const asked = new Set(found.map(({ peer }) => peer.toString()))
+  for (const peer of sorted.slice(0, 3)) assert(asked.has(peer.toString()))
+  assert.equal(asked.size, found.length)
+})
+
+test('a node that hangs holds up no other answer', async () => {
+  const peers = await makePeers(3)
+  const [hanging = assert.fail()] = peers
+  const over = new AbortController()
+  const request = (peer: PeerId, signal: AbortSignal) =>
+    peer.equals(hanging)
+      ? new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined)))
+      : Promise.resolve(answer())
+  let answers = 0
+  for await (const _ of walk(newKey(), peers, self, request, over.signal)) {
+    answers += 1
+    if (answers === 2) over.abort()
+  }
+  assert.equal(answers, 2)
+})
+
+test('made-up closer nodes are not followed for ever', async () => {
+  const peers = await makePeers(MAX_ASKED * 2)
+  const target = kadId(newKey())
+  let asked = 0
+  const sorted = peers.toSorted((a, b) => Buffer.compare(distance(target, b), distance(target, a)))
+  const request = async () => {
+    asked += 1
+    return answer(...sorted.slice(asked, asked + REPLICATION))
+  }
+  await collect(walk(newKey(), sorted.slice(0, 1), self, request, soon()))
+  assert(asked <= MAX_ASKED)
+})
+
+test('we ourselves are never asked, and nodes that fail are replaced by the next closest', async () => {
+  const peers = await makePeers(REPLICATION * 2)
+  const asked: PeerId[] = []
+  const request = async (peer: PeerId) => {
+    asked.push(peer)
+    if (asked.length % 2 === 0) throw new Error('not reachable')
+    return answer(self)
+  }
+  const found = await collect(walk(newKey(), peers, self, request, soon()))
+  assert(asked.every((peer) => !peer.equals(self)))
+  assert.equal(found.length, REPLICATION)
+})

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { describe, it } from 'node:test'
+import koffi from 'koffi'
+import { markedTcpSocket, setMark, socketOptionsAvailable, udpSocketFd } from '../../src/io/socketOptions.js'
+
+describe('socket options', () => {
+  it('can be set on this machine', () => {
+    assert.deepEqual(socketOptionsAvailable(), { available: true })
+  })
+
+  it('a UDP socket carries the mark it was given, and no deprecation warning is printed', async () => {
+    const warnings: Error[] = []
+    const onWarning = (warning: Error) => warnings.push(warning)
+    process.on('warning', onWarning)
+    const socket = await boundSocket()
+    try {
+      const fd = udpSocketFd(socket)
+      assert.ok(fd !== undefined)
+      assert.equal(markOf(fd), 0)
+      assert.equal(setMark(fd, 0xca6c), true)
+      assert.equal(markOf(fd), 0xca6c)
+      assert.equal(setMark(fd, 0xffff_ffff), true)
+      assert.equal(markOf(fd), 0xffff_ffff)
+      assert.equal(setMark(fd, 0), true)
+      assert.equal(markOf(fd), 0)
+      await new Promise(setImmediate)
+      assert.deepEqual(warnings, [])
+    } finally {
+      socket.close()
+      process.off('warning', onWarning)
+    }
+  })
+
+  it('a closed UDP socket has no descriptor', async () => {
+    const socket = await boundSocket()
+    socket.close()
+    assert.equal(udpSocketFd(socket), undefined)
+  })
+
+  it('a mark on what is no socket is refused', () => {
+    assert.equal(setMark(-1, 1), false)
+  })
+
+  for (const [family, host] of [
+    [4, '127.0.0.1'],
+    [6, '::1'],
+  ] as const)
+    it(`Node connects a marked TCP socket of family ${family} and carries data both ways over it`, async () => {
+      const server = createServer((accepted) => accepted.pipe(accepted))
+      server.listen(0, host)
+      await once(server, 'listening')
+      const fd = markedTcpSocket(family, 0x1234)
+      assert.ok(fd !== undefined)
+      const socket = connect({ fd, host, port: (server.address() as AddressInfo).port })
+      try {
+        await once(socket, 'connect')
+        assert.equal(markOf(fd), 0x1234)
+        assert.equal(socket.remoteAddress, host)
+        socket.write('there and back')
+        const [echoed] = (await once(socket, 'data')) as [Buffer]
+        assert.equal(echoed.toString(), 'there and back')
+      } finally {
+        socket.destroy()
+        server.close()
+      }
+    })
+
+  it('a marked TCP socket whose connection is refused is closed, not leaked', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    server.close()
+    await once(server, 'close')
+    const fd = markedTcpSocket(4, 1)
+    assert.ok(fd !== undefined)
+    const socket = connect({ fd, host: '127.0.0.1', port })
+    const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException]
+    assert.equal(error.code, 'ECONNREFUSED')
+    await once(socket, 'close')
+    assert.equal(markOf(fd), undefined)
+  })
+})
+
+async function boundSocket(): Promise<Socket> {
+  const socket = createSocket('udp4')
+  socket.bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  return socket
+}
+
+const getsockopt = koffi
+  .load(null)
+  .func('int getsockopt(int fd, int level, int name, _Out_ void *value, _Inout_ unsigned int *length)')
+
+/** SO_MARK as the kernel has it; undefined where `fd` is no open socket. */
+function markOf(fd: number): number | undefined {
+  const value = new Uint32Array(1)
+  return getsockopt(fd, 1, 36, value, [4]) === 0 ? value[0] : undefined
+}

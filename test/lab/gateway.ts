@@ -1,0 +1,130 @@
+/**
+ * A gateway: a router with a public side (`wan`), a LAN, and a NAT of one of RFC 4787's kinds between them.
+ *
+ * | kind               | mapping (section 4.1)      | filtering (section 5)      |
+ * | ------------------ | -------------------------- | -------------------------- |
+ * | full-cone          | endpoint-independent       | endpoint-independent       |
+ * | address-restricted | endpoint-independent       | address-dependent          |
+ * | port-restricted    | endpoint-independent       | address-and-port-dependent |
+ * | symmetric          | address-and-port-dependent | address-and-port-dependent |
+ *
+ * Linux's own NAT is address-and-port-dependent in both, but keeps the inner port where it can, so that its mapping
+ * looks endpoint-independent: that is `port-restricted`, the home router as it is. (It can't where two inner hosts talk
+ * from the same port to the same remote: the second one is given a port at random for that remote.) The kinds before it
+ * note in `owners` which inner host sends from a port and send what comes in for the port there, though it was not asked
+ * for; `address-restricted` only from addresses in `contacts`, to which that port has sent. `symmetric` takes a port at
+ * random for each new flow.
+ *
+ * What is not wanted must end in the input chain: were it let through to the gateway itself, its conntrack entry would
+ * hold the port, and the next packet from inside to that remote would be given another one. There is no hairpinning.
+ */
+
+import type { Namespace } from './namespace.js'
+import type { Segment, UplinkOptions } from './segment.js'
+
+export type GatewayKind = 'full-cone' | 'address-restricted' | 'port-restricted' | 'symmetric'
+
+const WAN = 'wan'
+const LAN = 'lan'
+
+export class Gateway {
+  readonly kind: GatewayKind
+  readonly namespace: Namespace
+  readonly lan: Segment
+  readonly #uplink: Segment
+  #address: string
+
+  private constructor(
+    kind: GatewayKind,
+    namespace: Namespace,
+    uplink: Segment,
+    lan: Segment,
+    address: string,
+  ) {
+    this.kind = kind
+    this.namespace = namespace
+    this.#uplink = uplink
+    this.lan = lan
+    this.#address = address
+  }
+
+  /** Turns a namespace that has a LAN into a gateway to `uplink`. */
+  static async create(
+    kind: GatewayKind,
+    namespace: Namespace,
+    uplink: Segment,
+    lan: Segment,
+    options: UplinkOptions,
+  ): Promise<Gateway> {
+    await namespace.configure({ 'net/ipv4/ip_forward': 1 }, [])
+    await namespace.nft(ruleset(kind, lan.address))
+    const { address } = await uplink.join(namespace, WAN, options)
+    return new Gateway(kind, namespace, uplink, lan, address)
+  }
+
+  /** Its address on the public side. */
+  get address(): string {
+    return this.#address
+  }
+
+  /** Takes another address on the public side and forgets every mapping, as after a new lease of the provider. */
+  async renumber(): Promise<void> {
+    const { address, ipCommands } = this.#uplink.renumber(WAN)
+    await this.namespace.configure({}, [`address del ${this.#address}/24 dev ${WAN}`, ...ipCommands])
+    this.#address = address
+    await this.forgetMappings()
+  }
+
+  /** Forgets every mapping, as at a restart. */
+  async forgetMappings(): Promise<void> {
+    await this.namespace.nft('flush map inet gateway owners\nflush set inet gateway contacts\n')
+    await this.namespace.run('conntrack', ['-F'])
+  }
+
+  /** Drops all UDP between the LAN and the public side, or no longer does. */
+  async blockUdp(block: boolean): Promise<void> {
+    const rule = block ? 'add rule inet gateway blocked meta l4proto udp drop\n' : ''
+    await this.namespace.nft(`flush chain inet gateway blocked\n${rule}`)
+  }
+}
+
+function ruleset(kind: GatewayKind, lanAddress: string): string {
+  const unsolicited = {
+    'full-cone': `iifname ${WAN} dnat ip to udp dport map @owners`,
+    'address-restricted': `iifname ${WAN} udp dport . ip saddr @contacts dnat ip to udp dport map @owners`,
+    'port-restricted': '',
+    symmetric: '',
+  }[kind]
+  const masquerade = kind === 'symmetric' ? 'masquerade fully-random' : 'masquerade'
+  return `
+table inet gateway {
+  map owners { type inet_service : ipv4_addr; flags dynamic; size 65535; }
+  set contacts { type inet_service . ipv4_addr; flags dynamic; size 65535; }
+  chain unsolicited {
+    type nat hook prerouting priority dstnat
+    ${unsolicited}
+  }
+  chain outward {
+    type nat hook postrouting priority srcnat
+    oifname ${WAN} meta nfproto ipv4 ${masquerade}
+  }
+  chain blocked {
+  }
+  chain through {
+    type filter hook forward priority filter; policy drop
+    jump blocked
+    iifname ${LAN} oifname ${WAN} ip protocol udp add @owners { udp sport : ip saddr } add @contacts { udp sport . ip daddr }
+    ct state established,related accept
+    iifname ${LAN} accept
+    ct status dnat accept
+  }
+  chain input {
+    type filter hook input priority filter; policy drop
+    iifname lo accept
+    ct state established,related accept
+    ip protocol icmp accept
+    iifname ${LAN} ip daddr ${lanAddress} accept
+  }
+}
+`
+}
