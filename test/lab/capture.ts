@@ -57,11 +57,11 @@ export class Capture {
 export async function startCapture(namespace: Namespace, device: string): Promise<Capture> {
   const file = join(mkdtempSync(join(namespace.scope.directory, 'capture-')), `${namespace.shortName}.pcap`)
   // -Z root: it would give up its rights before it opens the file.
-  const tcpdump = namespace.spawn('tcpdump', [
-    '-i',
-    device,
-    ...['-w', file, '-U', '--immediate-mode', '--buffer-size=16384', '-n', '-Z', 'root'],
-  ])
+  const tcpdump = namespace.spawn(
+    'tcpdump',
+    ['-i', device, ...['-w', file, '-U', '--immediate-mode', '--buffer-size=16384', '-n', '-Z', 'root']],
+    { stopLast: true },
+  )
   await tcpdump.waitForOutput(/listening on/)
   return new Capture(file, tcpdump)
 }

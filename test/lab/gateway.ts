@@ -13,7 +13,8 @@
  * from the same port to the same remote: the second one is given a port at random for that remote.) The kinds before it
  * note in `owners` which inner host sends from a port and send what comes in for the port there, though it was not asked
  * for; `address-restricted` only from addresses in `contacts`, to which that port has sent. `symmetric` takes a port at
- * random for each new flow.
+ * random for each new flow. What the first two have noted does not expire; conntrack's own mappings do, after 30 s
+ * without a packet (120 s once both sides have sent).
  *
  * What is not wanted must end in the input chain: were it let through to the gateway itself, its conntrack entry would
  * hold the port, and the next packet from inside to that remote would be given another one. There is no hairpinning.

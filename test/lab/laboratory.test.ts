@@ -166,9 +166,9 @@ describe('What a laboratory made', () => {
 
   test('is left alone by others while its process lives', async () => {
     const { child, traces } = await abandonedLab()
-    const before = present(traces)
+    const files = present(traces)
     await (await Laboratory.create()).close()
-    assert.deepEqual(present(traces), before)
+    assert.deepEqual(present(traces), files)
     assert.ok(isRunning(traces.processId))
     child.kill('SIGTERM')
     assert.deepEqual(await once(child, 'exit'), [143, null])

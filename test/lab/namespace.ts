@@ -2,8 +2,13 @@
 
 import { existsSync } from 'node:fs'
 import { type CommandOptions, type CommandOutput, run } from './command.js'
-import type { LabProcess, ProcessOptions } from './labProcess.js'
-import type { Scope } from './scope.js'
+import type { LabProcess } from './labProcess.js'
+import type { Scope, ScopeProcessOptions } from './scope.js'
+
+/** Where br_netfilter is in the kernel, a gateway's rules would apply to frames that are only bridged. */
+const BRIDGES_ARE_NOT_FILTERED: Sysctls = existsSync('/proc/sys/net/bridge')
+  ? { 'net/bridge/bridge-nf-call-iptables': 0, 'net/bridge/bridge-nf-call-ip6tables': 0 }
+  : {}
 
 /** Kernel settings below /proc/sys, by path: `{ 'net/ipv4/ip_forward': 1 }`. */
 export type Sysctls = Readonly<Record<string, string | number>>
@@ -30,8 +35,14 @@ export class Namespace {
     const namespace = new Namespace(scope, shortName)
     if (existsSync(`/run/netns/${namespace.name}`)) throw new Error(`there is a ${shortName} already`)
     await ipBatch([`netns add ${namespace.name}`])
-    // Duplicate address detection would hold every IPv6 address back for a second.
-    await namespace.configure({ 'net/ipv6/conf/default/accept_dad': 0 }, ['link set lo up'])
+    await namespace.configure(
+      {
+        // Duplicate address detection would hold every IPv6 address back for a second.
+        'net/ipv6/conf/default/accept_dad': 0,
+        ...BRIDGES_ARE_NOT_FILTERED,
+      },
+      ['link set lo up'],
+    )
     return namespace
   }
 
@@ -41,7 +52,7 @@ export class Namespace {
   }
 
   /** Starts a program inside; it ends with the laboratory at the latest. Signals go to the program itself. */
-  spawn(command: string, args: readonly string[], options?: ProcessOptions): LabProcess {
+  spawn(command: string, args: readonly string[], options?: ScopeProcessOptions): LabProcess {
     return this.scope.spawn('nsenter', [...this.#enter, command, ...args], options)
   }
 

@@ -42,7 +42,7 @@ before(async () => {
 after(() => lab.close())
 
 for (const [kind, behaviour] of Object.entries(BEHAVIOURS) as [GatewayKind, Behaviour][]) {
-  describe(`A ${kind} gateway`, () => {
+  describe(`The ${kind} gateway`, () => {
     test(`maps an inner port to ${behaviour.mapping}`, async () => {
       const gateway = await lab.gateway(kind)
       const inner = await UdpProbe.open(await lab.host({ behind: gateway }))
@@ -148,10 +148,10 @@ test('A gateway that forgets its mappings lets nobody in until it is used again'
 test('A gateway that is renumbered sends from its new address', async () => {
   const gateway = await lab.gateway('port-restricted')
   const inner = await UdpProbe.open(await lab.host({ behind: gateway }))
-  const before = await seenFrom(inner, firstProbe, first)
+  const earlier = await seenFrom(inner, firstProbe, first)
   await gateway.renumber()
   const later = await seenFrom(inner, firstProbe, first)
-  assert.notEqual(later.ip, before.ip)
+  assert.notEqual(later.ip, earlier.ip)
   assert.equal(later.ip, gateway.address)
   await inner.close()
 })

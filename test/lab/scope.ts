@@ -13,9 +13,14 @@
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LabProcess, type ProcessOptions } from './labProcess.js'
+
+export interface ScopeProcessOptions extends ProcessOptions {
+  /** For what others need to the end, such as WireGuard: it is stopped after them. */
+  readonly stopLast?: boolean
+}
 
 const NAMESPACES = '/run/netns'
 /** Where wireguard-go listens for `wg`. */
@@ -26,7 +31,8 @@ export class Scope {
   readonly prefix: string
   /** For files of the laboratory; readable by its user only. */
   readonly directory: string
-  readonly #processes = new Set<LabProcess>()
+  /** The processes that run, and whether each is to be stopped last. */
+  readonly #processes = new Map<LabProcess, boolean>()
   #interfaces = 0
 
   constructor() {
@@ -44,16 +50,19 @@ export class Scope {
   }
 
   /** Starts a program that ends with the laboratory at the latest. */
-  spawn(command: string, args: readonly string[], options?: ProcessOptions): LabProcess {
+  spawn(command: string, args: readonly string[], options: ScopeProcessOptions = {}): LabProcess {
     const started = new LabProcess(command, args, options)
-    this.#processes.add(started)
+    this.#processes.set(started, options.stopLast ?? false)
     void started.ended.then(() => this.#processes.delete(started))
     return started
   }
 
   /** Stops every process, then removes whatever carries the prefix. */
   async close(): Promise<void> {
-    await Promise.all([...this.#processes].map((each) => each.stop()))
+    for (const last of [false, true]) {
+      const group = [...this.#processes].filter(([, stopLast]) => stopLast === last)
+      await Promise.all(group.map(([each]) => each.stop()))
+    }
     removeAll((owner, name) => owner === OWN_TAG && name.startsWith(this.prefix))
   }
 }
@@ -86,8 +95,8 @@ function atProcessEnd(): void {
   if (watchingProcessEnd) return
   watchingProcessEnd = true
   process.on('exit', () => removeAll((owner) => owner === OWN_TAG))
-  process.on('SIGINT', () => process.exit(130))
-  process.on('SIGTERM', () => process.exit(143))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => process.exit(128 + constants.signals[signal]))
 }
 
 /**

@@ -89,7 +89,9 @@ export class Segment {
         `link set ${far} master ${this.bridge} up`,
         `link set ${slow} up`,
       ])
-      const line = this.namespace.spawn(process.execPath, [DELAY_LINE, near, far, String(delayMs)])
+      const line = this.namespace.spawn(process.execPath, [DELAY_LINE, near, far, String(delayMs)], {
+        stopLast: true,
+      })
       await line.waitForOutput(/^ready$/m)
     }
     await member.configure({}, membership.ipCommands)

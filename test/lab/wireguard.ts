@@ -165,7 +165,10 @@ async function addInterface(host: Host, name: string): Promise<WireGuardImplemen
       if (wanted === 'kernel') throw error
     }
   }
-  const daemon = host.spawn('wireguard-go', ['--foreground', name], { env: { LOG_LEVEL: 'error' } })
+  const daemon = host.namespace.spawn('wireguard-go', ['--foreground', name], {
+    env: { LOG_LEVEL: 'error' },
+    stopLast: true,
+  })
   await until(`wireguard-go to make ${name}`, () => {
     if (daemon.end !== undefined) throw new Error(`wireguard-go: ${daemon.end}: ${daemon.stderr}`)
     return existsSync(join(WIREGUARD_SOCKETS, `${name}.sock`))

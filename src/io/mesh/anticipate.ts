@@ -27,8 +27,14 @@ import {
 import type { Uint8ArrayList } from 'uint8arraylist'
 import { equals } from 'uint8arrays'
 
-/** The muxer, with the answer to the negotiation of each stream opened here anticipated. */
-export function anticipatingMuxer(muxer: () => StreamMuxerFactory): () => StreamMuxerFactory {
+/**
+ * The muxer, with the answer to the negotiation of each stream opened here anticipated, but for the protocols in
+ * `except`.
+ */
+export function anticipatingMuxer(
+  muxer: () => StreamMuxerFactory,
+  except: readonly string[],
+): () => StreamMuxerFactory {
   return () => {
     const factory = muxer()
     const createStreamMuxer = factory.createStreamMuxer.bind(factory)
@@ -38,7 +44,8 @@ export function anticipatingMuxer(muxer: () => StreamMuxerFactory): () => Stream
       streams.createStream = async (options) => {
         const stream = await createStream(options)
         // Without a protocol here several are to be proposed in turn, which takes real answers.
-        if (options?.protocol !== undefined) anticipateAgreement(stream)
+        const protocol = options?.protocol
+        if (protocol !== undefined && !except.includes(protocol)) anticipateAgreement(stream)
         return stream
       }
       return streams

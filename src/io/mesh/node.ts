@@ -69,7 +69,8 @@ export async function makeNode(
   gater: ConnectionGater,
   onDrop: (reason: DropReason) => void,
 ): Promise<Node> {
-  const { network, serves, judge, log } = options
+  const { serves, judge, log } = options
+  const prefix = `tunnelbore/${options.network}`
   const protector = options.networkKey === undefined ? undefined : preSharedKey({ psk: options.networkKey })
   let parts: Parts | undefined
 
@@ -92,8 +93,8 @@ export async function makeNode(
     ],
     connectionProtector: () => new AnticipatingProtector(protector?.()),
     connectionEncrypters: [noise()],
-    // The connection monitor already pings.
-    streamMuxers: [anticipatingMuxer(yamux({ enableKeepAlive: false }))],
+    // The connection monitor already pings. A ping's handler never ends if all of the ping is there before it begins.
+    streamMuxers: [anticipatingMuxer(yamux({ enableKeepAlive: false }), [`/${prefix}/ping/1.0.0`])],
     connectionGater: gater,
     transportManager: {
       // A port in use is an error for the user to see; relays are not there yet when we start.
@@ -113,14 +114,15 @@ export async function makeNode(
       pingInterval: serves ? 30 * SECOND : 5 * SECOND,
       // The default aborts a healthy connection after one slow ping (js-libp2p issues 3463 and 3504).
       pingTimeout: { minTimeout: 5 * SECOND, maxTimeout: 15 * SECOND },
-      protocolPrefix: `tunnelbore/${network}`,
+      protocolPrefix: prefix,
     },
     services: {
-      identify: identify({ protocolPrefix: `tunnelbore/${network}` }),
-      ping: ping({ protocolPrefix: `tunnelbore/${network}` }),
+      identify: identify({ protocolPrefix: prefix }),
+      // By default one at a time; the monitor takes a second one of the DHT's for a dead connection.
+      ping: ping({ protocolPrefix: prefix, maxInboundStreams: 8, maxOutboundStreams: 8 }),
       dht: withoutPeerRouting(
         kadDHT({
-          protocol: `/tunnelbore/${network}/kad/1.0.0`,
+          protocol: `/${prefix}/kad/1.0.0`,
           clientMode: !serves,
           // The default drops nodes at private addresses, and with them whole meshes in a LAN or a laboratory.
           peerInfoMapper: passthroughMapper,
@@ -128,7 +130,7 @@ export async function makeNode(
           alpha: 3,
           disjointPaths: 1,
           initialQuerySelfInterval: 50,
-        querySelfInterval: MINUTE,
+          querySelfInterval: MINUTE,
           networkDialTimeout: { minTimeout: 1.5 * SECOND, maxTimeout: 4 * SECOND },
           pingNewContactTimeout: { minTimeout: 1.5 * SECOND, maxTimeout: 4 * SECOND },
           validators: {

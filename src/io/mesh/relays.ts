@@ -18,7 +18,8 @@ export function keepRelays(
   addresses: () => readonly Multiaddr[],
   known: KnownNodes,
 ): void {
-  events.addEventListener('self:peer:update', () => {
+  // Fires as the reservation is made; `self:peer:update` comes a second later, when the relay may be gone again.
+  events.addEventListener('transport:listening', () => {
     for (const id of reservedAt(addresses())) known.keepRelay(peerIdFromString(id))
   })
 }

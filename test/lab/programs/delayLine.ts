@@ -4,6 +4,8 @@
  *     node delayLine.js <device> <device> <milliseconds>
  *
  * The devices must exist. Prints `ready` once frames pass. A frame takes the delay at least, and up to about 1 ms more.
+ * Address resolution (ARP, IPv6 neighbour discovery) passes at once: it belongs to the local link, which is not slow
+ * where a long way is; else the first packet to each neighbour would pay for a round trip that no real path has.
  */
 
 import { openSync, read, writeSync } from 'node:fs'
@@ -17,6 +19,16 @@ const IFREQ_LENGTH = 40
 const IFNAMSIZ = 16
 /** The devices offer no offloads, so the kernel hands over frames of their MTU (1500) with checksums filled in. */
 const MAX_FRAME = 2048
+
+const ETHERTYPE_ARP = 0x0806
+const ETHERTYPE_IPV6 = 0x86dd
+const PROTOCOL_ICMPV6 = 58
+// RFC 4861, sections 4.3 and 4.4
+const NEIGHBOUR_SOLICITATION = 135
+const NEIGHBOUR_ADVERTISEMENT = 136
+/** From the beginning of the Ethernet header. */
+const IPV6_NEXT_HEADER_OFFSET = 14 + 6
+const ICMPV6_TYPE_OFFSET = 14 + 40
 
 const libc = koffi.load('libc.so.6')
 const ioctl = libc.func('int ioctl(int fd, unsigned long request, ...)')
@@ -50,12 +62,24 @@ function passFrames(from: number, to: number, delayMs: number): void {
     const buffer = Buffer.allocUnsafe(MAX_FRAME)
     read(from, buffer, 0, MAX_FRAME, null, (error, length) => {
       if (error !== null) throw error
-      held.push({ dueAt: performance.now() + delayMs, frame: buffer.subarray(0, length) })
-      if (held.length === 1) release()
+      const frame = buffer.subarray(0, length)
+      if (isAddressResolution(frame)) writeSync(to, frame)
+      else if (held.push({ dueAt: performance.now() + delayMs, frame }) === 1) release()
       readNext()
     })
   }
   readNext()
+}
+
+function isAddressResolution(frame: Buffer): boolean {
+  const etherType = frame.readUInt16BE(12)
+  if (etherType === ETHERTYPE_ARP) return true
+  if (etherType !== ETHERTYPE_IPV6 || frame.length <= ICMPV6_TYPE_OFFSET) return false
+  const type = frame[ICMPV6_TYPE_OFFSET]
+  return (
+    frame[IPV6_NEXT_HEADER_OFFSET] === PROTOCOL_ICMPV6 &&
+    (type === NEIGHBOUR_SOLICITATION || type === NEIGHBOUR_ADVERTISEMENT)
+  )
 }
 
 const [nearName = '', farName = '', delay = ''] = process.argv.slice(2)
