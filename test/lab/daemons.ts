@@ -1,0 +1,141 @@
+/** Our own daemons on hosts of the laboratory, as real processes: the built command line. */
+
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { PublicKey } from '../../src/base/publicKey.js'
+import { askStatus } from '../../src/daemon/controlClient.js'
+import { BOOTSTRAP_NAME } from '../../src/daemon/nodeName.js'
+import { controlSocketPath } from '../../src/daemon/runDirectory.js'
+import type { PeerStatus, Status } from '../../src/daemon/status.js'
+import type { CommandOptions, CommandOutput } from './command.js'
+import type { Host } from './host.js'
+import type { LabProcess } from './labProcess.js'
+import { until } from './until.js'
+import type { WireGuard } from './wireguard.js'
+
+/** The built command line beside the built tests. */
+const CLI = join(import.meta.dirname, '../../src/cli.js')
+
+/** Starting takes about a second; a machine that is busy with other tests takes longer. */
+const START_DEADLINE_MS = 30_000
+
+export interface DaemonOptions {
+  /** Multiaddrs of known nodes. */
+  readonly bootstrap?: readonly string[]
+  /** Further arguments. */
+  readonly args?: readonly string[]
+}
+
+/** A daemon with a state and a run directory of its own, because hosts share the file system. */
+class Daemon {
+  readonly host: Host
+  readonly process: LabProcess
+  readonly #directory: string
+  readonly #name: string
+
+  /** `name` is the interface's, or `bootstrap`. */
+  protected constructor(host: Host, name: string, process: LabProcess, directory: string) {
+    this.host = host
+    this.process = process
+    this.#directory = directory
+    this.#name = name
+  }
+
+  protected static async launch(
+    host: Host,
+    name: string,
+    command: readonly string[],
+    { bootstrap = [], args = [] }: DaemonOptions,
+  ): Promise<{ process: LabProcess; directory: string }> {
+    const directory = join(host.namespace.scope.directory, name)
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    const process = host.spawn('node', [
+      CLI,
+      ...command,
+      ...bootstrap.flatMap((multiaddr) => ['--bootstrap', multiaddr]),
+      '--state-dir',
+      join(directory, 'state'),
+      '--run-dir',
+      join(directory, 'run'),
+      '--log-level',
+      'debug',
+      ...args,
+    ])
+    return { process, directory }
+  }
+
+  /** Runs the command line against this daemon. */
+  cli(command: string, args: readonly string[] = [], options?: CommandOptions): Promise<CommandOutput> {
+    return this.host.run('node', [CLI, command, ...args, '--run-dir', join(this.#directory, 'run')], options)
+  }
+
+  /** What `status --json` prints, without a process for it. */
+  status(): Promise<Status> {
+    return askStatus(controlSocketPath(join(this.#directory, 'run'), this.#name))
+  }
+
+  /** Ends it as a service manager does. */
+  async stop(): Promise<void> {
+    await this.process.stop()
+  }
+}
+
+/** `tunnelbore bootstrap` on a host in the open. */
+export class BootstrapNode extends Daemon {
+  /** Where others reach it, over IPv4. */
+  readonly multiaddr: string
+
+  private constructor(host: Host, process: LabProcess, directory: string, multiaddr: string) {
+    super(host, BOOTSTRAP_NAME, process, directory)
+    this.multiaddr = multiaddr
+  }
+
+  static async start(host: Host, options: DaemonOptions = {}): Promise<BootstrapNode> {
+    const { process, directory } = await Daemon.launch(host, host.name, ['bootstrap'], options)
+    const announced = await process.waitForOutput(
+      /"multiaddr":"(\/ip4\/203\.0\.113\.[^"]+)"/,
+      START_DEADLINE_MS,
+    )
+    return new BootstrapNode(host, process, directory, announced[1] ?? '')
+  }
+}
+
+/** `tunnelbore up` beside a WireGuard interface. */
+export class UpNode extends Daemon {
+  readonly wireguard: WireGuard
+
+  private constructor(wireguard: WireGuard, process: LabProcess, directory: string) {
+    super(wireguard.host, wireguard.name, process, directory)
+    this.wireguard = wireguard
+  }
+
+  /** Starts it, and waits until it is up. */
+  static async start(wireguard: WireGuard, options: DaemonOptions = {}): Promise<UpNode> {
+    const command = ['up', wireguard.name]
+    const { process, directory } = await Daemon.launch(wireguard.host, wireguard.name, command, options)
+    await process.waitForOutput(/"msg":"tunnelbore is up"/, START_DEADLINE_MS)
+    return new UpNode(wireguard, process, directory)
+  }
+
+  /** Waits until its record is stored by others, with everything that it has to say: its relays too. */
+  async untilPublished(): Promise<void> {
+    await until(`${this.host.name} to have published`, async () => {
+      const { addresses, nat, bootstrap } = await this.status()
+      const relays = new Set(addresses.filter((address) => address.includes('/p2p-circuit')).map(relayOf))
+      const connected = bootstrap.filter((node) => node.connected).length
+      return nat.mapping !== 'unknown' && relays.size >= Math.min(2, connected)
+    })
+    await this.process.waitForOutput(/"acknowledgements":[1-9]/, START_DEADLINE_MS)
+  }
+
+  /** What it says of a peer. */
+  async peer(publicKey: PublicKey): Promise<PeerStatus> {
+    const peer = (await this.status()).peers.find((known) => known.publicKey === publicKey)
+    if (peer === undefined) throw new Error(`${this.host.name} has no peer ${publicKey}`)
+    return peer
+  }
+}
+
+function relayOf(circuit: string): string {
+  return circuit.slice(0, circuit.indexOf('/p2p-circuit')).replace(/^.*\/p2p\//, '')
+}
