@@ -22,6 +22,11 @@ export class EndpointWriter {
     this.#writing ??= this.#write()
   }
 
+  /** Resolves when everything asked for so far was written. */
+  async written(): Promise<void> {
+    await this.#writing
+  }
+
   /** Writes no more, and resolves when what was begun is done. */
   async stop(): Promise<void> {
     this.#waiting.clear()

@@ -97,6 +97,7 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
         .peers.map((peer) => peerStatus(peer, handshakes.get(peer.publicKey), when)),
     }
   }, node.resolve)
+  await endpoints.written()
   log.info({ port: node.port, peers: dump.peers.length, peerId: node.peerId }, 'tunnelbore is up')
   return { failed: watch.failed }
 }

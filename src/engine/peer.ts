@@ -9,7 +9,7 @@
  */
 
 import { compare } from 'uint8arrays'
-import { type SocketAddress, sameSocketAddress } from '../base/address.js'
+import { formatSocketAddress, type SocketAddress, sameSocketAddress } from '../base/address.js'
 import type { DropReason } from '../base/drops.js'
 import { type PublicKey, publicKeyBytes } from '../base/publicKey.js'
 import { after, earliest, elapsed, type Instant, later, type Now, SECOND } from '../base/time.js'
@@ -201,12 +201,14 @@ export class Peer {
   }
 
   lookUpEnded(now: Now): void {
+    this.#log('a look-up ended')
     this.#contact.lookUpEnded(this.#context.directory.get(this.key, now.unix), now.instant)
     this.settle(now)
   }
 
   /** The peer knocked: it wants us to check now. */
   knocked(now: Now): void {
+    this.#log('it knocked')
     this.#contact.encourage()
     this.offerCandidates(now)
     this.agent.punch(now.instant)
@@ -214,6 +216,7 @@ export class Peer {
   }
 
   knockAnswered(now: Now): void {
+    this.#log('it answered our knock')
     this.#contact.knockAnswered(now.instant)
     this.offerCandidates(now)
     if (!this.agent.isSound) this.agent.punch(now.instant)
@@ -247,7 +250,10 @@ export class Peer {
   }
 
   wake(now: Now): void {
-    if (this.agent.wake(now)) this.#want(now.instant)
+    if (this.agent.wake(now)) {
+      this.#log('its path went silent')
+      this.#want(now.instant)
+    }
     if (this.#contact.wake(now.instant)) this.agent.giveUp()
     if (this.#answerDueAt !== undefined && this.#answerDueAt <= now.instant)
       this.#firstMessageUnanswered(now.instant)
@@ -299,6 +305,7 @@ export class Peer {
       this.#sendFirstMessage(handshake, path, this.agent.isSound, now)
       this.#expectAnswer(path, now)
     } else {
+      this.#log('a first message waits for a path')
       this.#tryConfigured(handshake, now)
     }
     if (!this.agent.isSound || this.#isStale(now)) this.#want(now)
@@ -357,6 +364,7 @@ export class Peer {
     })
     this.flow.sent(handshake.firstMessage.length, now)
     handshake.sent = { at: now, over, proved }
+    this.#log('sent a first message', { remote: formatSocketAddress(over.remote), proved: Number(proved) })
   }
 
   // What the peer's WireGuard does
@@ -461,8 +469,12 @@ export class Peer {
       { record: known, online: this.#context.online, ready: this.#context.reflection.settled(now.instant) },
       now.instant,
     )
-    if (steps.lookUp) this.#context.emit({ type: 'look-up', peer: this.key })
+    if (steps.lookUp) {
+      this.#log('looking its record up')
+      this.#context.emit({ type: 'look-up', peer: this.key })
+    }
     if (steps.knock === undefined) return
+    this.#log('knocking')
     const { identity, multiaddrs } = steps.knock
     const knock = encodeKnock({ version: 1, signedRecord: this.#context.ownRecord.signed(now) })
     this.#context.emit({ type: 'knock', peer: this.key, identity, multiaddrs, knock })
@@ -498,12 +510,26 @@ export class Peer {
   // Keeping tables in step
 
   #settlePaths(): void {
-    this.flow.path = this.agent.current
+    const former = this.flow.path
+    const path = this.agent.current
+    this.flow.path = path
+    if (path !== undefined && (former === undefined || !sameRoute(former, path))) {
+      this.#log('a path is in use', {
+        type: path.type,
+        remote: formatSocketAddress(path.remote),
+        proof: path.proof,
+      })
+    }
     const proved = this.agent.provedRemotes
     for (const remote of [...this.flow.remotes]) {
       if (!proved.some((known) => sameSocketAddress(known, remote))) this.#context.forwarding.unmap(remote)
     }
     for (const remote of proved) this.#context.forwarding.map(remote, this.flow)
+  }
+
+  /** Who is where is nobody's business but at debug level. */
+  #log(message: string, fields: Readonly<Record<string, string | number>> = {}): void {
+    this.#context.emit({ type: 'log', level: 'debug', message, fields: { peer: this.key, ...fields } })
   }
 
   #pathAsRoutes(): readonly Route[] {

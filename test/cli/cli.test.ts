@@ -191,7 +191,8 @@ test('on a terminal status --watch redraws the screen, and Ctrl-C gives it back'
   const command = `exec ${process.execPath} ${CLI} status --watch --run-dir ${runDir}`
   const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, TERM: 'xterm', NO_COLOR: undefined, FORCE_COLOR: undefined },
+    // Node shows no colours where CI is set.
+    env: { ...process.env, TERM: 'xterm', CI: undefined, NO_COLOR: undefined, FORCE_COLOR: undefined },
   })
   t.after(() => child.kill('SIGKILL'))
   const exited = once(child, 'exit')

@@ -17,10 +17,13 @@ import { until } from './until.js'
 export class Capture {
   /** The pcap file, for other tools. */
   readonly file: string
+  /** What passes the loopback device the kernel shows twice, as sent and as received; tcpdump counts both, and writes one. */
+  readonly #timesReceived: number
   readonly #tcpdump: LabProcess
 
-  constructor(file: string, tcpdump: LabProcess) {
+  constructor(file: string, device: string, tcpdump: LabProcess) {
     this.file = file
+    this.#timesReceived = device === 'lo' ? 2 : 1
     this.#tcpdump = tcpdump
   }
 
@@ -31,7 +34,7 @@ export class Capture {
     await until('tcpdump to write what it received', async () => {
       const counts = await this.#counts()
       if (counts.dropped > 0) throw new Error(`tcpdump lost ${counts.dropped} packets`)
-      return counts.captured >= received
+      return counts.captured * this.#timesReceived >= received
     })
     return readPcap(await readFile(this.file))
   }
@@ -63,5 +66,5 @@ export async function startCapture(namespace: Namespace, device: string): Promis
     { stopLast: true },
   )
   await tcpdump.waitForOutput(/listening on/)
-  return new Capture(file, tcpdump)
+  return new Capture(file, device, tcpdump)
 }

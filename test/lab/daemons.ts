@@ -26,6 +26,27 @@ export interface DaemonOptions {
   readonly args?: readonly string[]
 }
 
+/** What `node` is told to run a daemon as the classes below do; for tests of how it fails. `name` is the daemon's. */
+export function daemonArguments(
+  host: Host,
+  name: string,
+  command: readonly string[],
+  { bootstrap = [], args = [] }: DaemonOptions = {},
+): readonly string[] {
+  const directory = daemonDirectory(host, name)
+  return [
+    CLI,
+    ...command,
+    ...bootstrap.flatMap((multiaddr) => ['--bootstrap', multiaddr]),
+    ...['--state-dir', join(directory, 'state'), '--run-dir', join(directory, 'run')],
+    ...['--log-level', 'debug', ...args],
+  ]
+}
+
+function daemonDirectory(host: Host, name: string): string {
+  return join(host.namespace.scope.directory, name)
+}
+
 /** A daemon with a state and a run directory of its own, because hosts share the file system. */
 class Daemon {
   readonly host: Host
@@ -45,33 +66,27 @@ class Daemon {
     host: Host,
     name: string,
     command: readonly string[],
-    { bootstrap = [], args = [] }: DaemonOptions,
+    options: DaemonOptions,
   ): Promise<{ process: LabProcess; directory: string }> {
-    const directory = join(host.namespace.scope.directory, name)
+    const directory = daemonDirectory(host, name)
     await mkdir(directory, { recursive: true, mode: 0o700 })
-    const process = host.spawn('node', [
-      CLI,
-      ...command,
-      ...bootstrap.flatMap((multiaddr) => ['--bootstrap', multiaddr]),
-      '--state-dir',
-      join(directory, 'state'),
-      '--run-dir',
-      join(directory, 'run'),
-      '--log-level',
-      'debug',
-      ...args,
-    ])
+    const process = host.spawn('node', daemonArguments(host, name, command, options))
     return { process, directory }
+  }
+
+  /** Where its control socket is while it runs. */
+  get runDirectory(): string {
+    return join(this.#directory, 'run')
   }
 
   /** Runs the command line against this daemon. */
   cli(command: string, args: readonly string[] = [], options?: CommandOptions): Promise<CommandOutput> {
-    return this.host.run('node', [CLI, command, ...args, '--run-dir', join(this.#directory, 'run')], options)
+    return this.host.run('node', [CLI, command, ...args, '--run-dir', this.runDirectory], options)
   }
 
   /** What `status --json` prints, without a process for it. */
   status(): Promise<Status> {
-    return askStatus(controlSocketPath(join(this.#directory, 'run'), this.#name))
+    return askStatus(controlSocketPath(this.runDirectory, this.#name))
   }
 
   /** Ends it as a service manager does. */
@@ -119,13 +134,41 @@ export class UpNode extends Daemon {
 
   /** Waits until its record is stored by others, with everything that it has to say: its relays too. */
   async untilPublished(): Promise<void> {
-    await until(`${this.host.name} to have published`, async () => {
-      const { addresses, nat, bootstrap } = await this.status()
-      const relays = new Set(addresses.filter((address) => address.includes('/p2p-circuit')).map(relayOf))
-      const connected = bootstrap.filter((node) => node.connected).length
-      return nat.mapping !== 'unknown' && relays.size >= Math.min(2, connected)
-    })
     await this.process.waitForOutput(/"acknowledgements":[1-9]/, START_DEADLINE_MS)
+    await until(
+      `${this.host.name} to have published`,
+      async () => {
+        const { addresses, nat, bootstrap } = await this.status()
+        const relays = new Set(addresses.filter((address) => address.includes('/p2p-circuit')).map(relayOf))
+        const connected = bootstrap.filter((node) => node.connected).length
+        return nat.mapping !== 'unknown' && relays.size >= Math.min(2, connected)
+      },
+      START_DEADLINE_MS,
+    )
+  }
+
+  /** Waits until a peer is as wanted, and gives what it says of it. */
+  async untilPeer(
+    publicKey: PublicKey,
+    what: string,
+    isSo: (peer: PeerStatus) => boolean,
+    deadlineMs?: number,
+  ): Promise<PeerStatus> {
+    let peer: PeerStatus | undefined
+    const look = async (): Promise<PeerStatus | undefined> => {
+      peer = await this.peer(publicKey)
+      return isSo(peer) ? peer : undefined
+    }
+    try {
+      return await until(`${this.host.name} to have a peer that is ${what}`, look, deadlineMs)
+    } catch (cause) {
+      throw new Error(`${this.host.name} has no peer that is ${what}: ${JSON.stringify(peer)}`, { cause })
+    }
+  }
+
+  /** Waits until packets go straight to a peer, and gives what it says of it. */
+  untilDirect(publicKey: PublicKey): Promise<PeerStatus> {
+    return this.untilPeer(publicKey, 'direct', ({ state, path }) => state === 'direct' && path !== null)
   }
 
   /** What it says of a peer. */

@@ -46,8 +46,11 @@ export type Placement = Access | Host
 export interface FleetOptions {
   /** How many bootstrap nodes; default 2. */
   readonly bootstrapNodes?: number
-  /** Changes what a machine's WireGuard is told of another one; by default its key and tunnel address only. */
-  readonly peer?: (of: string, peer: string, usual: WireGuardPeer) => WireGuardPeer
+  /**
+   * What the WireGuard of machine `of` is told of another one; by default its key and tunnel address only. Undefined
+   * where they are no peers.
+   */
+  readonly peer?: (of: string, peer: string, usual: WireGuardPeer) => WireGuardPeer | undefined
 }
 
 export class Fleet {
@@ -65,30 +68,29 @@ export class Fleet {
     placements: Readonly<Record<string, Placement>>,
     { bootstrapNodes = 2, peer = (_of, _peer, usual) => usual }: FleetOptions = {},
   ): Promise<Fleet> {
-    const bootstrap: BootstrapNode[] = []
-    for (let index = 1; index <= bootstrapNodes; index++) {
-      const known = bootstrap.map(({ multiaddr }) => multiaddr)
-      const host = await lab.host({ name: `bootstrap${index}` })
-      bootstrap.push(await BootstrapNode.start(host, { bootstrap: known }))
-    }
     const plans = Object.entries(placements).map(([name, placement], index) => ({
       name,
       placement,
       keys: generateWireGuardKeys(),
       address: `10.9.0.${index + 1}`,
     }))
-    const machines: Machine[] = []
-    for (const plan of plans) {
-      const host =
-        typeof plan.placement === 'string'
-          ? await lab.hostWith(plan.placement, { name: plan.name })
-          : plan.placement
+    const makeMachine = async ({
+      name,
+      placement,
+      keys,
+      address,
+    }: (typeof plans)[number]): Promise<Machine> => {
+      const host = typeof placement === 'string' ? await lab.hostWith(placement, { name }) : placement
       const peers = plans
-        .filter((other) => other !== plan)
-        .map((other) => peer(plan.name, other.name, usualPeer(other.keys, other.address)))
-      const wireguard = await WireGuard.create(host, { addresses: [plan.address], keys: plan.keys, peers })
-      machines.push(new Machine(plan.name, host, wireguard))
+        .filter((other) => other.name !== name)
+        .map((other) => peer(name, other.name, usualPeer(other.keys, other.address)))
+        .filter((other) => other !== undefined)
+      return new Machine(name, host, await WireGuard.create(host, { addresses: [address], keys, peers }))
     }
+    const [bootstrap, machines] = await Promise.all([
+      startBootstrapNodes(lab, bootstrapNodes),
+      Promise.all(plans.map(makeMachine)),
+    ])
     return new Fleet(bootstrap, machines)
   }
 
@@ -114,6 +116,17 @@ export class Fleet {
     await Promise.all(this.machines.map((machine) => this.startMachine(machine)))
     await Promise.all(this.machines.map((machine) => machine.daemon.untilPublished()))
   }
+}
+
+/** One after the other: each is told of those before it. */
+async function startBootstrapNodes(lab: Laboratory, count: number): Promise<readonly BootstrapNode[]> {
+  const nodes: BootstrapNode[] = []
+  for (let number = 1; number <= count; number++) {
+    const bootstrap = nodes.map(({ multiaddr }) => multiaddr)
+    const host = await lab.host({ name: `bootstrap${number}` })
+    nodes.push(await BootstrapNode.start(host, { bootstrap }))
+  }
+  return nodes
 }
 
 function usualPeer(keys: WireGuardKeys, address: string): WireGuardPeer {

@@ -108,15 +108,25 @@ export class WireGuard {
     }
     await this.host.run('wg', ['set', this.name, ...args])
     if (peer.allowedIps.includes('0.0.0.0/0')) await this.#routeEverything()
-    const prefixes = peer.allowedIps.filter((prefix) => !prefix.endsWith('/0'))
     await this.host.namespace.configure(
       {},
-      prefixes.map((prefix) => `route replace ${prefix} dev ${this.name}`),
+      peer.allowedIps.map((prefix) => this.#route(prefix)),
     )
   }
 
   async removePeer(publicKey: PublicKey): Promise<void> {
     await this.host.run('wg', ['set', this.name, 'peer', publicKey, 'remove'])
+  }
+
+  /** Has it forget its sessions and handshakes, as after a sleep; peers and their endpoints stay. */
+  async forgetSessions(): Promise<void> {
+    const prefixes = (await this.peers()).flatMap(({ allowedIps }) => allowedIps)
+    await this.host.namespace.configure({}, [
+      `link set ${this.name} down`,
+      `link set ${this.name} up`,
+      // The routes went with the link.
+      ...prefixes.map((prefix) => this.#route(prefix)),
+    ])
   }
 
   /** The port that WireGuard listens on. */
@@ -130,11 +140,16 @@ export class WireGuard {
     return stdout.trimEnd().split('\n').slice(1).map(readDumpLine)
   }
 
+  /** The line of an `ip -batch` that routes a prefix here; a full tunnel's has a table of its own. */
+  #route(prefix: string): string {
+    const table = prefix.endsWith('/0') ? ` table ${FULL_TUNNEL_MARK}` : ''
+    return `route replace ${prefix} dev ${this.name}${table}`
+  }
+
   /** wg-quick's rules for `AllowedIPs = 0.0.0.0/0`: all but WireGuard's own packets, which carry a mark, goes through the tunnel. */
   async #routeEverything(): Promise<void> {
     await this.host.run('wg', ['set', this.name, 'fwmark', String(FULL_TUNNEL_MARK)])
     await this.host.namespace.configure({ 'net/ipv4/conf/all/src_valid_mark': 1 }, [
-      `route replace default dev ${this.name} table ${FULL_TUNNEL_MARK}`,
       `rule add not fwmark ${FULL_TUNNEL_MARK} table ${FULL_TUNNEL_MARK}`,
       'rule add table main suppress_prefixlength 0',
     ])

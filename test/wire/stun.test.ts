@@ -339,6 +339,7 @@ const IANA_ATTRIBUTES = {
   priority: 0x0024, // PRIORITY, RFC 8445
   software: 0x8022, // SOFTWARE, RFC 8489
   fingerprint: 0x8028, // FINGERPRINT, RFC 8489
+  holdsFirstMessage: 0xc0b0, // ours, from the unassigned part of 0xC000-0xFFFF (first come, first served)
 }
 
 /** The same registry's error codes. */
@@ -373,6 +374,7 @@ const anyMessage: fc.Arbitrary<StunMessage> = fc.record(
     }),
     unknownAttributes: fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 8 }),
     software: fc.string({ unit: 'binary', maxLength: 40 }),
+    holdsFirstMessage: fc.constant(true),
   },
   { requiredKeys: ['messageClass', 'method', 'transactionId'], noNullPrototype: true },
 )

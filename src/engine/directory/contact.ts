@@ -53,6 +53,8 @@ export class Contact {
   /** The sequence of the record that is being knocked on. */
   #knockingOn: number | undefined = undefined
   #failures: Retries = { count: 0, notBefore: Number.NEGATIVE_INFINITY as Instant }
+  /** When it was last asked what to do: what was due then, and not done, waits for something other than time. */
+  #pursuedAt = Number.NEGATIVE_INFINITY as Instant
   /** Why there is no path, or what is being done about it. */
   reason = 'nothing was sent to it yet'
 
@@ -96,6 +98,7 @@ export class Contact {
 
   /** What is to be done now; the caller does it. */
   pursue(situation: Situation, now: Instant): Steps {
+    this.#pursuedAt = now
     const attempt = this.#attempt
     if (attempt === undefined) return { lookUp: false, knock: undefined }
     if (!situation.online) this.reason = 'no node that serves the mesh is connected'
@@ -150,9 +153,10 @@ export class Contact {
     const attempt = this.#attempt
     if (attempt === undefined) return undefined
     let next: Instant | undefined = after(attempt.begunAt, ATTEMPT_MS)
-    if (!this.#lookingUp && attempt.lookUps.count > 0) next = earliest(next, attempt.lookUps.notBefore)
-    if (this.#knockingOn === undefined && attempt.knocks.count > 0)
-      next = earliest(next, attempt.knocks.notBefore)
+    const { lookUps, knocks } = attempt
+    if (!this.#lookingUp && lookUps.notBefore > this.#pursuedAt) next = earliest(next, lookUps.notBefore)
+    if (this.#knockingOn === undefined && knocks.notBefore > this.#pursuedAt)
+      next = earliest(next, knocks.notBefore)
     return next
   }
 

@@ -2,7 +2,7 @@
  * Our own record: what it says, when it is made anew, when it is published.
  *
  * A sequence number is max(last + 1, the time in ms), so an author who lost his disk is ahead of his own old records by
- * himself. A change of a reflexive *port* alone makes a new record for knocks, but no publication: mappings come and go.
+ * himself. One further ahead of the time than readers admit was believed by nobody, and does not count as the last. A change of a reflexive *port* alone makes a new record for knocks, but no publication: mappings come and go.
  */
 
 import type { Random } from '../../base/random.js'
@@ -12,6 +12,7 @@ import { signRecord } from '../../crypto/signedRecord.js'
 import type { Candidate } from '../../wire/candidate.js'
 import { MAX_CANDIDATES, MAX_MULTIADDRS, type NatBehaviour, type PeerRecord } from '../../wire/record.js'
 import type { Emit } from '../effects.js'
+import { RECORD_SKEW_MS } from './admission.js'
 
 /** What a record says besides its times and names. */
 export interface OwnContent {
@@ -86,7 +87,8 @@ export class OwnRecord {
     ) {
       return known.bytes
     }
-    this.#sequence = Math.max(this.#sequence + 1, Math.floor(now.unix))
+    const believable = this.#sequence < now.unix + RECORD_SKEW_MS
+    this.#sequence = Math.max(believable ? this.#sequence + 1 : 0, Math.floor(now.unix))
     const record: PeerRecord = {
       publicKey: this.#keys.publicKey,
       sequence: this.#sequence,

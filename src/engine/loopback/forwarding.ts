@@ -12,8 +12,8 @@ import type { Instant } from '../../base/time.js'
 import { wireguardType } from '../../wire/wireguard.js'
 import type { Path } from '../path/path.js'
 
-/** Two peers at one address and port can only be one after the other; this bounds what a peer may occupy. */
-const MAX_REMOTES_PER_FLOW = 32
+/** What a peer may occupy: as many as it may have proved paths, so that none of these is ever forgotten here. */
+const MAX_REMOTES_PER_FLOW = 64
 
 /** What goes between WireGuard and one peer. */
 export class Flow {

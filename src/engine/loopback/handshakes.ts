@@ -71,8 +71,7 @@ export class Handshakes {
   /** A second message came from an address that no proof covers; false where it answers nothing of ours. */
   answered(secondMessage: Uint8Array, from: Route): boolean {
     const own = this.own
-    if (own === undefined || own.sent === undefined || own.ourIndex !== receiverIndex(secondMessage))
-      return false
+    if (own?.sent === undefined || own.settled || own.ourIndex !== receiverIndex(secondMessage)) return false
     if (own.answers.length >= MAX_SOURCES) return false
     own.answers.push({ from, peerIndex: senderIndex(secondMessage) })
     return true

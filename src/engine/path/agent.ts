@@ -4,7 +4,8 @@
  *   candidates ─► pairs ─► checks in a series ─► answered: proved ─► the best proved one is in use
  *                  ▲                                                    │ asked again while there is traffic
  *      an authenticated check from elsewhere                            ▼
- *      (a peer-reflexive candidate)                        unanswered: suspect, in use until a better one is proved
+ *      (a peer-reflexive candidate)                        unanswered: suspect, in use until a better one is proved;
+ *                                                          a suspect one out of use that fails a series is forgotten
  *
  * This is RFC 8445 without its roles: no controlling side, no nomination. Each side uses the best path that it has
  * proved by itself, and takes what comes over any proved path.
@@ -13,7 +14,7 @@
 import type { SocketAddress } from '../../base/address.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import type { TokenBucket } from '../../base/rateLimit.js'
-import { after, earliest, elapsed, type Instant, type Now, SECOND } from '../../base/time.js'
+import { after, earliest, elapsed, type Instant, type Now } from '../../base/time.js'
 import type { PairKeys } from '../../crypto/pair.js'
 import type { Candidate, CandidateType } from '../../wire/candidate.js'
 import type { Emit } from '../effects.js'
@@ -129,8 +130,7 @@ export class PathAgent {
 
   /** The sockets or routes of the machine changed. */
   machineChanged(): void {
-    const open = new Set(this.#context.sockets.map((socket) => socket.id))
-    this.#pairs = this.#pairs.filter((pair) => open.has(pair.socket))
+    this.#pairs = this.#pairs.filter((pair) => this.#isUsable(pair))
     this.#pairUp()
     this.#choose()
   }
@@ -173,8 +173,10 @@ export class PathAgent {
     const pair = this.#find(from) ?? this.#addReflexive(from)
     if (pair === undefined) return
     if (pair.proof !== undefined && !pair.proof.suspect) return
-    if (pair.series === undefined) pair.series = { waits: PUNCH, sent: 0, nextAt: now }
-    else if (pair.series.sent > 0) pair.series.nextAt = now
+    const { series } = pair
+    if (series === undefined || series.sent === series.waits.length)
+      pair.series = { waits: PUNCH, sent: 0, nextAt: now }
+    else if (series.sent > 0) series.nextAt = now
   }
 
   /** Our own check over `route`, sent at `sentAt`, was answered. */
@@ -216,7 +218,9 @@ export class PathAgent {
       const wait = series.waits[series.sent]
       if (wait === undefined) {
         pair.series = undefined
-        if (pair.proof !== undefined) {
+        if (pair.proof?.suspect === true && pair !== this.#current) {
+          pair.proof = undefined
+        } else if (pair.proof !== undefined) {
           becameSuspect ||= pair === this.#current && !pair.proof.suspect
           pair.proof.suspect = true
         }
@@ -276,14 +280,20 @@ export class PathAgent {
   }
 
   #addReflexive(route: Route): Pair | undefined {
-    const usable = socketsFor(route.remote.ip, this.#context.sockets, this.#context.routes)
-    if (!usable.some((socket) => socket.id === route.socket)) return undefined
-    return this.#add(route, 'peer-reflexive')
+    return this.#isUsable(route) ? this.#add(route, 'peer-reflexive') : undefined
+  }
+
+  #isUsable(route: Route): boolean {
+    const { sockets, routes } = this.#context
+    return socketsFor(route.remote.ip, sockets, routes).some((socket) => socket.id === route.socket)
   }
 
   #add(route: Route, type: CandidateType): Pair | undefined {
     if (this.#pairs.length >= MAX_PAIRS) {
-      const unproved = this.#pairs.findIndex((pair) => pair.proof === undefined && pair.series === undefined)
+      // The last is the least promising.
+      const unproved = this.#pairs.findLastIndex(
+        (pair) => pair.proof === undefined && pair.series === undefined,
+      )
       if (unproved < 0) return undefined
       this.#pairs.splice(unproved, 1)
     }
@@ -304,10 +314,6 @@ export class PathAgent {
     this.#current = choosePath(rated, current[0])?.pair
   }
 }
-
-/** After this long a path in use that was sent on and not heard from is probed, and so is one that is just used. */
-export const SILENCE_MS = 1 * SECOND
-export const KEEPALIVE_MS = 20 * SECOND
 
 interface RatedPair extends Rated {
   readonly pair: Pair

@@ -36,7 +36,13 @@ const FRESH_MS = 20_000
 
 interface Inquiry extends Route {
   state:
-    | { readonly name: 'asking'; readonly sent: number; readonly nextAt: Instant }
+    | {
+        readonly name: 'asking'
+        readonly sent: number
+        readonly nextAt: Instant
+        /** The answer to the questions before; it counts until there are new ones, or none come. */
+        readonly former: SocketAddress | undefined
+      }
     | { readonly name: 'answered'; readonly at: Instant; readonly seen: SocketAddress }
     | { readonly name: 'silent' }
 }
@@ -48,7 +54,8 @@ export class Reflection {
   #routes: readonly MachineRoute[] = []
   #reflectors: readonly SocketAddress[] = []
   #inquiries: Inquiry[] = []
-  #begunAt: Instant | undefined = undefined
+  #settlesAt: Instant | undefined = undefined
+  #formerMapping: NatMapping = 'unknown'
 
   constructor(emit: Emit, random: Random) {
     this.#emit = emit
@@ -83,16 +90,16 @@ export class Reflection {
 
   /** True where there is nothing worth waiting for: all answered, or for long enough nobody did. */
   settled(now: Instant): boolean {
-    if (this.#begunAt === undefined || elapsed(this.#begunAt, now) >= SETTLE_MS) return true
+    if (this.#settlesAt === undefined || now >= this.#settlesAt) return true
     return this.#sockets.every((socket) => {
       const own = this.#inquiries.filter((inquiry) => inquiry.socket === socket.id)
       return own.length === 0 || own.some((inquiry) => inquiry.state.name === 'answered')
     })
   }
 
-  /** When {@link settled} becomes true at the latest; may be in the past. */
+  /** When {@link settled} becomes true at the latest; undefined where time alone makes no difference to it. */
   get settlesAt(): Instant | undefined {
-    return this.#begunAt === undefined ? undefined : after(this.#begunAt, SETTLE_MS)
+    return this.#settlesAt
   }
 
   /** Whether a response is to a request of ours. */
@@ -117,12 +124,13 @@ export class Reflection {
   /** Our addresses as reflectors see them, without those that are a socket's own. */
   get candidates(): readonly Candidate[] {
     const found: Candidate[] = []
-    for (const { socket, state } of this.#inquiries) {
-      if (state.name !== 'answered') continue
-      const local = this.#sockets.find(({ id }) => id === socket)
-      if (local === undefined || sameSocketAddress(local.address, state.seen)) continue
-      if (found.some(({ address }) => sameSocketAddress(address, state.seen))) continue
-      found.push({ type: 'server-reflexive', address: state.seen })
+    for (const socket of this.#sockets) {
+      const answered = this.#seenBy(socket)
+      for (const seen of answered.length > 0 ? answered : this.#formerlySeenBy(socket)) {
+        if (sameSocketAddress(socket.address, seen)) continue
+        if (found.some(({ address }) => sameSocketAddress(address, seen))) continue
+        found.push({ type: 'server-reflexive', address: seen })
+      }
     }
     return found
   }
@@ -130,10 +138,13 @@ export class Reflection {
   /** How the NAT of the sockets that have most to say maps; of several uplinks, the strictest. */
   get mapping(): NatMapping {
     const mappings = this.#sockets.map((socket) => this.#mappingOf(socket))
-    return STRICTEST_FIRST.find((mapping) => mappings.includes(mapping)) ?? 'unknown'
+    const told = STRICTEST_FIRST.find((mapping) => mappings.includes(mapping))
+    if (told !== undefined) return told
+    return this.#inquiries.some(({ state }) => state.name === 'asking') ? this.#formerMapping : 'unknown'
   }
 
   wake(now: Instant): void {
+    if (this.settled(now)) this.#settlesAt = undefined
     for (const inquiry of this.#inquiries) {
       const { state } = inquiry
       if (state.name !== 'asking' || state.nextAt > now) continue
@@ -152,7 +163,7 @@ export class Reflection {
           transactionId: this.#transactions.begin({ socket: inquiry.socket, remote: inquiry.remote }, now),
         }),
       })
-      inquiry.state = { name: 'asking', sent: state.sent + 1, nextAt: after(now, wait) }
+      inquiry.state = { ...state, sent: state.sent + 1, nextAt: after(now, wait) }
     }
   }
 
@@ -175,8 +186,14 @@ export class Reflection {
   }
 
   #begin(now: Instant): void {
-    this.#begunAt = now
-    for (const inquiry of this.#inquiries) inquiry.state = { name: 'asking', sent: 0, nextAt: now }
+    this.#formerMapping = this.mapping
+    this.#settlesAt = after(now, SETTLE_MS)
+    for (const inquiry of this.#inquiries) {
+      const { state } = inquiry
+      const former =
+        state.name === 'answered' ? state.seen : state.name === 'asking' ? state.former : undefined
+      inquiry.state = { name: 'asking', sent: 0, nextAt: now, former }
+    }
     this.wake(now)
   }
 
@@ -194,10 +211,20 @@ export class Reflection {
     return [...asked].flatMap(([socket, remotes]) => remotes.map((remote) => ({ socket, remote })))
   }
 
-  #mappingOf(socket: LocalSocket): NatMapping {
-    const seen = this.#inquiries.flatMap(({ socket: id, state }) =>
+  #seenBy(socket: LocalSocket): SocketAddress[] {
+    return this.#inquiries.flatMap(({ socket: id, state }) =>
       id === socket.id && state.name === 'answered' ? [state.seen] : [],
     )
+  }
+
+  #formerlySeenBy(socket: LocalSocket): SocketAddress[] {
+    return this.#inquiries.flatMap(({ socket: id, state }) =>
+      id === socket.id && state.name === 'asking' && state.former !== undefined ? [state.former] : [],
+    )
+  }
+
+  #mappingOf(socket: LocalSocket): NatMapping {
+    const seen = this.#seenBy(socket)
     const [first] = seen
     if (first === undefined) return 'unknown'
     if (sameSocketAddress(first, socket.address)) return 'none'

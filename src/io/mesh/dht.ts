@@ -4,8 +4,7 @@
  * kad-dht's own `get` and `put` are not used. `get` asks all, corrects stale holders, and only then gives the value;
  * one refused correction, and no reader gets any. One invalid answer discards that node's closer peers as well. `put`
  * neither validates nor fails when nobody acknowledges, and both wait for a query for ourselves first. What is used is
- * its server side, its routing table, and single requests over its `network`; {@link ../mesh/walk} goes from node to
- * node.
+ * its server side, its routing table, and single requests over its `network`; {@link ./walk} goes from node to node.
  *
  * `network` and `routingTable` are public in kad-dht's class and missing from its declared type, so they are declared
  * here, and their presence is checked when the node starts.
@@ -13,9 +12,10 @@
 
 import { createHash } from 'node:crypto'
 import type { PeerId, PeerStore } from '@libp2p/interface'
-import { type KadDHT, MessageType, type QueryEvent, Record } from '@libp2p/kad-dht'
+import { type KadDHT, MessageType, type PeerResponseEvent, type QueryEvent, Record } from '@libp2p/kad-dht'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { equals } from 'uint8arrays'
+import type { Parts } from './parts.js'
 
 /** What a node answers to a request for a record: the record if it has one, and nodes closer to the key. */
 export interface Answer {
@@ -26,11 +26,17 @@ export interface Answer {
 /** How many nodes keep a record, and how many are asked for it (Kademlia's k). */
 export const REPLICATION = 8
 
+interface Message {
+  readonly type: MessageType
+  readonly key: Uint8Array
+  readonly record?: Uint8Array
+}
+
 interface Internals {
   readonly network: {
     sendRequest(
       to: PeerId,
-      message: { readonly type: MessageType; readonly key: Uint8Array; readonly record?: Uint8Array },
+      message: Message,
       options: { readonly signal: AbortSignal; readonly path: typeof PATH },
     ): AsyncIterable<QueryEvent>
   }
@@ -47,14 +53,26 @@ const MAX_ADDRESSES_OF_A_CLOSER_PEER = 8
 export class Dht {
   readonly #internals: Internals
   readonly #peerStore: PeerStore
+  readonly #isConnected: (peer: PeerId) => boolean
   readonly #connectedServers: () => readonly PeerId[]
+  readonly #onUnreachable: (peer: PeerId) => void
 
-  /** Throws where this release of kad-dht is not the one this was written for. */
-  constructor(kadDht: KadDHT, peerStore: PeerStore, connectedServers: () => readonly PeerId[]) {
+  /**
+   * `onUnreachable` hears of each node that was asked and did not answer; it is out of the routing table by then.
+   * Throws where this release of kad-dht is not the one this was written for.
+   */
+  constructor(
+    kadDht: KadDHT,
+    { peerStore, connectionManager }: Pick<Parts, 'peerStore' | 'connectionManager'>,
+    connectedServers: () => readonly PeerId[],
+    onUnreachable: (peer: PeerId) => void,
+  ) {
     if (!hasInternals(kadDht)) throw new Error('this release of @libp2p/kad-dht is not supported')
     this.#internals = kadDht
     this.#peerStore = peerStore
+    this.#isConnected = (peer) => connectionManager.getConnections(peer).length > 0
     this.#connectedServers = connectedServers
+    this.#onUnreachable = onUnreachable
   }
 
   /**
@@ -80,35 +98,34 @@ export class Dht {
 
   /** Asks one node for the record under `key`. Undefined where it could not be asked. Its value is not verified. */
   async request(peer: PeerId, key: Uint8Array, signal: AbortSignal): Promise<Answer | undefined> {
-    const message = { type: MessageType.GET_VALUE, key }
-    for await (const event of this.#internals.network.sendRequest(peer, message, { signal, path: PATH })) {
-      if (event.name !== 'PEER_RESPONSE') continue
-      const closer = event.closer.slice(0, REPLICATION).map(({ id, multiaddrs }) => ({
-        id,
-        multiaddrs: multiaddrs.slice(0, MAX_ADDRESSES_OF_A_CLOSER_PEER),
-      }))
-      // kad-dht stores these addresses as well, but after it has handed out the event: too late to dial by them.
-      for (const { id, multiaddrs } of closer)
-        await this.#peerStore.merge(id, { multiaddrs: [...multiaddrs] })
-      return { value: event.record && new Uint8Array(event.record.value), closer }
-    }
-    return undefined
+    const response = await this.#send(peer, { type: MessageType.GET_VALUE, key }, signal)
+    if (response === undefined) return undefined
+    const closer = response.closer.slice(0, REPLICATION).map(({ id, multiaddrs }) => ({
+      id,
+      multiaddrs: multiaddrs.slice(0, MAX_ADDRESSES_OF_A_CLOSER_PEER),
+    }))
+    // kad-dht stores these addresses as well, but after it has handed out the response: too late to dial by them.
+    for (const { id, multiaddrs } of closer) await this.#peerStore.merge(id, { multiaddrs: [...multiaddrs] })
+    return { value: response.record && new Uint8Array(response.record.value), closer }
   }
 
   /** Asks one node to store a record. True where it acknowledged. */
   async store(peer: PeerId, key: Uint8Array, value: Uint8Array, signal: AbortSignal): Promise<boolean> {
     const record = new Record(key, value, new Date()).serialize()
-    const message = { type: MessageType.PUT_VALUE, key, record }
-    for await (const event of this.#internals.network.sendRequest(peer, message, { signal, path: PATH })) {
-      if (event.name === 'PEER_RESPONSE')
-        return event.record !== undefined && equals(event.record.value, value)
-    }
-    return false
+    const response = await this.#send(peer, { type: MessageType.PUT_VALUE, key, record }, signal)
+    return response?.record !== undefined && equals(response.record.value, value)
   }
 
-  /** Removes a node that cannot be reached, so that it costs no further query its time-out. */
-  async forget(peer: PeerId): Promise<void> {
-    await this.#internals.routingTable.remove(peer)
+  async #send(peer: PeerId, message: Message, signal: AbortSignal): Promise<PeerResponseEvent | undefined> {
+    const { network, routingTable } = this.#internals
+    for await (const event of network.sendRequest(peer, message, { signal, path: PATH })) {
+      if (event.name === 'PEER_RESPONSE') return event
+      // A refused record resets its stream: the node lives.
+      if (event.name !== 'QUERY_ERROR' || signal.aborted || this.#isConnected(peer)) continue
+      await routingTable.remove(peer)
+      this.#onUnreachable(peer)
+    }
+    return undefined
   }
 }
 

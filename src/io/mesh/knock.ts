@@ -17,7 +17,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import type { DropReason } from '../../base/drops.js'
 import { asError, ask, readMessage, Unanswered, within } from './exchange.js'
 import { addressOf, peerIdOf, relayIdOf, relayPartOf } from './multiaddrs.js'
-import type { Parts } from './node.js'
+import type { Parts } from './parts.js'
 
 /** The largest knock, and answer, in bytes: a record and a little more. */
 export const MAX_KNOCK_LENGTH = 2560

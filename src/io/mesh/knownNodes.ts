@@ -12,7 +12,7 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { MINUTE, SECOND } from '../../base/time.js'
 import { asError, within } from './exchange.js'
 import { peerIdOf } from './multiaddrs.js'
-import type { Parts } from './node.js'
+import type { Parts } from './parts.js'
 
 export interface BootstrapState {
   readonly multiaddr: string
@@ -87,11 +87,13 @@ export class KnownNodes {
     for (const node of [...this.#given, ...this.#relays.values()]) clearTimeout(node.timer)
   }
 
-  /** Returns to a relay, to which we are connected now, when it is lost. */
+  /** Returns to a relay when it is lost, or at once if it is lost already. */
   keepRelay(peer: PeerId): void {
     const peerId = peer.toString()
-    if (this.has(peerId)) return
-    this.#relays.set(peerId, { target: peer, ...newNode(peerId), connected: true })
+    if (this.#parts === undefined || this.has(peerId)) return
+    const relay = { target: peer, ...newNode(peerId), connected: true }
+    this.#relays.set(peerId, relay)
+    if (this.#parts.connectionManager.getConnections(peer).length === 0) this.#onLost(relay)
   }
 
   /** True for the id of a node that is kept connected. */

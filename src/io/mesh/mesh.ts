@@ -9,58 +9,19 @@ import '../nodeCompatibility.js'
 import { publicKeyFromRaw } from '@libp2p/crypto/keys'
 import type { ConnectionGater, PeerId } from '@libp2p/interface'
 import { peerIdFromPublicKey } from '@libp2p/peer-id'
-import type { SocketAddress } from '../../base/address.js'
-import { type DropReason, isDropped } from '../../base/drops.js'
+import { isDropped } from '../../base/drops.js'
 import { DeadPeers } from './deadPeers.js'
 import { Dht } from './dht.js'
-import { type Knock, Knocking } from './knock.js'
+import { Knocking } from './knock.js'
 import { type BootstrapState, KnownNodes } from './knownNodes.js'
 import { lookUp } from './lookUp.js'
-import { addressedIp } from './multiaddrs.js'
+import { addressedIp, relayIdOf } from './multiaddrs.js'
 import { makeNode } from './node.js'
+import type { MeshOptions } from './options.js'
 import { publish } from './publish.js'
-import { type RecordJudge, RecordStore } from './recordStore.js'
+import { RecordStore } from './recordStore.js'
 import { keepRelays, reservedAt } from './relays.js'
 import { Servers } from './servers.js'
-
-/** Where the mesh writes what happens: pino, or anything of its shape. */
-export interface MeshLog {
-  debug(fields: object, message: string): void
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-}
-
-export interface MeshOptions {
-  /** The name of the network: all protocol names are under `/tunnelbore/<network>/`. */
-  readonly network: string
-  /** 32 bytes, from which the Ed25519 identity is made. */
-  readonly identitySeed: Uint8Array
-  /** Where to listen for TCP. */
-  readonly listen: readonly SocketAddress[]
-  /** False for an address among those listened on that others are not told of. All are, by default. */
-  readonly announces?: (ip: string) => boolean
-  /** Multiaddrs to announce besides those listened on. */
-  readonly announce?: readonly string[]
-  /** Known nodes: multiaddrs ending with `/p2p/` and an id. */
-  readonly bootstrap: readonly string[]
-  /** True for a reachable node: it serves the DHT and relays streams. Others hold reservations at two relays. */
-  readonly serves: boolean
-  /** The content of a pre-shared key file (`/key/swarm/psk/1.0.0/`), which closes the network. */
-  readonly networkKey?: Uint8Array
-  readonly judge: RecordJudge
-  /** What we answer when asked for our services, if we serve. At most 1024 bytes. */
-  readonly services: () => Uint8Array
-  /** Answers a knock; undefined closes its stream without an answer. */
-  readonly onKnock: (knock: Knock) => Promise<Uint8Array | undefined>
-  /** False for an address that is reached through our own tunnel: it is never dialled. */
-  readonly mayDial?: (ip: string) => boolean
-  /** The firewall mark of all TCP sockets. */
-  readonly socketMark?: number
-  readonly onDrop: (reason: DropReason) => void
-  /** The own addresses, the servers or the reservations changed: see {@link Mesh.state}. */
-  readonly onChange: () => void
-  readonly log: MeshLog
-}
 
 export interface MeshState {
   /** Full multiaddrs with `/p2p/`, direct ones and circuits. */
@@ -138,12 +99,17 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const { libp2p, parts, kadDht } = await makeNode(options, store, gater, onDrop)
   const self = libp2p.peerId
   if (self.type !== 'Ed25519') throw new TypeError('the identity is not an Ed25519 key')
-  const dht = new Dht(kadDht, parts.peerStore, () => servers.connected)
+  const dht = new Dht(
+    kadDht,
+    parts,
+    () => servers.connected,
+    (peer) => {
+      log.debug({ peer: peer.toString() }, 'a node of the DHT could not be reached')
+      deadPeers.add(peer)
+    },
+  )
 
-  deadPeers.start(parts, (peer) => {
-    log.debug({ peer: peer.toString() }, 'a peer could not be dialled')
-    dht.forget(peer).catch((error: unknown) => log.debug({ error }, 'could not remove a peer from the DHT'))
-  })
+  deadPeers.start(parts)
   keepRelays(parts, () => libp2p.getMultiaddrs(), knownNodes)
   parts.events.addEventListener('transport:listening', onChange)
   parts.events.addEventListener('transport:close', onChange)
@@ -159,7 +125,12 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     peerId: self.toString(),
 
     state() {
-      const addresses = libp2p.getMultiaddrs()
+      const connected = new Set(libp2p.getPeers().map(String))
+      // A circuit address outlives its relay's connection if that closes in the midst of a reservation.
+      const addresses = libp2p.getMultiaddrs().filter((address) => {
+        const relay = relayIdOf(address)
+        return relay === undefined || connected.has(relay)
+      })
       return {
         addresses: addresses.map(String),
         servers: servers.answers,

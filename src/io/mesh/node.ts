@@ -7,16 +7,7 @@ import { noise } from '@chainsafe/libp2p-noise'
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
-import {
-  type ConnectionGater,
-  FaultTolerance,
-  type Libp2p,
-  type Libp2pEvents,
-  type PeerId,
-  type PeerStore,
-  peerRoutingSymbol,
-} from '@libp2p/interface'
-import type { ConnectionManager, Registrar, TransportManager } from '@libp2p/interface-internal'
+import { type ConnectionGater, type Libp2p, peerRoutingSymbol } from '@libp2p/interface'
 import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
 import { preSharedKey } from '@libp2p/pnet'
@@ -24,29 +15,15 @@ import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { type DropReason, isDropped } from '../../base/drops.js'
-import { HOUR, MINUTE, SECOND } from '../../base/time.js'
+import { MINUTE, SECOND } from '../../base/time.js'
 import { AnticipatingProtector, anticipatingMuxer } from './anticipate.js'
 import { REPLICATION } from './dht.js'
-import type { MeshOptions } from './mesh.js'
 import { addressedIp, relayIdOf, tcpMultiaddr } from './multiaddrs.js'
+import type { MeshOptions } from './options.js'
+import type { Parts } from './parts.js'
 import type { RecordStore } from './recordStore.js'
 import { RESERVATIONS } from './relays.js'
 import { tcpTransport } from './tcp.js'
-
-/** The parts of libp2p that our own protocols work with. */
-export interface Parts {
-  readonly peerId: PeerId
-  readonly peerStore: PeerStore
-  readonly events: EventTargetOf<Libp2pEvents>
-  readonly registrar: Registrar
-  readonly connectionManager: ConnectionManager
-  readonly transportManager: TransportManager
-  readonly connectionGater: ConnectionGater
-}
-
-interface EventTargetOf<Events> {
-  addEventListener<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): void
-}
 
 export interface Node {
   readonly libp2p: Libp2p
@@ -57,6 +34,8 @@ export interface Node {
 /** How long a reservation at a relay lasts. libp2p's client renews it five minutes before its end. */
 const RESERVATION_TTL_MS = 15 * MINUTE
 const MAX_RESERVATIONS = 4096
+/** A relayed connection that is still open makes the next knock one round trip instead of three; the default is 2 min. */
+const RELAYED_CONNECTION_MS = 15 * MINUTE
 const MAX_CONNECTIONS = { serving: 4096, other: 256 }
 /** Whole fleets can stand behind one address. */
 const MAX_CONNECTIONS_A_SECOND_PER_IP = 200
@@ -96,10 +75,6 @@ export async function makeNode(
     // The connection monitor already pings. A ping's handler never ends if all of the ping is there before it begins.
     streamMuxers: [anticipatingMuxer(yamux({ enableKeepAlive: false }), [`/${prefix}/ping/1.0.0`])],
     connectionGater: gater,
-    transportManager: {
-      // A port in use is an error for the user to see; relays are not there yet when we start.
-      faultTolerance: serves ? FaultTolerance.FATAL_ALL : FaultTolerance.NO_FATAL,
-    },
     connectionManager: {
       maxConnections: serves ? MAX_CONNECTIONS.serving : MAX_CONNECTIONS.other,
       inboundConnectionThreshold: MAX_CONNECTIONS_A_SECOND_PER_IP,
@@ -141,14 +116,17 @@ export async function makeNode(
               throw new Error(`record refused: ${verdict.dropped}`)
             },
           },
-          selectors: { record: (key, values) => newest(judge, key, values) },
-          reprovide: { interval: HOUR },
         }),
       ),
       ...(serves
         ? {
             relay: circuitRelayServer({
-              reservations: { maxReservations: MAX_RESERVATIONS, reservationTtl: RESERVATION_TTL_MS },
+              reservations: {
+                maxReservations: MAX_RESERVATIONS,
+                reservationTtl: RESERVATION_TTL_MS,
+                defaultDurationLimit: RELAYED_CONNECTION_MS,
+              },
+              // Of one client: one for each peer to which it holds a relayed connection.
               maxInboundHopStreams: 64,
             }),
           }
@@ -177,12 +155,4 @@ function isAnnounced(address: Multiaddr, announces: MeshOptions['announces']): b
 function withoutPeerRouting<Components>(factory: (components: Components) => KadDHT) {
   return (components: Components): KadDHT =>
     Object.defineProperty(factory(components), peerRoutingSymbol, { value: undefined })
-}
-
-function newest(judge: MeshOptions['judge'], key: Uint8Array, values: readonly Uint8Array[]): number {
-  const sequences = values.map((value) => {
-    const verdict = judge(key, value)
-    return isDropped(verdict) ? -1 : verdict.sequence
-  })
-  return sequences.indexOf(Math.max(...sequences))
 }

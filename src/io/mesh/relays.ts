@@ -7,7 +7,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { KnownNodes } from './knownNodes.js'
 import { relayIdOf } from './multiaddrs.js'
-import type { Parts } from './node.js'
+import type { Parts } from './parts.js'
 
 /** How many reservations a node that is not reachable holds. */
 export const RESERVATIONS = 2

@@ -12,7 +12,7 @@
 import type { Connection, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { ask, sendMessage, within } from './exchange.js'
-import type { Parts } from './node.js'
+import type { Parts } from './parts.js'
 
 /** The largest answer that is read, in bytes. */
 export const MAX_SERVICES_LENGTH = 1024

@@ -7,7 +7,8 @@ import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { concat, fromString } from 'uint8arrays'
 import { type DropReason, drop } from '../../../src/base/drops.js'
-import { type Mesh, type MeshOptions, startMesh } from '../../../src/io/mesh/mesh.js'
+import { type Mesh, startMesh } from '../../../src/io/mesh/mesh.js'
+import type { MeshOptions } from '../../../src/io/mesh/options.js'
 import type { RecordJudge } from '../../../src/io/mesh/recordStore.js'
 
 /** A node and what was heard from it. */

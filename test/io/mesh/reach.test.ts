@@ -124,6 +124,7 @@ test('a port in use is an error', async (t) => {
   const [server] = await startServers(t, 1)
   const listen = [{ ip: '127.0.0.1', port: portOf(addressOf(server)) }]
   await assert.rejects(startTestMesh(t, { serves: true, listen }), /EADDRINUSE/)
+  await assert.rejects(startTestMesh(t, { serves: false, listen }), /EADDRINUSE/)
 })
 
 test('the same seed gives the same identity', async (t) => {

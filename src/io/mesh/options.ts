@@ -1,0 +1,45 @@
+/** What a mesh node is told when it starts. */
+
+import type { SocketAddress } from '../../base/address.js'
+import type { DropReason } from '../../base/drops.js'
+import type { Knock } from './knock.js'
+import type { RecordJudge } from './recordStore.js'
+
+/** Where the mesh writes what happens: pino, or anything of its shape. */
+export interface MeshLog {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
+export interface MeshOptions {
+  /** The name of the network: all protocol names are under `/tunnelbore/<network>/`. */
+  readonly network: string
+  /** 32 bytes, from which the Ed25519 identity is made. */
+  readonly identitySeed: Uint8Array
+  /** Where to listen for TCP. */
+  readonly listen: readonly SocketAddress[]
+  /** False for an address among those listened on that others are not told of. All are, by default. */
+  readonly announces?: (ip: string) => boolean
+  /** Multiaddrs to announce besides those listened on. */
+  readonly announce?: readonly string[]
+  /** Known nodes: multiaddrs ending with `/p2p/` and an id. */
+  readonly bootstrap: readonly string[]
+  /** True for a reachable node: it serves the DHT and relays streams. Others hold reservations at two relays. */
+  readonly serves: boolean
+  /** The content of a pre-shared key file (`/key/swarm/psk/1.0.0/`), which closes the network. */
+  readonly networkKey?: Uint8Array
+  readonly judge: RecordJudge
+  /** What we answer when asked for our services, if we serve. At most 1024 bytes. */
+  readonly services: () => Uint8Array
+  /** Answers a knock; undefined closes its stream without an answer. */
+  readonly onKnock: (knock: Knock) => Promise<Uint8Array | undefined>
+  /** False for an address that is reached through our own tunnel: it is never dialled. */
+  readonly mayDial?: (ip: string) => boolean
+  /** The firewall mark of all TCP sockets. */
+  readonly socketMark?: number
+  readonly onDrop: (reason: DropReason) => void
+  /** The own addresses, the servers or the reservations changed: see `state` of the mesh. */
+  readonly onChange: () => void
+  readonly log: MeshLog
+}

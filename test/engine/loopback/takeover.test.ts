@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict'
+import { beforeEach, describe, it } from 'node:test'
+import fc from 'fast-check'
+import type { SocketAddress } from '../../../src/base/address.js'
+import type { PublicKey } from '../../../src/base/publicKey.js'
+import { after, SECOND, type UnixTime } from '../../../src/base/time.js'
+import { LoopbackEndpoints } from '../../../src/engine/loopback/endpoints.js'
+import { Takeover } from '../../../src/engine/loopback/takeover.js'
+import { EffectLog } from '../effectLog.js'
+import { keyBeginningWith } from '../nodes.js'
+import { UNIX_START } from '../virtualTime.js'
+
+const PEER = keyBeginningWith([0, 0, 0, 0])
+const OTHER = keyBeginningWith([0, 0, 0, 9])
+const OWN: SocketAddress = { ip: '127.1.0.1', port: 51_822 }
+const FIXED: SocketAddress = { ip: '203.0.113.1', port: 51_820 }
+const ROAMED: SocketAddress = { ip: '203.0.113.2', port: 51_820 }
+const TAKEN = [{ type: 'set-endpoint', peer: PEER, endpoint: OWN }]
+
+let log: EffectLog
+let takeover: Takeover
+
+beforeEach(() => {
+  log = new EffectLog()
+  takeover = start(new Map())
+})
+
+describe('a peer without an endpoint', () => {
+  it('gets its loopback endpoint, and had none before', () => {
+    read(undefined)
+    assert.deepEqual(log.take(), TAKEN)
+    assert.equal(takeover.isExternal(PEER), false)
+    assert.equal(takeover.former(PEER), undefined)
+    assert.deepEqual([...takeover.toRestore], [[PEER, undefined]])
+  })
+
+  it('is left alone once it has it', () => {
+    read(OWN)
+    assert.deepEqual(log.take(), [])
+  })
+
+  it('gets back what an earlier run noted down', () => {
+    takeover = start(new Map([[PEER, FIXED]]))
+    read(OWN)
+    assert.equal(takeover.former(PEER), FIXED)
+    assert.deepEqual([...takeover.toRestore], [[PEER, FIXED]])
+  })
+})
+
+describe('an endpoint of ours, from a run that could not clean up', () => {
+  it('is never taken for a former one', () => {
+    const leftOvers = fc.record({
+      ip: fc.ipV4().map((ip) => ip.replace(/^\d+/, '127')),
+      port: fc.constant(51_822),
+    })
+    fc.assert(
+      fc.property(leftOvers, handshakes(), (endpoint, latestHandshake) => {
+        log = new EffectLog()
+        takeover = start(new Map())
+        read(endpoint, latestHandshake)
+        assert.equal(takeover.former(PEER), undefined)
+        assert.equal(takeover.isExternal(PEER), false)
+        assert.deepEqual(log.take(), endpoint.ip === OWN.ip ? [] : TAKEN)
+      }),
+    )
+  })
+})
+
+describe('a peer with an endpoint of its own', () => {
+  it('is taken over where it has no session', () => {
+    read(FIXED)
+    assert.deepEqual(log.take(), TAKEN)
+    assert.equal(takeover.isExternal(PEER), false)
+    assert.equal(takeover.former(PEER), FIXED)
+    read(OWN)
+    assert.deepEqual([...takeover.toRestore], [[PEER, FIXED]])
+    assert.deepEqual(log.take(), [])
+  })
+
+  it("is external while it has a session: it speaks to WireGuard's own port", () => {
+    read(FIXED, after(UNIX_START, -179 * SECOND))
+    assert.deepEqual(log.take(), [])
+    assert.equal(takeover.isExternal(PEER), true)
+    assert.deepEqual([...takeover.toRestore], [])
+  })
+
+  it('is taken over when its session has died', () => {
+    read(FIXED, after(UNIX_START, -100 * SECOND))
+    assert.equal(takeover.isExternal(PEER), true)
+    takeover.read(
+      { publicKey: PEER, endpoint: FIXED, latestHandshake: after(UNIX_START, -100 * SECOND) },
+      after(UNIX_START, 80 * SECOND),
+    )
+    assert.equal(takeover.isExternal(PEER), false)
+    assert.deepEqual(log.take(), TAKEN)
+  })
+
+  it('is external from when it speaks to WireGuard itself, and that is where it is looked for then', () => {
+    read(undefined)
+    read(OWN)
+    log.take()
+    read(ROAMED, UNIX_START)
+    assert.equal(takeover.isExternal(PEER), true)
+    assert.equal(takeover.former(PEER), ROAMED)
+    assert.deepEqual(log.take(), [])
+  })
+
+  it('is managed again when WireGuard sends to its loopback endpoint', () => {
+    read(FIXED, UNIX_START)
+    read(OWN, UNIX_START)
+    assert.equal(takeover.isExternal(PEER), false)
+    assert.equal(takeover.former(PEER), FIXED)
+  })
+
+  it('is reclaimed, once, when it says that it runs Tunnelbore', () => {
+    read(FIXED, UNIX_START)
+    assert.equal(takeover.reclaim(PEER), true)
+    assert.deepEqual(log.take(), TAKEN)
+    assert.equal(takeover.isExternal(PEER), false)
+    assert.equal(takeover.reclaim(PEER), false)
+    assert.deepEqual(log.take(), [])
+    assert.deepEqual([...takeover.toRestore], [[PEER, FIXED]])
+  })
+})
+
+describe('reclaiming', () => {
+  it('does nothing to a peer that is managed, or not there', () => {
+    read(undefined)
+    log.take()
+    assert.equal(takeover.reclaim(PEER), false)
+    assert.equal(takeover.reclaim(OTHER), false)
+    assert.deepEqual(log.take(), [])
+  })
+})
+
+describe('a peer that is gone', () => {
+  it('has nothing to be put back', () => {
+    read(FIXED)
+    takeover.forget(PEER)
+    assert.equal(takeover.former(PEER), undefined)
+    assert.deepEqual([...takeover.toRestore], [])
+  })
+})
+
+describe('a peer', () => {
+  it('is either external or put back, whatever is read; and what is put back is never ours', () => {
+    const endpoints = fc.option(
+      fc.constantFrom(OWN, FIXED, ROAMED, { ip: '127.5.5.5', port: 51_822 }, { ip: '127.0.0.1', port: 7 }),
+      { nil: undefined },
+    )
+    fc.assert(
+      fc.property(fc.array(fc.tuple(endpoints, handshakes(), fc.boolean()), { minLength: 1 }), (reads) => {
+        log = new EffectLog()
+        takeover = start(new Map())
+        for (const [endpoint, latestHandshake, reclaims] of reads) {
+          read(endpoint, latestHandshake)
+          if (reclaims) takeover.reclaim(PEER)
+          assert.notEqual(takeover.isExternal(PEER), takeover.toRestore.has(PEER))
+          const former = takeover.former(PEER)
+          assert.ok(former === undefined || former.port !== 51_822)
+          for (const effect of log.take()) {
+            assert.deepEqual([effect], TAKEN)
+            assert.equal(takeover.isExternal(PEER), false)
+          }
+        }
+      }),
+    )
+  })
+})
+
+function start(remembered: ReadonlyMap<PublicKey, SocketAddress | undefined>): Takeover {
+  return new Takeover(new LoopbackEndpoints({ style: 'range', port: 51_822 }), remembered, log.emit)
+}
+
+function read(endpoint: SocketAddress | undefined, latestHandshake?: UnixTime): void {
+  takeover.read({ publicKey: PEER, endpoint, latestHandshake }, UNIX_START)
+}
+
+function handshakes(): fc.Arbitrary<UnixTime | undefined> {
+  return fc.option(
+    fc.integer({ min: 0, max: 400 }).map((seconds) => after(UNIX_START, -seconds * SECOND)),
+    { nil: undefined },
+  )
+}

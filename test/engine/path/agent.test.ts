@@ -1,0 +1,657 @@
+import assert from 'node:assert/strict'
+import { beforeEach, describe, it } from 'node:test'
+import fc from 'fast-check'
+import { seededRandom } from '../../../src/base/random.js'
+import { TokenBucket } from '../../../src/base/rateLimit.js'
+import { after, asInstant, elapsed, SECOND } from '../../../src/base/time.js'
+import type { Effect } from '../../../src/engine/effects.js'
+import type { LocalSocket, MachineRoute } from '../../../src/engine/inputs.js'
+import { PathAgent, type PathContext, PUNCH_MS } from '../../../src/engine/path/agent.js'
+import type { Route } from '../../../src/engine/path/path.js'
+import { Transactions } from '../../../src/engine/path/transactions.js'
+import type { Candidate } from '../../../src/wire/candidate.js'
+import { verifyIntegrity } from '../../../src/wire/stun/integrity.js'
+import { EffectLog, type Sent } from '../effectLog.js'
+import { pairKeysOf, testNode } from '../nodes.js'
+import { at, nowAt, START, sleepUntil, UNIX_START } from '../virtualTime.js'
+import { candidate, HOME, HOME6, OFFICE, remote, route } from './machines.js'
+import { readStun } from './stunMessages.js'
+
+const ALICE = testNode(1)
+const BOB = testNode(2)
+const KEYS = pairKeysOf(ALICE, BOB)
+const PUNCH_TIMES = [0, 100, 250, 500, 1_000, 2_000, 4_000]
+const MAX_PAIRS = 64
+
+/** Where Bob is: {@link HOSTS} are candidates of his record, the last one is none. */
+const NEAR = remote(1)
+const FAR = remote(2)
+const ELSEWHERE = remote(3)
+const HOSTS = [candidate('host', NEAR), candidate('server-reflexive', FAR)]
+
+let log: EffectLog
+let context: PathContext
+let agent: PathAgent
+let holds: boolean
+
+beforeEach(() => {
+  log = new EffectLog()
+  holds = false
+  context = {
+    emit: log.emit,
+    transactions: new Transactions(seededRandom(1), 1_024),
+    punching: new TokenBucket(100, 20, START),
+    sockets: [HOME],
+    routes: [],
+  }
+  agent = new PathAgent(BOB.publicKey, KEYS, context, () => holds)
+})
+
+describe('punching', () => {
+  it('checks a pair at 0, 100, 250, 500, 1000, 2000 and 4000 ms, and fails after 7 s', () => {
+    agent.offer([candidate('host', NEAR)])
+    agent.punch(START)
+    assert.deepEqual(
+      run(0, 3_600 * SECOND).map(([ms]) => ms),
+      PUNCH_TIMES,
+    )
+    assert.equal(PUNCH_MS, 7_000)
+    assert.equal(agent.isPunching, false)
+    assert.equal(agent.current, undefined)
+    assert.equal(agent.nextWake, undefined)
+  })
+
+  it('lasts until then', () => {
+    agent.offer([candidate('host', NEAR)])
+    assert.equal(agent.isPunching, false)
+    agent.punch(START)
+    run(0, PUNCH_MS - 1)
+    assert.equal(agent.isPunching, true)
+    assert.equal(agent.nextWake, at(PUNCH_MS))
+  })
+
+  it('checks the most promising first', () => {
+    agent.offer([
+      candidate('relayed', remote(5)),
+      candidate('server-reflexive', remote(4)),
+      candidate('mapped', remote(3)),
+      candidate('host', remote(2)),
+    ])
+    agent.punch(START)
+    assert.deepEqual(
+      run(0, 0).map(([, sent]) => sent.remote),
+      [remote(2), remote(3), remote(4), remote(5)],
+    )
+  })
+
+  it('pairs every candidate with every socket that can reach it', () => {
+    machine([HOME, OFFICE, HOME6])
+    const far6 = { ip: '2001:db8:2::1', port: 1 }
+    agent.offer([candidate('host', NEAR), candidate('host', far6), candidate('host', { ip: '::1', port: 1 })])
+    agent.punch(START)
+    assert.deepEqual(
+      run(0, 0).map(([, { socket, remote }]) => [socket, remote]),
+      [
+        [HOME.id, NEAR],
+        [OFFICE.id, NEAR],
+        [HOME6.id, far6],
+      ],
+    )
+  })
+
+  it('begins anew, but not what has not begun yet', () => {
+    agent.offer([candidate('host', NEAR)])
+    agent.punch(START)
+    agent.punch(at(50))
+    assert.equal(agent.nextWake, START)
+    run(0, 300)
+    agent.punch(at(300))
+    assert.deepEqual(
+      run(300, 3_600 * SECOND).map(([ms]) => ms - 300),
+      PUNCH_TIMES,
+    )
+  })
+
+  it('leaves sound paths alone', () => {
+    agent.offer(HOSTS)
+    prove(NEAR, 0)
+    agent.punch(START)
+    assert.deepEqual(remotesOf(run(0, 0)), [FAR])
+  })
+
+  it('keeps to the budget that all peers share, and neglects no pair', () => {
+    const candidates = Array.from({ length: MAX_PAIRS }, (_, index) => candidate('host', remote(index + 1)))
+    agent.offer(candidates)
+    agent.punch(START)
+    const sent = run(0, 3_600 * SECOND)
+    const times = sent.map(([ms]) => ms)
+    for (const [count, ms] of times.entries())
+      assert.ok(count + 1 <= 20 + ms / 10, `${count} checks in ${ms} ms`)
+    assert.equal(sent.length, MAX_PAIRS * PUNCH_TIMES.length)
+    for (const { address } of candidates)
+      assert.equal(sent.filter(([, { remote }]) => remote.ip === address.ip).length, PUNCH_TIMES.length)
+  })
+
+  it('sends nothing for a peer of whom nothing is known', () => {
+    agent.offer([])
+    agent.punch(START)
+    assert.equal(agent.nextWake, undefined)
+  })
+})
+
+describe('a check', () => {
+  it('is authenticated, and an open transaction about its route', () => {
+    agent.offer([candidate('host', NEAR)])
+    agent.punch(START)
+    const [[, sent] = none()] = run(0, 0)
+    const check = readStun(sent.datagram)
+    assert.equal(verifyIntegrity(check, pairKeysOf(BOB, ALICE).incoming.hmac), true)
+    assert.deepEqual(context.transactions.get(check.transactionId), {
+      subject: { agent, route: { socket: HOME.id, remote: NEAR } },
+      sentAt: START,
+    })
+  })
+
+  it('says whether we hold a first message back', () => {
+    agent.offer([candidate('host', NEAR)])
+    agent.punch(START)
+    const [[, without] = none()] = run(0, 0)
+    holds = true
+    const [[, holding] = none()] = run(1, 100)
+    assert.equal(readStun(without.datagram).holdsFirstMessage ?? false, false)
+    assert.equal(readStun(holding.datagram).holdsFirstMessage, true)
+  })
+
+  it('that is answered gives a path', () => {
+    agent.offer(HOSTS)
+    agent.punch(START)
+    run(0, 0)
+    agent.answered(over(FAR), START, false, at(30))
+    assert.deepEqual(agent.current, {
+      socket: HOME.id,
+      remote: FAR,
+      type: 'server-reflexive',
+      proof: 'check',
+      provedAt: at(30),
+      rttMs: 30,
+    })
+    assert.equal(agent.isSound, true)
+    assert.equal(agent.answeredAt, at(30))
+    assert.deepEqual(agent.provedRemotes, [FAR])
+    assert.equal(agent.isPunching, true)
+    assert.deepEqual([...new Set(remotesOf(run(30, 3_600 * SECOND)))], [NEAR])
+  })
+
+  it('of a pair that is gone gives none', () => {
+    agent.offer([])
+    agent.answered(over(NEAR), START, false, at(30))
+    assert.equal(agent.current, undefined)
+  })
+
+  it('tells the round trip, smoothed by an eighth', () => {
+    agent.offer(HOSTS)
+    prove(NEAR, 100, 80)
+    prove(NEAR, 200, 160)
+    assert.equal(agent.current?.rttMs, 90)
+    assert.equal(agent.current?.provedAt, at(100))
+    assert.equal(agent.answeredAt, at(200))
+  })
+
+  it('and its answer tell whether the peer holds a first message', () => {
+    agent.offer(HOSTS)
+    agent.checkReceived(over(NEAR), true, START)
+    assert.equal(agent.peerHolds, true)
+    agent.answered(over(NEAR), START, false, at(1))
+    assert.equal(agent.peerHolds, false)
+  })
+})
+
+describe('an authenticated check from the peer', () => {
+  it('is answered with a check of ours at once, where that one waits', () => {
+    agent.offer([candidate('host', NEAR)])
+    agent.punch(START)
+    run(0, 1_500)
+    agent.checkReceived(over(NEAR), false, at(1_500))
+    assert.deepEqual(
+      run(1_500, 3_600 * SECOND).map(([ms]) => ms),
+      [1_500, 3_500],
+    )
+  })
+
+  it('begins a series where there is none, and where the last check of one was sent', () => {
+    agent.offer([candidate('host', NEAR)])
+    agent.checkReceived(over(NEAR), false, START)
+    assert.deepEqual(
+      run(0, 5_000).map(([ms]) => ms),
+      PUNCH_TIMES,
+    )
+    agent.checkReceived(over(NEAR), false, at(5_000))
+    assert.deepEqual(
+      run(5_000, 3_600 * SECOND).map(([ms]) => ms - 5_000),
+      PUNCH_TIMES,
+    )
+  })
+
+  it('from elsewhere makes that a peer-reflexive candidate', () => {
+    agent.offer(HOSTS)
+    agent.checkReceived(over(ELSEWHERE), false, START)
+    assert.deepEqual(remotesOf(run(0, 0)), [ELSEWHERE])
+    prove(ELSEWHERE, 20)
+    assert.equal(agent.current?.type, 'peer-reflexive')
+    assert.deepEqual(agent.current?.remote, ELSEWHERE)
+  })
+
+  it('starts nothing on a sound path', () => {
+    agent.offer(HOSTS)
+    prove(NEAR, 0)
+    agent.checkReceived(over(NEAR), false, at(1))
+    assert.equal(agent.nextWake, undefined)
+  })
+
+  it('starts nothing towards an address that must not be used', () => {
+    context.routes = [route('203.0.114.0/24', true)]
+    const unusable = [
+      { socket: HOME.id, remote: { ip: '127.0.0.1', port: 1 } },
+      { socket: HOME.id, remote: { ip: '203.0.114.1', port: 1 } },
+      { socket: HOME.id, remote: { ip: '2001:db8::1', port: 1 } },
+      { socket: 99, remote: NEAR },
+    ]
+    for (const from of unusable) agent.checkReceived(from, false, START)
+    assert.equal(agent.triable, 0)
+    assert.equal(agent.nextWake, undefined)
+  })
+})
+
+describe('pairs', () => {
+  it('are 64 at most, and of those that are offered the first are kept', () => {
+    const sockets = Array.from({ length: 8 }, (_, index) => ({
+      id: index + 1,
+      address: { ip: `10.0.${index}.2`, port: 1 },
+    }))
+    machine(sockets)
+    agent.offer(Array.from({ length: 16 }, (_, index) => candidate('server-reflexive', remote(index + 1))))
+    assert.equal(agent.triable, MAX_PAIRS)
+    agent.punch(START)
+    const [[, firstSent] = none()] = run(0, 0)
+    assert.deepEqual(firstSent.remote, remote(1))
+  })
+
+  it('are 64 at most, from however many addresses checks come in', () => {
+    agent.offer(HOSTS)
+    prove(NEAR, 0)
+    for (let host = 10; host < 500; host++) {
+      agent.checkReceived(over(remote(host)), false, START)
+      assert.ok(agent.triable <= MAX_PAIRS)
+    }
+    assert.deepEqual(agent.current?.remote, NEAR)
+  })
+
+  it('make room: a peer that moved any number of times is still found', () => {
+    let ms = 0
+    for (let host = 1; host <= 200; host++) {
+      agent.checkReceived(over(remote(host)), false, at(ms))
+      run(ms, ms)
+      prove(remote(host), ms + 20)
+      assert.deepEqual(agent.current?.remote, remote(host), `at its address number ${host}`)
+      agent.probe(at(ms + 1_000))
+      run(ms + 20, ms + 2_000)
+      assert.equal(agent.isSound, false)
+      agent.punch(at(ms + 2_000))
+      run(ms + 2_000, ms + 2_500)
+      ms += 2_500
+    }
+    assert.ok(agent.provedRemotes.length < 10)
+    assert.ok(agent.triable < 10)
+  })
+
+  it('that are offered no more are forgotten, unless they are proved or being checked', () => {
+    agent.offer([...HOSTS, candidate('host', ELSEWHERE)])
+    prove(NEAR, 0)
+    agent.checkReceived(over(FAR), false, START)
+    agent.offer([])
+    assert.equal(agent.triable, 2)
+    run(0, PUNCH_MS)
+    assert.equal(agent.triable, 1)
+    assert.deepEqual(agent.current?.remote, NEAR)
+  })
+
+  it('take the type that the peer gives them', () => {
+    agent.checkReceived(over(NEAR), false, START)
+    prove(NEAR, 10)
+    assert.equal(agent.current?.type, 'peer-reflexive')
+    agent.offer(HOSTS)
+    assert.equal(agent.current?.type, 'host')
+    assert.equal(agent.triable, 2)
+  })
+})
+
+describe('a path in use', () => {
+  beforeEach(() => {
+    agent.offer(HOSTS)
+    prove(NEAR, 0, 20)
+  })
+
+  it('is asked at 0, 250 and 500 ms, and suspect at 750', () => {
+    agent.probe(START)
+    assert.deepEqual(
+      run(0, 749).map(([ms]) => ms),
+      [0, 250, 500],
+    )
+    assert.equal(agent.isSound, true)
+    assert.equal(agent.wake(nowAt(750)), true)
+    assert.equal(agent.isSound, false)
+    assert.equal(agent.wake(nowAt(750)), false)
+    assert.deepEqual(agent.current?.remote, NEAR)
+    assert.equal(agent.nextWake, undefined)
+  })
+
+  it('that is far away is given two round trips for each answer', () => {
+    prove(FAR, 0, 400)
+    agent.suspect()
+    assert.deepEqual(agent.current?.remote, FAR)
+    agent.probe(START)
+    assert.deepEqual(
+      run(0, 3_600 * SECOND).map(([ms]) => ms),
+      [0, 800, 1_600],
+    )
+  })
+
+  it('that answers any of three probes is believed', () => {
+    agent.probe(START)
+    run(0, 700)
+    agent.answered(over(NEAR), at(500), false, at(720))
+    assert.deepEqual(run(720, 3_600 * SECOND), [])
+    assert.equal(agent.isSound, true)
+  })
+
+  it('is asked once at a time', () => {
+    agent.probe(START)
+    run(0, 300)
+    agent.probe(at(300))
+    assert.deepEqual(
+      run(300, 3_600 * SECOND).map(([ms]) => ms),
+      [500],
+    )
+  })
+
+  it('stays in use, suspect, until a better one is proved', () => {
+    agent.suspect()
+    assert.deepEqual(agent.current?.remote, NEAR)
+    assert.equal(agent.isSound, false)
+    prove(FAR, 10, 500)
+    assert.deepEqual(agent.current?.remote, FAR)
+    assert.equal(agent.isSound, true)
+  })
+
+  it('that is suspect is punched, and believed again when it answers', () => {
+    agent.suspect()
+    agent.punch(START)
+    assert.deepEqual(remotesOf(run(0, 0)), [NEAR, FAR])
+    prove(NEAR, 30)
+    assert.equal(agent.isSound, true)
+  })
+
+  it('stays in use where it fails a punch as well, but one out of use does not stay proved', () => {
+    agent.suspect()
+    agent.punch(START)
+    run(0, PUNCH_MS)
+    assert.deepEqual(agent.current?.remote, NEAR)
+    assert.equal(agent.isSound, false)
+    prove(FAR, PUNCH_MS + 1)
+    assert.deepEqual(agent.provedRemotes, [NEAR, FAR])
+    agent.punch(at(PUNCH_MS + 1))
+    run(PUNCH_MS + 1, 2 * PUNCH_MS + 1)
+    assert.deepEqual(agent.provedRemotes, [FAR])
+  })
+
+  it('is given up in the end', () => {
+    agent.suspect()
+    agent.punch(START)
+    agent.giveUp()
+    assert.equal(agent.current, undefined)
+    assert.equal(agent.answeredAt, undefined)
+    assert.deepEqual(agent.provedRemotes, [])
+    assert.equal(agent.nextWake, undefined)
+  })
+
+  it('that is sound is not given up', () => {
+    agent.giveUp()
+    assert.deepEqual(agent.current?.remote, NEAR)
+  })
+
+  it('is not left for one that is not better in a way that matters', () => {
+    prove(FAR, 10, 19)
+    assert.deepEqual(agent.current?.remote, NEAR)
+    prove(FAR, 20, 0)
+    assert.deepEqual(agent.current?.remote, NEAR)
+    for (let ms = 30; ms < 40; ms++) prove(FAR, ms, 0)
+    assert.deepEqual(agent.current?.remote, FAR)
+  })
+})
+
+describe("WireGuard's own handshake", () => {
+  it('proves a path, of any remote that may be used', () => {
+    agent.provedByHandshake(over(ELSEWHERE), at(5))
+    assert.deepEqual(agent.current, {
+      socket: HOME.id,
+      remote: ELSEWHERE,
+      type: 'peer-reflexive',
+      proof: 'handshake',
+      provedAt: at(5),
+      rttMs: undefined,
+    })
+    assert.equal(agent.isSound, true)
+    agent.provedByHandshake({ socket: HOME.id, remote: { ip: '127.0.0.1', port: 1 } }, at(6))
+    assert.deepEqual(agent.provedRemotes, [ELSEWHERE])
+  })
+
+  it('does not displace a path that checks proved, nor take its proof', () => {
+    agent.offer(HOSTS)
+    prove(NEAR, 0)
+    agent.provedByHandshake(over(NEAR), at(5))
+    assert.equal(agent.current?.proof, 'check')
+    agent.provedByHandshake(over(FAR), at(6))
+    assert.deepEqual(agent.current?.remote, NEAR)
+    agent.suspect()
+    assert.deepEqual(agent.current?.remote, FAR)
+  })
+
+  it('proves a path that is not asked: its peer may not run Tunnelbore', () => {
+    agent.provedByHandshake(over(ELSEWHERE), START)
+    agent.probe(START)
+    assert.equal(agent.nextWake, undefined)
+  })
+})
+
+describe('when the machine changes', () => {
+  it('paths of sockets that are closed are gone', () => {
+    machine([HOME, OFFICE])
+    agent.offer([candidate('host', NEAR)])
+    agent.answered({ socket: OFFICE.id, remote: NEAR }, START, false, at(20))
+    assert.equal(agent.current?.socket, OFFICE.id)
+    machine([HOME])
+    assert.equal(agent.current, undefined)
+    assert.equal(agent.triable, 1)
+  })
+
+  it('the next best path takes over', () => {
+    machine([HOME, OFFICE])
+    agent.offer([candidate('host', NEAR)])
+    agent.answered({ socket: OFFICE.id, remote: NEAR }, START, false, at(20))
+    agent.answered({ socket: HOME.id, remote: NEAR }, START, false, at(30))
+    assert.equal(agent.current?.socket, OFFICE.id)
+    machine([HOME])
+    assert.equal(agent.current?.socket, HOME.id)
+  })
+
+  it('what is known of the peer is paired with new sockets', () => {
+    machine([])
+    agent.offer(HOSTS)
+    assert.equal(agent.triable, 0)
+    machine([HOME, OFFICE])
+    assert.equal(agent.triable, 4)
+  })
+
+  it('no path stays in use that would enter the tunnel now', () => {
+    agent.offer(HOSTS)
+    prove(NEAR, 0)
+    machine([HOME], [route('203.0.113.0/24', true)])
+    assert.equal(agent.current, undefined)
+    assert.equal(agent.triable, 0)
+  })
+})
+
+describe('the laws of an engine', () => {
+  const anyRemote = fc.constantFrom(NEAR, FAR, ELSEWHERE, remote(4))
+  const offers = fc.subarray<Candidate>([
+    ...HOSTS,
+    candidate('relayed', remote(4)),
+    candidate('host', { ip: '2001:db8:2::1', port: 1 }),
+  ])
+  const anySockets = fc.subarray<LocalSocket>([HOME, OFFICE, HOME6])
+  const steps: fc.Arbitrary<readonly Step[]> = fc.array(
+    fc.tuple(
+      fc.oneof(fc.nat({ max: 50 }), fc.nat({ max: 4_000 })),
+      fc.oneof(
+        offers.map((candidates) => (it: Scene) => it.agent.offer(candidates)),
+        fc.constant((it: Scene, ms: number) => it.agent.punch(it.at(ms))),
+        fc.constant((it: Scene, ms: number) => it.agent.probe(it.at(ms))),
+        fc.constant((it: Scene) => it.agent.suspect()),
+        fc.constant((it: Scene) => it.agent.giveUp()),
+        anyRemote.map((from) => (it: Scene, ms: number) => {
+          it.agent.checkReceived(over(from), ms % 2 === 0, it.at(ms))
+        }),
+        fc.tuple(anyRemote, fc.nat({ max: 300 })).map(([to, rtt]) => (it: Scene, ms: number) => {
+          it.agent.answered(over(to), it.at(ms - rtt), false, it.at(ms))
+        }),
+        anyRemote.map((from) => (it: Scene, ms: number) => it.agent.provedByHandshake(over(from), it.at(ms))),
+        anySockets.map((sockets) => (it: Scene) => {
+          it.context.sockets = sockets
+          it.agent.machineChanged()
+        }),
+      ),
+    ),
+    { maxLength: 20 },
+  )
+
+  it('hold: without input it settles, and it is never to be woken in the past', () => {
+    fc.assert(
+      fc.property(steps, (taken) => {
+        const scene = play(taken, 0, [])
+        assert.equal(scene.agent.nextWake, undefined)
+        assert.equal(scene.agent.isPunching, false)
+      }),
+    )
+  })
+
+  it('hold: waking it early changes nothing', () => {
+    fc.assert(
+      fc.property(steps, fc.array(fc.nat({ max: 20_000 }), { maxLength: 30 }), (taken, early) => {
+        assert.deepEqual(play(taken, 0, early).effects, play(taken, 0, []).effects)
+      }),
+    )
+  })
+
+  it('hold: times mean nothing in themselves', () => {
+    fc.assert(
+      fc.property(steps, fc.integer({ min: -900_000, max: 900_000 }), (taken, shift) => {
+        assert.deepEqual(play(taken, shift, []).effects, play(taken, 0, []).effects)
+      }),
+    )
+  })
+
+  it('hold: the path in use is one that was proved, over a socket that is open', () => {
+    fc.assert(
+      fc.property(steps, (taken) => {
+        const { agent, context } = play(taken, 0, [])
+        const path = agent.current
+        if (path === undefined) return
+        assert.ok(context.sockets.some(({ id }) => id === path.socket))
+        assert.ok(agent.provedRemotes.some((proved) => proved.ip === path.remote.ip))
+      }),
+    )
+  })
+})
+
+/** What happens so many milliseconds after what was before. */
+type Step = readonly [gap: number, happen: (scene: Scene, ms: number) => void]
+
+interface Scene {
+  readonly agent: PathAgent
+  readonly context: PathContext
+  readonly effects: readonly (readonly [ms: number, Effect])[]
+  at(ms: number): ReturnType<typeof at>
+}
+
+/** Plays a story `shift` milliseconds later than {@link START}, and on until nothing more happens. */
+function play(steps: readonly Step[], shift: number, early: readonly number[]): Scene {
+  const start = after(START, shift)
+  const effects: (readonly [ms: number, Effect])[] = []
+  let now = 0
+  const shared: PathContext = {
+    emit: (effect) => effects.push([now, effect]),
+    transactions: new Transactions(seededRandom(1), 1_024),
+    punching: new TokenBucket(100, 20, start),
+    sockets: [HOME],
+    routes: [],
+  }
+  const played = new PathAgent(BOB.publicKey, KEYS, shared, () => false)
+  const scene = { agent: played, context: shared, effects, at: (ms: number) => after(start, ms) }
+  const wake = (ms: number) => {
+    now = ms
+    played.wake({ instant: scene.at(ms), unix: after(UNIX_START, ms) })
+  }
+  const needless = [...early].sort((a, b) => a - b)
+  const pass = (until: number) => {
+    const sleeper = {
+      get nextWake() {
+        const next = played.nextWake
+        const wanted = next === undefined ? Number.POSITIVE_INFINITY : elapsed(start, next)
+        while ((needless[0] ?? Number.POSITIVE_INFINITY) < Math.min(wanted, until))
+          wake(needless.shift() ?? 0)
+        return next === undefined ? undefined : asInstant(next - shift)
+      },
+    }
+    sleepUntil(sleeper, now, until, wake)
+    now = Math.max(now, until)
+  }
+  for (const [gap, happen] of steps) {
+    pass(now + gap)
+    happen(scene, now)
+  }
+  pass(now + 3_600 * SECOND)
+  return scene
+}
+
+/** Wakes the agent whenever it wants, and returns what it sent. */
+function run(fromMs: number, untilMs: number): readonly (readonly [ms: number, Sent])[] {
+  const sent: (readonly [number, Sent])[] = []
+  sleepUntil(agent, fromMs, untilMs, (ms) => {
+    agent.wake(nowAt(ms))
+    sent.push(...log.takeSent().map((effect) => [ms, effect] as const))
+  })
+  return sent
+}
+
+function remotesOf(sent: readonly (readonly [number, Sent])[]): readonly Sent['remote'][] {
+  return sent.map(([, { remote }]) => remote)
+}
+
+function over(address: Route['remote']): Route {
+  return { socket: HOME.id, remote: address }
+}
+
+/** A check over {@link HOME} is answered. */
+function prove(address: Route['remote'], ms: number, rttMs = 20): void {
+  agent.answered(over(address), at(ms - rttMs), false, at(ms))
+}
+
+function machine(sockets: readonly LocalSocket[], routes: readonly MachineRoute[] = []): void {
+  context.sockets = sockets
+  context.routes = routes
+  agent.machineChanged()
+}
+
+function none(): never {
+  throw new TypeError('nothing was sent')
+}
