@@ -8,12 +8,15 @@ import type { Logger } from './logger.js'
 
 export class EndpointWriter {
   readonly #interface: string
+  readonly #noted: () => Promise<void>
   readonly #log: Logger
   #waiting = new Map<PublicKey, SocketAddress>()
   #writing: Promise<void> | undefined
 
-  constructor(interfaceName: string, log: Logger) {
+  /** `noted` resolves when the endpoints to be put back are on disk: before that none is overwritten. */
+  constructor(interfaceName: string, noted: () => Promise<void>, log: Logger) {
     this.#interface = interfaceName
+    this.#noted = noted
     this.#log = log
   }
 
@@ -36,6 +39,7 @@ export class EndpointWriter {
   async #write(): Promise<void> {
     await Promise.resolve()
     while (this.#waiting.size > 0) {
+      await this.#noted()
       const batch = [...this.#waiting].map(([publicKey, endpoint]) => ({ publicKey, endpoint }))
       this.#waiting = new Map()
       try {

@@ -29,7 +29,7 @@ export interface Errands {
   lookUp(peer: PublicKey): void
   knock(effect: Extract<Effect, { type: 'knock' }>): void
   answerKnock(id: number, answer: Uint8Array | undefined): void
-  publish(signedRecord: Uint8Array): void
+  publish(signedRecord: Uint8Array, sequence: number): void
   setEndpoint(peer: PublicKey, endpoint: SocketAddress): void
 }
 
@@ -114,7 +114,7 @@ export class EngineLoop {
         this.#errands.answerKnock(effect.id, effect.answer)
         break
       case 'publish':
-        this.#errands.publish(effect.signedRecord)
+        this.#errands.publish(effect.signedRecord, effect.sequence)
         break
       case 'log':
         this.#log[effect.level](effect.fields, effect.message)

@@ -88,12 +88,21 @@ export class MeshErrands {
   }
 }
 
-/** Where plain Binding requests are answered, as the connected servers say. */
+/**
+ * Where plain Binding requests are answered, as the connected servers say; first of each the address at which it is
+ * connected, which it does not know itself where it is behind one-to-one NAT.
+ */
 export function reflectorsOf(mesh: Mesh, onDrop: (reason: DropReason) => void): readonly SocketAddress[] {
-  return mesh.state().servers.flatMap(({ services }) => {
+  return mesh.state().servers.flatMap(({ services, ip }) => {
     const decoded = decodeServices(services)
-    if (!isDropped(decoded)) return decoded.reflectors
-    onDrop(decoded.dropped)
-    return []
+    if (isDropped(decoded)) {
+      onDrop(decoded.dropped)
+      return []
+    }
+    const { reflectors } = decoded
+    const port = reflectors[0]?.port
+    if (ip === undefined || port === undefined || reflectors.some((known) => known.ip === ip))
+      return reflectors
+    return [{ ip, port }, ...reflectors]
   })
 }

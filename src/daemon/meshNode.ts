@@ -149,6 +149,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       loopback: { style: canUseLoopbackRange() ? 'range' : 'ports', port: loopbackPort(port) },
       formerEndpoints: wireguard?.formerEndpoints ?? new Map(),
       reflects: serves,
+      lastSequence: state.state.sequence,
     },
     startedAt,
   )
@@ -161,7 +162,10 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     {
       lookUp: (peer) => meshErrands.lookUp(peer),
       knock: (effect) => meshErrands.knock(effect),
-      publish: (signedRecord) => meshErrands.publish(signedRecord),
+      publish: (signedRecord, sequence) => {
+        state.update({ sequence })
+        meshErrands.publish(signedRecord)
+      },
       answerKnock: (id, answer) => knocks.answer(id, answer),
       setEndpoint: (peer, endpoint) => wireguard?.setEndpoint(peer, endpoint),
     },
@@ -189,6 +193,9 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     peerId: mesh.peerId,
     async begin() {
       await machine.start()
+      if (fwMark !== 0 && shared.sockets().some(({ marked }) => !marked)) {
+        log.warn({ mark: fwMark }, 'cannot mark our own packets: a full tunnel would swallow them')
+      }
       undo.push(() => machine.stop())
       meshChanged()
     },

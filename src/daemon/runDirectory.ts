@@ -5,9 +5,10 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, open, readdir, stat } from 'node:fs/promises'
+import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { causeOf, codeOf, UserError } from '../base/userError.js'
+import { makeDirectory } from './makeDirectory.js'
 import { isNodeName } from './nodeName.js'
 
 export const DEFAULT_RUN_DIR = '/run/tunnelbore'
@@ -52,7 +53,7 @@ export async function listNodes(runDir: string): Promise<readonly string[]> {
  */
 export async function prepareRunDirectory(runDir: string): Promise<void> {
   try {
-    await mkdir(runDir, { recursive: true, mode: 0o700 })
+    await makeDirectory(runDir)
   } catch (error) {
     throw new UserError(
       `cannot make ${runDir}: ${causeOf(error)}; run as root, or give --run-dir a directory of yours`,

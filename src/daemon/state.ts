@@ -7,12 +7,13 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { link, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { isPort } from '../base/address.js'
 import { type PublicKey, parsePublicKey } from '../base/publicKey.js'
 import { causeOf, codeOf, UserError } from '../base/userError.js'
+import { makeDirectory } from './makeDirectory.js'
 
 const VERSION = 1
 const MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -158,7 +159,7 @@ async function readState(path: string, log: Warn): Promise<State> {
 /** Puts `content` in place of the file in one step that a crash cannot halve. Makes the directory, 0700. */
 async function replaceFile(path: string, content: string): Promise<void> {
   const beside = `${path}.new`
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  await makeDirectory(dirname(path))
   await writeSynced(beside, content)
   await rename(beside, path)
   await syncDirectory(dirname(path))
@@ -197,7 +198,7 @@ export async function loadBootstrapKey(stateDir: string): Promise<Uint8Array> {
   }
   const beside = `${path}.${randomBytes(4).toString('hex')}`
   try {
-    await mkdir(stateDir, { recursive: true, mode: 0o700 })
+    await makeDirectory(stateDir)
     await writeSynced(beside, randomBytes(KEY_LENGTH))
     // Unlike a rename, a link fails where another start was quicker: then that one's key is taken.
     await link(beside, path).catch((error: unknown) => {

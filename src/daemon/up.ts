@@ -11,7 +11,7 @@ import { InterfaceReader } from '../io/wireguard/interfaceReader.js'
 import type { HostPort, UpConfig } from './config.js'
 import { EndpointWriter } from './endpointWriter.js'
 import { CATCH_ALL, type LoopbackHandle } from './engineLoop.js'
-import { noteEndpoints, recallEndpoints, restoreEndpoints } from './formerEndpoints.js'
+import { FormerEndpoints } from './formerEndpoints.js'
 import { InterfaceWatch } from './interfaceWatch.js'
 import type { Logger } from './logger.js'
 import { startMeshNode, takeControl } from './meshNode.js'
@@ -46,7 +46,8 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
     onSendError: (_handle, code) => log.trace({ code }, 'WireGuard did not take a message'),
   })
   undo.push(() => loopback.closeAll())
-  const endpoints = new EndpointWriter(config.interface, log)
+  const former = new FormerEndpoints(config.interface, state)
+  const endpoints = new EndpointWriter(config.interface, () => state.flush(), log)
   const node = await startMeshNode(
     {
       config,
@@ -57,7 +58,7 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
       stun: await resolveReflectors(config.stun, log),
       wireguard: {
         loopback,
-        formerEndpoints: recallEndpoints(state),
+        formerEndpoints: former.recall(),
         setEndpoint: (peer, endpoint) => endpoints.set(peer, endpoint),
       },
       log,
@@ -69,14 +70,20 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
   await node.begin()
   undo.push(async () => {
     await endpoints.stop()
-    await restoreEndpoints(config.interface, node.engine.endpointsToRestore, state)
+    await former.restore(node.engine.endpointsToRestore)
   })
   const onRead = (read: InterfaceDump) => {
     if (read.listenPort !== dump.listenPort && read.listenPort !== 0) loopback.reconnect(read.listenPort)
-    if (read.fwmark !== dump.fwmark) node.shared.setMark(read.fwmark)
+    if (read.fwmark !== dump.fwmark) {
+      node.shared.setMark(read.fwmark)
+      log.warn(
+        { mark: read.fwmark },
+        'the interface has another mark: start again, so that TCP carries it too',
+      )
+    }
     dump = read
     node.loop.handle({ type: 'interface-read', peers: read.peers })
-    noteEndpoints(state, node.engine.endpointsToRestore)
+    former.note(read.peers, node.engine.endpointsToRestore)
   }
   onRead(dump)
   const watch = new InterfaceWatch(reader, keys.publicKey, onRead, log)

@@ -51,6 +51,8 @@ export interface NodeOptions {
   readonly formerEndpoints: ReadonlyMap<PublicKey, SocketAddress | undefined>
   /** True where plain Binding requests of anybody are answered. */
   readonly reflects: boolean
+  /** The highest sequence number that an earlier run published under; 0 for none. */
+  readonly lastSequence: number
 }
 
 /** Checks that bore holes, for all peers together. */
@@ -131,7 +133,7 @@ export class Node {
     this.#endpoints = new LoopbackEndpoints(options.loopback)
     this.#takeover = new Takeover(this.#endpoints, options.formerEndpoints, emit)
     this.#strangers = new Strangers(keys, now.instant)
-    this.#ownRecord = new OwnRecord(keys, identity, random, emit)
+    this.#ownRecord = new OwnRecord({ keys, identity, random, lastSequence: options.lastSequence }, emit)
     this.#reflection = new Reflection(emit, random)
     this.#transactions = new Transactions(random, MAX_OPEN_CHECKS)
     this.#knocks = new SourceLimiter(KNOCKS, now.instant)
@@ -181,8 +183,8 @@ export class Node {
   get nextWake(): Instant | undefined {
     let next = earliest(this.#reflection.nextWake, this.#ownRecord.nextWake)
     for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
-    for (const at of this.#externalLookUps.values()) next = earliest(next, at)
-    return earliest(next, this.#settlesAt)
+    if (this.#context.online) for (const at of this.#externalLookUps.values()) next = earliest(next, at)
+    return earliest(next, this.#reflection.settlesAt)
   }
 
   /** The peers' endpoints as they are to be when we are gone; undefined for a peer that had none. */
@@ -572,11 +574,6 @@ export class Node {
     const answer = encodeKnockAnswer({ version: 1, signedRecord: this.#ownRecord.signed(now) })
     for (const { id } of this.#waitingKnocks) this.#effects.push({ type: 'answer-knock', id, answer })
     this.#waitingKnocks = []
-  }
-
-  /** When those who wait for fresh reflections need wait no longer. */
-  get #settlesAt(): Instant | undefined {
-    return this.#reflection.settlesAt
   }
 
   #reflected(now: Now): void {

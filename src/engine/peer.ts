@@ -420,9 +420,14 @@ export class Peer {
   #release(now: Instant): void {
     const own = this.#handshakes.unanswered
     const path = this.agent.current
-    if (own === undefined || path === undefined || !this.agent.isSound) return
+    if (own === undefined || path === undefined || !this.agent.isSound) {
+      this.#releaseAt = undefined
+      return
+    }
     if (own.sent !== undefined && sameRoute(own.sent.over, path)) {
-      this.#answerDueAt ??= own.sent.proved ? undefined : after(own.sent.at, this.#answerWait(path))
+      // It was sent there before there was a proof.
+      if (!own.sent.proved) this.#answerDueAt = after(own.sent.at, this.#answerWait(path))
+      own.sent = { ...own.sent, proved: true }
       return
     }
     if (own.sent === undefined && !this.#mayRelease()) {

@@ -18,28 +18,26 @@ interface IdleNode {
   readonly processId: number
 }
 
-export async function benchIdle(progress: Progress): Promise<readonly Finding[]> {
+export async function* benchIdle(progress: Progress): AsyncGenerator<Finding> {
   const lab = await Laboratory.create()
   try {
     const nodes = await progress.step(`nodes with ${PEER_COUNTS.join(', ')} peers`, () => startNodes(lab))
     const rows = await progress.step(`they idle for ${IDLE_S} s`, () => Promise.all(nodes.map(watch)))
     const ten = rows.find(({ peers }) => peers === 10)
-    return [
-      {
-        title: `A node that idles for ${IDLE_S} s`,
-        columns: [
-          { key: 'peers', heading: 'peers' },
-          { key: 'rssMiB', heading: 'RSS MiB' },
-          { key: 'pssMiB', heading: 'PSS MiB' },
-          { key: 'processorPercent', heading: '% of a core', digits: 2 },
-        ],
-        rows,
-        notes: [
-          `With 10 peers: ${ten?.rssMiB.toFixed(0)} MiB resident (wanted: under 150 MB), ${ten?.processorPercent.toFixed(2)} % of a core (wanted: under 2 %).`,
-          'The peers are configured and do not exist. Processor time is that of the daemon and its children (wg, ip).',
-        ],
-      },
-    ]
+    yield {
+      title: `A node that idles for ${IDLE_S} s`,
+      columns: [
+        { key: 'peers', heading: 'peers' },
+        { key: 'rssMiB', heading: 'RSS MiB' },
+        { key: 'pssMiB', heading: 'PSS MiB' },
+        { key: 'processorPercent', heading: '% of a core', digits: 2 },
+      ],
+      rows,
+      notes: [
+        `With 10 peers: ${ten?.rssMiB.toFixed(0)} MiB resident (wanted: under 150 MB), ${ten?.processorPercent.toFixed(2)} % of a core (wanted: under 2 %).`,
+        'The peers are configured and do not exist. Processor time is that of the daemon and its children (wg, ip).',
+      ],
+    }
   } finally {
     await lab.close()
   }

@@ -17,7 +17,7 @@ const ROUND_MS = 200
 /** Operations between two looks at the clock. */
 const BATCH = 16
 
-export async function benchPrimitives(progress: Progress): Promise<readonly Finding[]> {
+export async function* benchPrimitives(progress: Progress): AsyncGenerator<Finding> {
   const rows = await progress.step('mac1, initiations and records', async () =>
     Object.entries(operations()).map(([operation, once]) => {
       perSecond(once)
@@ -26,18 +26,16 @@ export async function benchPrimitives(progress: Progress): Promise<readonly Find
       return { operation, rate, micros: 1e6 / rate }
     }),
   )
-  return [
-    {
-      title: 'Cryptography, on one core',
-      columns: [
-        { key: 'operation', heading: 'operation' },
-        { key: 'rate', heading: 'a second' },
-        { key: 'micros', heading: 'µs each', digits: 1 },
-      ],
-      rows,
-      notes: [`Medians of ${ROUNDS} rounds of ${ROUND_MS} ms.`],
-    },
-  ]
+  yield {
+    title: 'Cryptography, on one core',
+    columns: [
+      { key: 'operation', heading: 'operation' },
+      { key: 'rate', heading: 'a second' },
+      { key: 'micros', heading: 'µs each', digits: 1 },
+    ],
+    rows,
+    notes: [`Medians of ${ROUNDS} rounds of ${ROUND_MS} ms.`],
+  }
 }
 
 function operations(): Readonly<Record<string, () => void>> {

@@ -18,7 +18,8 @@ import { benchPrimitives } from './primitives.js'
 import { type Finding, renderFinding } from './report.js'
 import { benchThroughput } from './throughput.js'
 
-type Part = (progress: Progress) => Promise<readonly Finding[]>
+/** Yields what it found as soon as it knows. */
+type Part = (progress: Progress) => AsyncGenerator<Finding>
 
 const PARTS: ReadonlyMap<string, Part> = new Map([
   ['primitives', benchPrimitives],
@@ -56,7 +57,7 @@ async function main(): Promise<void> {
   }
   show(describeMachine())
   const progress = new Progress()
-  for (const part of parts) for (const finding of await part(progress)) show(finding)
+  for (const part of parts) for await (const finding of part(progress)) show(finding)
   if (jsonFile !== undefined) await writeFile(jsonFile, `${JSON.stringify(findings, null, 2)}\n`)
 }
 

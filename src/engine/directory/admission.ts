@@ -25,8 +25,9 @@ export function peerOfRecordKey(key: Uint8Array): PublicKey | undefined {
   const text = toText(key)
   if (!text.startsWith(KEY_PREFIX)) return undefined
   const encoded = text.slice(KEY_PREFIX.length)
+  // Not decoded: that throws where the last character is none of the canonical spelling.
   return /^[A-Za-z0-9_-]{43}$/.test(encoded)
-    ? parsePublicKey(toText(fromString(encoded, 'base64url'), 'base64pad'))
+    ? parsePublicKey(`${encoded.replaceAll('-', '+').replaceAll('_', '/')}=`)
     : undefined
 }
 

@@ -13,7 +13,7 @@ import type { KnownRecord } from './directory.js'
 /** Long enough for all checks of a punching effort (`PUNCH_MS`) after a slow look-up and knock. */
 const ATTEMPT_MS = 12 * SECOND
 
-/** A record that was heard of within this time is not looked up beside the knock. */
+/** A record that was heard of within this time before the attempt is not looked up beside the knock. */
 const SURE_MS = 30 * SECOND
 
 const LOOK_UP_AGAIN_MS = { first: 500, most: 4 * SECOND } as const
@@ -65,10 +65,6 @@ export class Contact {
   /** True where the last attempt failed. */
   get hasFailed(): boolean {
     return this.#attempt === undefined && this.#failures.count > 0
-  }
-
-  get isLookingUp(): boolean {
-    return this.#lookingUp
   }
 
   /** A path is wanted. True where this begins an attempt. */
@@ -163,7 +159,7 @@ export class Contact {
   #wantsLookUp(attempt: Attempt, known: KnownRecord | undefined, now: Instant): boolean {
     if (now < attempt.lookUps.notBefore) return false
     if (known === undefined || known.record.sequence === attempt.failedOn) return true
-    return elapsed(known.heardAt, now) >= SURE_MS && attempt.lookUps.count === 0
+    return elapsed(known.heardAt, attempt.begunAt) >= SURE_MS && attempt.lookUps.count === 0
   }
 
   #toKnock(attempt: Attempt, known: KnownRecord | undefined, now: Instant): PeerRecord | undefined {

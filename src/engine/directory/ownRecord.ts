@@ -2,11 +2,22 @@
  * Our own record: what it says, when it is made anew, when it is published.
  *
  * A sequence number is max(last + 1, the time in ms), so an author who lost his disk is ahead of his own old records by
- * himself. One further ahead of the time than readers admit was believed by nobody, and does not count as the last. A change of a reflexive *port* alone makes a new record for knocks, but no publication: mappings come and go.
+ * himself. One further ahead of the time than readers admit was believed by nobody, and does not count as the last.
+ * A change of a reflexive *port* alone makes a new record for knocks, but no publication: mappings come and go.
  */
 
 import type { Random } from '../../base/random.js'
-import { after, earliest, elapsed, HOUR, type Instant, MINUTE, type Now, SECOND } from '../../base/time.js'
+import {
+  after,
+  asUnixTime,
+  earliest,
+  elapsed,
+  HOUR,
+  type Instant,
+  MINUTE,
+  type Now,
+  SECOND,
+} from '../../base/time.js'
 import type { NodeKeys } from '../../crypto/nodeKeys.js'
 import { signRecord } from '../../crypto/signedRecord.js'
 import type { Candidate } from '../../wire/candidate.js'
@@ -19,6 +30,16 @@ export interface OwnContent {
   readonly candidates: readonly Candidate[]
   readonly multiaddrs: readonly string[]
   readonly nat: NatBehaviour
+}
+
+/** Who writes the record. */
+export interface Author {
+  readonly keys: NodeKeys
+  /** The libp2p identity: a raw Ed25519 public key. */
+  readonly identity: Uint8Array
+  readonly random: Random
+  /** The highest sequence number of an earlier run; 0 for none. */
+  readonly lastSequence: number
 }
 
 /** A node that is gone is forgotten by the mesh after this long. */
@@ -40,19 +61,16 @@ type Publication =
   | { readonly name: 'done'; readonly at: Instant }
 
 export class OwnRecord {
-  readonly #keys: NodeKeys
-  readonly #identity: Uint8Array
-  readonly #random: Random
+  readonly #author: Author
   readonly #emit: Emit
   #content: OwnContent = { candidates: [], multiaddrs: [], nat: { mapping: 'unknown', filtering: 'unknown' } }
   #signed: { readonly record: PeerRecord; readonly bytes: Uint8Array; readonly content: string } | undefined
-  #sequence = 0
+  #sequence: number
   #publication: Publication = { name: 'offline' }
 
-  constructor(keys: NodeKeys, identity: Uint8Array, random: Random, emit: Emit) {
-    this.#keys = keys
-    this.#identity = identity
-    this.#random = random
+  constructor(author: Author, emit: Emit) {
+    this.#author = author
+    this.#sequence = author.lastSequence
     this.#emit = emit
   }
 
@@ -89,15 +107,17 @@ export class OwnRecord {
     }
     const believable = this.#sequence < now.unix + RECORD_SKEW_MS
     this.#sequence = Math.max(believable ? this.#sequence + 1 : 0, Math.floor(now.unix))
+    const { keys, identity, random } = this.#author
+    const issuedAt = asUnixTime(Math.floor(now.unix))
     const record: PeerRecord = {
-      publicKey: this.#keys.publicKey,
+      publicKey: keys.publicKey,
       sequence: this.#sequence,
-      issuedAt: now.unix,
-      expiresAt: after(now.unix, LIFETIME_MS),
-      identity: this.#identity,
+      issuedAt,
+      expiresAt: after(issuedAt, LIFETIME_MS),
+      identity,
       ...this.#content,
     }
-    const bytes = signRecord(record, this.#keys, this.#random)
+    const bytes = signRecord(record, keys, random)
     this.#signed = { record, bytes, content }
     return bytes
   }

@@ -59,6 +59,8 @@ export class LoopbackEndpoints {
   /** True for an endpoint that can only be ours: the peer's own, or any of the range on our port (a former run's). */
   isOurs(peer: PublicKey, endpoint: SocketAddress): boolean {
     const own = this.#byPeer.get(peer)
+    // Also on the port that an earlier run had.
+    if (this.#plan.style === 'range' && own?.ip === endpoint.ip) return true
     if (own !== undefined && sameSocketAddress(own, endpoint)) return true
     if (this.#plan.style === 'ports') {
       return (

@@ -51,7 +51,7 @@ interface ProofState {
 
 interface Pair extends Route {
   type: CandidateType
-  /** False where the peer no longer names the address, and only a proof keeps the pair. */
+  /** False where the peer does not name the address, or no longer: then only a proof, or a series of checks, keeps the pair. */
   offered: boolean
   proof: ProofState | undefined
   series: { readonly waits: Series; sent: number; nextAt: Instant } | undefined
@@ -164,6 +164,7 @@ export class PathAgent {
       if (pair.proof?.suspect === true) pair.proof = undefined
       pair.series = undefined
     }
+    this.#dropUnoffered()
     this.#choose()
   }
 
@@ -199,14 +200,6 @@ export class PathAgent {
     if (pair.proof?.kind === 'check' && !pair.proof.suspect) return
     pair.proof = { kind: 'handshake', at: now, answeredAt: now, rttMs: undefined, suspect: false }
     this.#choose()
-  }
-
-  /** WireGuard's own messages show that the path in use carries. */
-  carried(now: Instant): void {
-    if (this.#current?.proof !== undefined) {
-      this.#current.proof.answeredAt = now
-      this.#current.proof.suspect = false
-    }
   }
 
   /** Sends the checks that are due. True where a path in use has become suspect. */
@@ -297,7 +290,13 @@ export class PathAgent {
       if (unproved < 0) return undefined
       this.#pairs.splice(unproved, 1)
     }
-    const pair: Pair = { ...route, type, offered: true, proof: undefined, series: undefined }
+    const pair: Pair = {
+      ...route,
+      type,
+      offered: type !== 'peer-reflexive',
+      proof: undefined,
+      series: undefined,
+    }
     this.#pairs.push(pair)
     return pair
   }

@@ -11,7 +11,7 @@ import type { UnixTime } from '../../base/time.js'
 import { epochOf, type PairKeys } from '../../crypto/pair.js'
 import type { CandidateType } from '../../wire/candidate.js'
 import { type DecodedStun, encodeStun } from '../../wire/stun/message.js'
-import { BINDING } from '../../wire/stun/registry.js'
+import { BINDING, ERROR_CODE } from '../../wire/stun/registry.js'
 
 /** RFC 8445 section 5.1.2.2 recommends these type preferences; a mapped address is as good as a host's own. */
 const TYPE_PREFERENCE: Readonly<Record<CandidateType, number>> = {
@@ -73,7 +73,7 @@ export function encodeUnknownAttributes(request: DecodedStun, keys: PairKeys | u
       messageClass: 'error',
       method: request.method,
       transactionId: request.transactionId,
-      error: { code: 420, reason: 'Unknown Attribute' },
+      error: { code: ERROR_CODE.unknownAttribute, reason: 'Unknown Attribute' },
       unknownAttributes: request.unknownRequired,
     },
     keys?.incoming.hmac,

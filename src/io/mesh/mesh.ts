@@ -20,14 +20,19 @@ import { makeNode } from './node.js'
 import type { MeshOptions } from './options.js'
 import { publish } from './publish.js'
 import { RecordStore } from './recordStore.js'
-import { keepRelays, reservedAt } from './relays.js'
+import { circuitsAsDialled, keepRelays, reservedAt } from './relays.js'
 import { Servers } from './servers.js'
 
 export interface MeshState {
   /** Full multiaddrs with `/p2p/`, direct ones and circuits. */
   readonly addresses: readonly string[]
   /** Connected nodes that serve, with what they answered when asked for their services. */
-  readonly servers: readonly { readonly peerId: string; readonly services: Uint8Array }[]
+  readonly servers: readonly {
+    readonly peerId: string
+    readonly services: Uint8Array
+    /** The address of our connection to it. */
+    readonly ip: string | undefined
+  }[]
   readonly bootstrap: readonly BootstrapState[]
   /** At how many relays we hold a reservation. */
   readonly reservations: number
@@ -120,6 +125,13 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   knownNodes.start(parts)
   log.info({ peerId: self.toString(), network, serves: options.serves }, 'the mesh node has started')
 
+  /** The address at which a connected node answers, or from which it came. */
+  const ipOf = (peerId: string): string | undefined => {
+    const connections = libp2p.getConnections().filter(({ remotePeer }) => remotePeer.toString() === peerId)
+    const best = connections.find(({ direction }) => direction === 'outbound') ?? connections[0]
+    return best === undefined ? undefined : addressedIp(best.remoteAddr)
+  }
+
   return {
     identity: self.publicKey.raw,
     peerId: self.toString(),
@@ -132,8 +144,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
         return relay === undefined || connected.has(relay)
       })
       return {
-        addresses: addresses.map(String),
-        servers: servers.answers,
+        addresses: [...circuitsAsDialled(addresses, libp2p.getConnections(), self), ...addresses.map(String)],
+        servers: servers.answers.map((server) => ({ ...server, ip: ipOf(server.peerId) })),
         bootstrap: knownNodes.state,
         reservations: reservedAt(addresses).size,
         connections: libp2p.getConnections().length,

@@ -12,7 +12,8 @@ import { setInterface, showDump } from './wgTool.js'
 
 export interface PeerEndpoint {
   readonly publicKey: PublicKey
-  readonly endpoint: SocketAddress
+  /** As text where it has a zone (`[fe80::1%eth0]:51820`). */
+  readonly endpoint: SocketAddress | string
 }
 
 /** Gives peers of the interface `name` new endpoints, all in one call of `wg` (one for every 500). */
@@ -23,7 +24,7 @@ export async function setEndpoints(name: string, endpoints: readonly PeerEndpoin
     name,
     endpoints
       .filter(({ publicKey }) => there.has(publicKey))
-      .map(({ publicKey, endpoint }) => ['peer', publicKey, 'endpoint', formatSocketAddress(endpoint)]),
+      .map(({ publicKey, endpoint }) => ['peer', publicKey, 'endpoint', endpointText(endpoint)]),
   )
 }
 
@@ -51,6 +52,10 @@ export async function clearEndpoints(name: string, publicKeys: readonly PublicKe
     if (presharedKey === undefined) continue
     await setInterface(name, [...removeAndAdd(peer), 'preshared-key', '/dev/stdin'], presharedKey)
   }
+}
+
+function endpointText(endpoint: SocketAddress | string): string {
+  return typeof endpoint === 'string' ? endpoint : formatSocketAddress(endpoint)
 }
 
 /** Keeps the arguments of one call far below the kernel's limit of 2 MB. */

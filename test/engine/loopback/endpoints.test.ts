@@ -109,7 +109,7 @@ describe('loopback endpoints', () => {
 
   it('on ::1 are the ports above the catch-all, until all are taken', () => {
     const endpoints = new LoopbackEndpoints(PORTS)
-    const keys = Array.from({ length: LOOPBACK_PORTS }, (_, index) => keyWishing(5, 0, index))
+    const keys = Array.from({ length: LOOPBACK_PORTS }, (_, index) => keyWishing(index, 0))
     const ports = new Set<number>()
     for (const key of keys) {
       const { ip, port } = endpoints.assign(key)
@@ -150,6 +150,8 @@ describe('an endpoint is ours', () => {
     const range = new LoopbackEndpoints(RANGE)
     assert.equal(range.isOurs(peer, { ip: '127.9.8.7', port: RANGE.port }), true)
     assert.equal(range.isOurs(peer, range.catchAll), true)
+    const own = range.assign(peer)
+    assert.equal(range.isOurs(peer, { ip: own.ip, port: RANGE.port + 1 }), true)
     const ports = new LoopbackEndpoints(PORTS)
     assert.equal(ports.isOurs(peer, { ip: '::1', port: PORTS.port + LOOPBACK_PORTS }), true)
     assert.equal(ports.isOurs(peer, ports.catchAll), true)

@@ -80,6 +80,7 @@ export class Daemon implements Member {
       loopback: { style: 'range', port: LOOPBACK_PORT },
       formerEndpoints: new Map(),
       reflects: false,
+      lastSequence: 0,
     }
     this.node = new Node(this.nodeOptions, queue.now)
     this.#reading = new Timer(queue, () => {

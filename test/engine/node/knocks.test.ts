@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { isDropped } from '../../../src/base/drops.js'
+import { MINUTE, SECOND } from '../../../src/base/time.js'
+import { decodeKnock, encodeKnock } from '../../../src/wire/knock.js'
+import { World } from '../world/world.js'
+
+describe('a knock', () => {
+  it('is answered, with fresh addresses, and makes us check at once', () => {
+    const { world, ana, knock } = anaIsKnocked()
+    const effects = ana.node.handle({ type: 'knock-received', ...knock, id: 77 }, world.queue.now)
+    assert.ok(effects.some(({ type }) => type === 'send'))
+    world.queue.run(SECOND)
+    assert.deepEqual(ana.node.drops.toJSON(), {})
+  })
+
+  it('by somebody who is not the author of its record is refused', () => {
+    const { world, ana, mallory, knock } = anaIsKnocked()
+    const effects = ana.node.handle(
+      { type: 'knock-received', id: 77, knock: knock.knock, from: mallory.identity },
+      world.queue.now,
+    )
+    assert.deepEqual(effects, [{ type: 'answer-knock', id: 77, answer: undefined }])
+    assert.deepEqual(ana.node.drops.toJSON(), { 'record-wrong-author': 1 })
+  })
+
+  it('of a node that is no peer is refused', () => {
+    const { world, ana, mallory } = anaIsKnocked()
+    const signedRecord = world.mesh.record(mallory.publicKey)
+    assert.ok(signedRecord !== undefined)
+    const effects = ana.node.handle(
+      {
+        type: 'knock-received',
+        id: 77,
+        knock: encodeKnock({ version: 1, signedRecord }),
+        from: mallory.identity,
+      },
+      world.queue.now,
+    )
+    assert.deepEqual(effects, [{ type: 'answer-knock', id: 77, answer: undefined }])
+    assert.deepEqual(ana.node.drops.toJSON(), { 'record-unknown-author': 1 })
+  })
+
+  it('that is a replay is refused as soon as a newer record is known', () => {
+    const { world, ana, ben, knock } = anaIsKnocked()
+    world.queue.run(15 * MINUTE)
+    world.mesh.lookUp(ana, ben.publicKey)
+    world.queue.run(SECOND)
+    const effects = ana.node.handle({ type: 'knock-received', ...knock, id: 77 }, world.queue.now)
+    assert.deepEqual(effects, [{ type: 'answer-knock', id: 77, answer: undefined }])
+    assert.deepEqual(ana.node.drops.toJSON(), { 'record-rollback': 1 })
+  })
+
+  it('is refused beyond a rate, and every one is answered or ended', () => {
+    const { world, ana, knock } = anaIsKnocked()
+    const answered = new Set<number>()
+    for (let id = 0; id < 1_000; id++) {
+      const effects = ana.node.handle({ type: 'knock-received', ...knock, id }, world.queue.now)
+      for (const effect of effects) if (effect.type === 'answer-knock') answered.add(effect.id)
+      world.queue.run(1)
+    }
+    ana.journal = []
+    world.queue.run(SECOND)
+    for (const { call, outcome } of ana.journal) {
+      assert.ok(call.type === 'handle' && Array.isArray(outcome))
+      for (const effect of outcome) if (effect.type === 'answer-knock') answered.add(effect.id)
+    }
+    assert.ok((ana.node.drops.toJSON()['knock-rate-limited'] ?? 0) >= 990)
+    assert.equal(answered.size, 1_000)
+  })
+
+  it('with an answer of somebody else is a knock that failed', () => {
+    const { world, ana, ben, mallory } = anaIsKnocked()
+    ana.host.ping(ben.publicKey)
+    world.queue.run(1)
+    const signedRecord = world.mesh.record(mallory.publicKey)
+    assert.ok(signedRecord !== undefined)
+    ana.handle({
+      type: 'knock-answered',
+      peer: ben.publicKey,
+      answer: encodeKnock({ version: 1, signedRecord }),
+    })
+    assert.deepEqual(ana.node.drops.toJSON(), { 'record-unknown-author': 1 })
+    assert.match(ana.status(ben.publicKey).reason, /not usable/)
+  })
+})
+
+describe('a record from the mesh', () => {
+  it('of another peer than was looked up changes nothing', () => {
+    const { world, ana, ben, mallory } = anaIsKnocked()
+    const signedRecord = world.mesh.record(mallory.publicKey)
+    assert.ok(signedRecord !== undefined)
+    assert.deepEqual(
+      ana.node.handle({ type: 'record-found', peer: ben.publicKey, signedRecord }, world.queue.now),
+      [],
+    )
+    assert.equal(ana.node.knownRecord(ben.publicKey, world.queue.now), undefined)
+    assert.equal(ana.node.knownRecord(mallory.publicKey, world.queue.now), undefined)
+  })
+
+  it('that is older than one known changes nothing', () => {
+    const { world, ana, ben } = anaIsKnocked()
+    const older = world.mesh.record(ben.publicKey)
+    assert.ok(older !== undefined)
+    world.queue.run(15 * MINUTE)
+    world.mesh.lookUp(ana, ben.publicKey)
+    world.queue.run(SECOND)
+    const known = ana.node.knownRecord(ben.publicKey, world.queue.now)
+    ana.handle({ type: 'record-found', peer: ben.publicKey, signedRecord: older })
+    assert.deepEqual(ana.node.knownRecord(ben.publicKey, world.queue.now), known)
+    assert.deepEqual(ana.node.drops.toJSON(), { 'record-rollback': 1 })
+  })
+})
+
+/** Ana and Ben are peers and never spoke; Ben's knock is on its way to her. Mallory is in the mesh, and nobody's peer. */
+function anaIsKnocked() {
+  const world = new World({ seed: 12 })
+  const ana = world.node('ana', world.place('port-restricted'))
+  const ben = world.node('ben', world.place('port-restricted'))
+  const mallory = world.node('mallory', world.place('open'))
+  mallory.start()
+  world.startFleet(ana, ben)
+  let knock: Uint8Array | undefined
+  world.mesh.faults.losesKnock = () => true
+  ben.journal = []
+  ben.host.ping(ana.publicKey)
+  world.queue.run(20 * SECOND)
+  for (const { outcome } of ben.journal) {
+    if (!Array.isArray(outcome)) continue
+    for (const effect of outcome) if (effect.type === 'knock') knock ??= effect.knock
+  }
+  ben.journal = undefined
+  world.mesh.faults.losesKnock = () => false
+  assert.ok(knock !== undefined && !isDropped(decodeKnock(knock)))
+  return { world, ana, ben, mallory, knock: { knock, from: ben.identity } }
+}
