@@ -5,6 +5,8 @@
 
 /** Every reason there is, with what it says. The order is the order in which `status` lists them. */
 export const DROP_REASONS = {
+  'through-tunnel':
+    'a message from an address to which our routes lead through the tunnel: an answer would loop',
   unrecognised: 'a datagram that is neither WireGuard nor STUN',
   'loopback-foreign-sender': 'a datagram on a loopback endpoint that WireGuard did not send',
   'wireguard-malformed': 'a WireGuard message of a wrong length',

@@ -23,6 +23,7 @@ import { SharedSockets } from '../io/sharedSockets.js'
 import { now } from '../io/systemClock.js'
 import { systemRandom } from '../io/systemRandom.js'
 import { encodeServices, MAX_REFLECTORS } from '../wire/services.js'
+import { BootstrapLog } from './bootstrapLog.js'
 import { type NodeConfig, readNetworkKey } from './config.js'
 import { serveControl } from './control.js'
 import { EngineLoop, type LoopbackHandle } from './engineLoop.js'
@@ -173,7 +174,9 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   )
   undo.push(() => loop.stop())
 
+  const bootstrapLog = new BootstrapLog(log)
   const meshChanged = (): void => {
+    bootstrapLog.tell(bootstrapStatus(mesh))
     // A node without an interface has no record of its own, and nobody to find.
     if (wireguard === undefined) return
     const { servers, addresses } = mesh.state()

@@ -37,6 +37,7 @@ import type { CheckSubject } from './path/agent.js'
 import { CheckNames } from './path/checkNames.js'
 import { encodeCheckAnswer, encodeUnknownAttributes } from './path/checks.js'
 import type { Path, Route } from './path/path.js'
+import { isUsable } from './path/reachability.js'
 import { Reflection } from './path/reflection.js'
 import { Transactions } from './path/transactions.js'
 import { Peer, type PeerContext, type PeerState } from './peer.js'
@@ -313,7 +314,7 @@ export class Node {
         now.instant,
       )
       if (isDropped(peer)) this.drop(peer.dropped)
-      else this.#peers.get(peer)?.firstMessageFromStranger(datagram, from, now)
+      else if (this.#canAnswer(from)) this.#peers.get(peer)?.firstMessageFromStranger(datagram, from, now)
       return
     }
     if (wireguardType(datagram) === 2 && !this.#options.keys.mac1IsForUs(datagram)) {
@@ -354,6 +355,7 @@ export class Node {
       this.drop('stun-rate-limited')
       return
     }
+    if (!this.#canAnswer(from)) return
     const datagram =
       request.unknownRequired.length > 0
         ? encodeUnknownAttributes(request, undefined)
@@ -377,6 +379,7 @@ export class Node {
       this.drop('stun-bad-integrity')
       return
     }
+    if (!this.#canAnswer(from)) return
     if (check.method !== BINDING || check.unknownRequired.length > 0) {
       this.drop('stun-unsupported')
       if (check.unknownRequired.length > 0) {
@@ -426,6 +429,13 @@ export class Node {
       ?.checkAnswered(route, transaction.sentAt, response.holdsFirstMessage ?? false, now)
   }
 
+  /** Whether an answer would go out where the question came in; counts a drop where it would not. */
+  #canAnswer(from: Route): boolean {
+    if (isUsable(from, this.#context.paths.sockets, this.#context.paths.routes)) return true
+    this.drop('through-tunnel')
+    return false
+  }
+
   // The interface and the machine
 
   #interfaceRead(present: readonly InterfacePeer[], now: Now): void {
@@ -434,7 +444,7 @@ export class Node {
     for (const entry of present) {
       const peer = this.#peers.get(entry.publicKey) ?? this.#addPeer(entry.publicKey)
       if (peer === undefined) continue
-      this.#takeover.read(entry, now.unix)
+      this.#takeover.read(entry, peer.isReached, now.unix)
       peer.offerCandidates(now)
       this.#lookForExternal(peer, now.instant)
       peer.settle(now)
@@ -534,7 +544,7 @@ export class Node {
       return
     }
     this.#reclaim(sender, now)
-    this.#reflection.refresh(now.instant)
+    this.#reflection.renew(now.instant)
     this.#waitingKnocks.push({ id, peer: sender })
     sender.knocked(now)
   }
@@ -586,7 +596,7 @@ export class Node {
     if (!this.#takeover.reclaim(peer.key)) return
     this.#externalLookUps.delete(peer.key)
     this.#log('info', 'a peer at a fixed endpoint runs Tunnelbore now', { peer: peer.key })
-    peer.offerCandidates(now)
+    peer.reclaimed(now)
   }
 
   #lookForExternal(peer: Peer, now: Instant): void {

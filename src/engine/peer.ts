@@ -26,6 +26,7 @@ import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
 import type { Takeover } from './loopback/takeover.js'
 import { PathAgent, type PathContext } from './path/agent.js'
 import { type Path, type Route, sameRoute } from './path/path.js'
+import { plausibleCandidates } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
 import type { Reflection } from './path/reflection.js'
 
@@ -141,14 +142,17 @@ export class Peer {
   messageOverPath(datagram: Uint8Array, from: Route, now: Now): void {
     const type = wireguardType(datagram)
     if (type === 1 && !this.#acceptFirstMessage(datagram, from, now.instant)) return
-    if (type === 2 && this.#handshakes.own?.ourIndex === receiverIndex(datagram)) this.#handshakeAnswered()
-    this.#deliver(datagram, now.instant)
+    if (type === 2 && this.#handshakes.settle(datagram)) {
+      this.#answerDueAt = undefined
+      this.#unanswered = 0
+    }
+    this.#deliver(datagram, from, now.instant)
     this.settle(now)
   }
 
   /** The peer's first message came from an address that is no path; it was opened and is the peer's. */
   firstMessageFromStranger(datagram: Uint8Array, from: Route, now: Now): void {
-    if (this.#acceptFirstMessage(datagram, from, now.instant)) this.#deliver(datagram, now.instant)
+    if (this.#acceptFirstMessage(datagram, from, now.instant)) this.#deliver(datagram, from, now.instant)
     this.settle(now)
   }
 
@@ -165,23 +169,30 @@ export class Peer {
       this.#context.drop(type === 2 ? 'wireguard-unexpected-second' : 'wireguard-unknown-sender')
       return
     }
-    this.#deliver(datagram, now.instant)
+    this.#deliver(datagram, from, now.instant)
     this.settle(now)
   }
 
   /** An authenticated check of the peer's came in, and was answered. */
   checkReceived(from: Route, peerHolds: boolean, now: Now): void {
+    this.#handshakes.expire(now.instant)
     this.agent.checkReceived(from, peerHolds, now.instant)
-    this.agent.wake(now)
+    // It uses another way than we do. Ours may have died, and what comes over the other would hide it.
+    const path = this.agent.current
+    if (path === undefined) this.#log('its check came in', { remote: formatSocketAddress(from.remote) })
+    if (path !== undefined && !sameRoute(path, from)) this.agent.probe(now.instant)
+    this.#check(now)
     const held = this.#handshakes.unanswered
-    // Its check has proved who is there, not yet that we reach it: the first message is worth the try, once.
+    // Its check has proved who is there, not yet that we reach it; but the first message is as likely to arrive as our
+    // answer to the check, and saves half a round trip.
     if (
       held !== undefined &&
       held.sent === undefined &&
       this.agent.current === undefined &&
       this.#mayRelease()
     ) {
-      this.#sendFirstMessage(held, from, false, now.instant)
+      this.#sendFirstMessage(held, from, true, now.instant)
+      this.#answerDueAt = after(now.instant, ANSWER_MS)
     }
     this.settle(now)
   }
@@ -192,8 +203,20 @@ export class Peer {
     this.settle(now)
   }
 
+  /** True where our checks reach the peer. */
+  get isReached(): boolean {
+    return this.agent.isSound && this.agent.current?.proof === 'check'
+  }
+
+  /** The peer was external and is managed now: WireGuard's next message needs a path. */
+  reclaimed(now: Now): void {
+    this.offerCandidates(now)
+    this.#want(now.instant)
+  }
+
   /** A record of the peer is known that was not known before, or was heard of again. */
   recordKnown(now: Now): void {
+    this.#log('its record was found')
     this.#contact.encourage()
     this.offerCandidates(now)
     if (this.#contact.isUnderWay) this.agent.punch(now.instant)
@@ -211,6 +234,8 @@ export class Peer {
     this.#log('it knocked')
     this.#contact.encourage()
     this.offerCandidates(now)
+    this.agent.suspectWithdrawn()
+    this.agent.probe(now.instant)
     this.agent.punch(now.instant)
     this.settle(now)
   }
@@ -231,6 +256,7 @@ export class Peer {
   /** Sockets, routes, or who is online changed. */
   surroundingsChanged(now: Now): void {
     this.#contact.encourage()
+    this.offerCandidates(now)
     this.agent.machineChanged()
     this.settle(now)
   }
@@ -239,7 +265,10 @@ export class Peer {
   offerCandidates(now: Now): void {
     const record = this.#context.directory.get(this.key, now.unix)?.record
     const configured = this.#context.takeover.former(this.key)
-    const candidates: Candidate[] = [...(record?.candidates ?? [])]
+    const { paths, reflection } = this.#context
+    const candidates: Candidate[] = [
+      ...plausibleCandidates(record?.candidates ?? [], reflection.candidates, paths.routes),
+    ]
     if (
       configured !== undefined &&
       !candidates.some(({ address }) => sameSocketAddress(address, configured))
@@ -250,10 +279,7 @@ export class Peer {
   }
 
   wake(now: Now): void {
-    if (this.agent.wake(now)) {
-      this.#log('its path went silent')
-      this.#want(now.instant)
-    }
+    this.#check(now)
     if (this.#contact.wake(now.instant)) this.agent.giveUp()
     if (this.#answerDueAt !== undefined && this.#answerDueAt <= now.instant)
       this.#firstMessageUnanswered(now.instant)
@@ -273,6 +299,8 @@ export class Peer {
 
   /** Brings everything that depends on the paths and on the contact up to date. */
   settle(now: Now): void {
+    this.#handshakes.expire(now.instant)
+    this.#check(now)
     this.#settlePaths()
     if (this.agent.isSound && !this.#isStale(now.instant)) this.#contact.succeed()
     this.#pursue(now)
@@ -302,7 +330,7 @@ export class Peer {
     this.#releaseAt = undefined
     const path = this.agent.current
     if (path !== undefined) {
-      this.#sendFirstMessage(handshake, path, this.agent.isSound, now)
+      this.#sendFirstMessage(handshake, path, this.agent.isSound, now, this.#isStale(now))
       this.#expectAnswer(path, now)
     } else {
       this.#log('a first message waits for a path')
@@ -355,7 +383,13 @@ export class Peer {
     this.flow.sent(datagram.length, now)
   }
 
-  #sendFirstMessage(handshake: OwnHandshake, over: Route, proved: boolean, now: Instant): void {
+  #sendFirstMessage(
+    handshake: OwnHandshake,
+    over: Route,
+    proved: boolean,
+    now: Instant,
+    doubtful = !proved,
+  ): void {
     this.#context.emit({
       type: 'send',
       socket: over.socket,
@@ -363,7 +397,7 @@ export class Peer {
       datagram: handshake.firstMessage,
     })
     this.flow.sent(handshake.firstMessage.length, now)
-    handshake.sent = { at: now, over, proved }
+    handshake.sent = { at: now, over, proved, doubtful }
     this.#log('sent a first message', { remote: formatSocketAddress(over.remote), proved: Number(proved) })
   }
 
@@ -371,36 +405,37 @@ export class Peer {
 
   /** Takes note of a first message of the peer's; false where it must not reach our WireGuard. */
   #acceptFirstMessage(datagram: Uint8Array, from: Route, now: Instant): boolean {
-    if (this.#losesTo(this.#handshakes.unanswered, now)) {
+    if (this.#losesTo(this.#handshakes.unanswered, from, now)) {
       this.#context.drop('wireguard-glare')
       return false
     }
     const began = this.#handshakes.peerBegan(datagram, from)
-    if (began.answer !== undefined) this.#sendOver([from], began.answer, now)
-    if (began.copy) return false
+    if (began.copy) {
+      if (began.answer === undefined) this.#context.drop('wireguard-replayed')
+      else this.#sendOver([from], began.answer, now)
+      return false
+    }
     // WireGuard forgets its own handshake for the peer's. Sending ours now would undo the one that is under way.
-    if (this.#handshakes.own !== undefined && this.#handshakes.own.sent === undefined)
-      this.#handshakes.own.settled = true
+    const own = this.#handshakes.own
+    if (own !== undefined && own.sent === undefined) own.settled = true
+    else if (own?.sent !== undefined) own.sent = { ...own.sent, doubtful: false }
     return true
   }
 
   /**
    * Two first messages that cross make each WireGuard throw its own state away, and both wait for 5 s. So where ours is
-   * on its way over a proved path, and our key is the lower one, the peer's is not heard: the peer answers ours.
+   * on its way to where the peer is, and our key is the lower one, the peer's is not heard: the peer answers ours.
    */
-  #losesTo(own: OwnHandshake | undefined, now: Instant): boolean {
-    if (!this.#precedes || own?.sent === undefined || !own.sent.proved) return false
+  #losesTo(own: OwnHandshake | undefined, from: Route, now: Instant): boolean {
+    if (!this.#precedes || own?.sent === undefined) return false
+    if (!own.sent.proved && !sameRoute(own.sent.over, from)) return false
     return elapsed(own.sent.at, now) < Math.max(GLARE_MS, 2 * (this.agent.current?.rttMs ?? 0))
   }
 
-  #handshakeAnswered(): void {
-    if (this.#handshakes.own !== undefined) this.#handshakes.own.settled = true
-    this.#answerDueAt = undefined
-    this.#unanswered = 0
-  }
-
-  #deliver(datagram: Uint8Array, now: Instant): void {
-    this.flow.heard(datagram.length, now)
+  #deliver(datagram: Uint8Array, from: Route, now: Instant): void {
+    const type = wireguardType(datagram)
+    if (type === 1 || type === 2) this.#log('WireGuard gets a handshake message', { type })
+    this.flow.heard(datagram.length, from.remote.ip, from.remote.port, now)
     this.#context.emit({ type: 'deliver', peer: this.key, datagram })
   }
 
@@ -420,16 +455,11 @@ export class Peer {
   #release(now: Instant): void {
     const own = this.#handshakes.unanswered
     const path = this.agent.current
-    if (own === undefined || path === undefined || !this.agent.isSound) {
+    if (own === undefined || path === undefined || !this.agent.isSound || this.#isStale(now)) {
       this.#releaseAt = undefined
       return
     }
-    if (own.sent !== undefined && sameRoute(own.sent.over, path)) {
-      // It was sent there before there was a proof.
-      if (!own.sent.proved) this.#answerDueAt = after(own.sent.at, this.#answerWait(path))
-      own.sent = { ...own.sent, proved: true }
-      return
-    }
+    if (own.sent !== undefined && !own.sent.doubtful && sameRoute(own.sent.over, path)) return
     if (own.sent === undefined && !this.#mayRelease()) {
       this.#releaseAt ??= after(now, path.rttMs ?? 0)
       if (now < this.#releaseAt) return
@@ -456,6 +486,9 @@ export class Peer {
       return
     }
     this.agent.suspect()
+    const own = this.#handshakes.unanswered
+    if (own?.sent !== undefined) own.sent = { ...own.sent, doubtful: true }
+    this.#context.reflection.renew(now)
     this.#want(now)
   }
 
@@ -471,7 +504,12 @@ export class Peer {
   #pursue(now: Now): void {
     const known = this.#context.directory.get(this.key, now.unix)
     const steps = this.#contact.pursue(
-      { record: known, online: this.#context.online, ready: this.#context.reflection.settled(now.instant) },
+      {
+        record: known,
+        online: this.#context.online,
+        ready: this.#context.reflection.settled(now.instant),
+        own: this.#context.ownRecord.version,
+      },
       now.instant,
     )
     if (steps.lookUp) {
@@ -496,20 +534,31 @@ export class Peer {
   #isStale(now: Instant): boolean {
     const answered = this.agent.answeredAt
     if (answered === undefined || this.agent.current?.proof !== 'check') return false
-    const heard = this.flow.lastHeardAt
-    return elapsed(heard === undefined ? answered : later(heard, answered), now) >= STALE_MS
+    const carried = this.flow.carriedAt
+    return elapsed(carried === undefined ? answered : later(carried, answered), now) >= STALE_MS
   }
 
   #watch(now: Now): void {
     this.#watchAt = after(now.instant, WATCH_MS)
     const answered = this.agent.answeredAt
     if (answered === undefined) return
-    const unheard = this.flow.unheardSince
-    const silent = unheard !== undefined && elapsed(later(unheard, answered), now.instant) >= SILENCE_MS
+    const { unheardSince: unheard, lastSentAt } = this.flow
+    const silent =
+      unheard !== undefined &&
+      lastSentAt !== undefined &&
+      lastSentAt > answered &&
+      elapsed(later(unheard, answered), now.instant) >= SILENCE_MS
     if (silent || elapsed(answered, now.instant) >= KEEPALIVE_MS) {
       this.agent.probe(now.instant)
-      this.agent.wake(now)
     }
+  }
+
+  /** Sends the checks that are due, and looks for a peer whose path turns out to be silent. */
+  #check(now: Now): void {
+    if (!this.agent.wake(now)) return
+    this.#log('its path went silent')
+    this.#context.reflection.renew(now.instant)
+    this.#want(now.instant)
   }
 
   // Keeping tables in step
@@ -527,9 +576,10 @@ export class Peer {
     }
     const proved = this.agent.provedRemotes
     for (const remote of [...this.flow.remotes]) {
-      if (!proved.some((known) => sameSocketAddress(known, remote))) this.#context.forwarding.unmap(remote)
+      if (!proved.some((known) => sameSocketAddress(known.remote, remote)))
+        this.#context.forwarding.unmap(remote)
     }
-    for (const remote of proved) this.#context.forwarding.map(remote, this.flow)
+    for (const { remote, answeredAt } of proved) this.#context.forwarding.map(remote, this.flow, answeredAt)
   }
 
   /** Who is where is nobody's business but at debug level. */

@@ -26,7 +26,7 @@ const FAR_ROUNDS = 2
 /** One way, before each machine: a round trip is 100 ms between two machines, 50 ms between a machine and a bootstrap node. */
 const FAR_DELAY_MS = 25
 
-const PING_TIMEOUT_MS = 20_000
+const PING_TIMEOUT_MS = 10_000
 /** An attempt to reach a peer ends after 12 s; a second one may be under way by then. */
 const GIVE_UP_DEADLINE_MS = 60_000
 /** Longer than a daemon waits after a failed attempt or two before it makes the next. */

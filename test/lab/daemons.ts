@@ -84,6 +84,11 @@ class Daemon {
     return this.host.run('node', [CLI, command, ...args, '--run-dir', this.runDirectory], options)
   }
 
+  /** Starts the command line against this daemon, where it does not end by itself. */
+  spawnCli(command: string, args: readonly string[] = []): LabProcess {
+    return this.host.spawn('node', [CLI, command, ...args, '--run-dir', this.runDirectory])
+  }
+
   /** What `status --json` prints, without a process for it. */
   status(): Promise<Status> {
     return askStatus(controlSocketPath(this.runDirectory, this.#name))

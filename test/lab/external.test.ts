@@ -73,7 +73,10 @@ describe("A plain peer that speaks to WireGuard's own port", () => {
   test('is managed once it runs Tunnelbore', async () => {
     await fleet.startMachine(phone)
     const officeKey = office.wireguard.keys.publicKey
-    await phone.daemon.untilPeer(officeKey, 'managed', ({ state }) => state !== 'external')
+    await until("the phone's WireGuard to send to its daemon", async () => {
+      const { loopback } = await phone.daemon.peer(officeKey)
+      return loopback !== null && (await endpointOf(phone, office)) === loopback
+    })
     // Its WireGuard's packets need a path now, and those that come before there is one are lost.
     await until(
       'a ping',

@@ -27,6 +27,8 @@ export interface Situation {
   readonly online: boolean
   /** True where our own record says where we are now. */
   readonly ready: boolean
+  /** Changes with what our own record says. */
+  readonly own: number
 }
 
 export interface Steps {
@@ -43,6 +45,8 @@ interface Attempt {
   readonly begunAt: Instant
   readonly lookUps: Retries
   readonly knocks: Retries
+  /** What our own record said when the peer was last knocked. */
+  knockedAs: number | undefined
   /** The sequence of the record that was knocked on, to no avail. */
   failedOn: number | undefined
 }
@@ -74,6 +78,7 @@ export class Contact {
       begunAt: now,
       lookUps: { count: 0, notBefore: now },
       knocks: { count: 0, notBefore: now },
+      knockedAs: undefined,
       failedOn: undefined,
     }
     this.reason = 'looking for it'
@@ -99,13 +104,14 @@ export class Contact {
     if (attempt === undefined) return { lookUp: false, knock: undefined }
     if (!situation.online) this.reason = 'no node that serves the mesh is connected'
     const lookUp = situation.online && !this.#lookingUp && this.#wantsLookUp(attempt, situation.record, now)
-    const knock = situation.ready ? this.#toKnock(attempt, situation.record, now) : undefined
+    const knock = this.#toKnock(attempt, situation, now)
     if (lookUp) {
       this.#lookingUp = true
       this.reason = 'looking its record up'
     }
     if (knock !== undefined) {
       this.#knockingOn = knock.sequence
+      attempt.knockedAs = situation.own
       this.reason = 'knocking'
     }
     return { lookUp, knock }
@@ -162,8 +168,13 @@ export class Contact {
     return elapsed(known.heardAt, attempt.begunAt) >= SURE_MS && attempt.lookUps.count === 0
   }
 
-  #toKnock(attempt: Attempt, known: KnownRecord | undefined, now: Instant): PeerRecord | undefined {
-    if (known === undefined || this.#knockingOn !== undefined) return undefined
+  #toKnock(attempt: Attempt, { record: known, ready, own }: Situation, now: Instant): PeerRecord | undefined {
+    if (known === undefined) return undefined
+    // The first knock goes at once: our addresses are mostly what they were. If not, it is repeated with the new ones.
+    if (attempt.knockedAs === undefined) return this.#knockingOn === undefined ? known.record : undefined
+    if (!ready) return undefined
+    if (attempt.knockedAs !== own) return known.record
+    if (this.#knockingOn !== undefined) return undefined
     // A record other than the one that failed is worth a knock at once.
     const fresh = attempt.failedOn !== undefined && known.record.sequence !== attempt.failedOn
     return fresh || now >= attempt.knocks.notBefore ? known.record : undefined

@@ -66,12 +66,19 @@ export class OwnRecord {
   #content: OwnContent = { candidates: [], multiaddrs: [], nat: { mapping: 'unknown', filtering: 'unknown' } }
   #signed: { readonly record: PeerRecord; readonly bytes: Uint8Array; readonly content: string } | undefined
   #sequence: number
+  #version = 0
+  #said = ''
   #publication: Publication = { name: 'offline' }
 
   constructor(author: Author, emit: Emit) {
     this.#author = author
     this.#sequence = author.lastSequence
     this.#emit = emit
+  }
+
+  /** Changes with what the record says. */
+  get version(): number {
+    return this.#version
   }
 
   /** What the record has to say now. */
@@ -82,6 +89,9 @@ export class OwnRecord {
       multiaddrs: content.multiaddrs.slice(0, MAX_MULTIADDRS),
       nat: content.nat,
     }
+    const said = JSON.stringify(this.#content.candidates)
+    if (said !== this.#said) this.#version += 1
+    this.#said = said
     if (publishedPart(this.#content) !== former) this.#publishSoon(now)
   }
 

@@ -9,7 +9,7 @@
 import type { SocketAddress } from '../../base/address.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import type { Instant } from '../../base/time.js'
-import { wireguardType } from '../../wire/wireguard.js'
+import { MIN_TRANSPORT_LENGTH, wireguardType } from '../../wire/wireguard.js'
 import type { Path } from '../path/path.js'
 
 /** What a peer may occupy: as many as it may have proved paths, so that none of these is ever forgotten here. */
@@ -27,7 +27,12 @@ export class Flow {
   rxBytes = 0
   lastSentAt: Instant | undefined = undefined
   lastHeardAt: Instant | undefined = undefined
-  /** When the first message was sent after which nothing has been heard. */
+  /** When a message last came over the path in use; one that comes another way says nothing of it. */
+  carriedAt: Instant | undefined = undefined
+  /**
+   * When the first message was sent over the path in use after which nothing has come over it. A keepalive does not
+   * count: it asks for no answer.
+   */
   unheardSince: Instant | undefined = undefined
   /** The remote addresses that name this flow, the oldest first. */
   readonly remotes: SocketAddress[] = []
@@ -39,19 +44,26 @@ export class Flow {
   sent(bytes: number, now: Instant): void {
     this.txBytes += bytes
     this.lastSentAt = now
-    this.unheardSince ??= now
+    if (bytes > MIN_TRANSPORT_LENGTH) this.unheardSince ??= now
   }
 
-  heard(bytes: number, now: Instant): void {
+  heard(bytes: number, ip: string, port: number, now: Instant): void {
     this.rxBytes += bytes
     this.lastHeardAt = now
+    if (this.path?.remote.port !== port || this.path.remote.ip !== ip) return
+    this.carriedAt = now
     this.unheardSince = undefined
   }
 }
 
+interface Mapping {
+  readonly flow: Flow
+  provedAt: Instant
+}
+
 export class Forwarding {
   readonly #byPeer = new Map<PublicKey, Flow>()
-  readonly #byRemote = new Map<string, Map<number, Flow>>()
+  readonly #byRemote = new Map<string, Map<number, Mapping>>()
 
   add(peer: PublicKey): Flow {
     const flow = new Flow(peer)
@@ -77,20 +89,28 @@ export class Forwarding {
 
   /** The peer to whose loopback endpoint a datagram goes at once; undefined where the node must decide. */
   inbound(ip: string, port: number, datagram: Uint8Array, now: Instant): PublicKey | undefined {
-    const flow = this.#byRemote.get(ip)?.get(port)
+    const flow = this.#byRemote.get(ip)?.get(port)?.flow
     if (flow === undefined || wireguardType(datagram) !== 4) return undefined
-    flow.heard(datagram.length, now)
+    flow.heard(datagram.length, ip, port, now)
     return flow.peer
   }
 
   /** The flow of a proved remote address. */
   flowAt(remote: SocketAddress): Flow | undefined {
-    return this.#byRemote.get(remote.ip)?.get(remote.port)
+    return this.#byRemote.get(remote.ip)?.get(remote.port)?.flow
   }
 
-  /** From now on what comes from `remote` is the peer's. The newest proof wins where two peers had one address. */
-  map(remote: SocketAddress, flow: Flow): void {
-    if (this.flowAt(remote) === flow) return
+  /**
+   * What comes from `remote` is the peer's, who was there at `provedAt`. Where two peers had one address, one after the
+   * other, the newer proof wins.
+   */
+  map(remote: SocketAddress, flow: Flow, provedAt: Instant): void {
+    const known = this.#byRemote.get(remote.ip)?.get(remote.port)
+    if (known?.flow === flow) {
+      known.provedAt = provedAt
+      return
+    }
+    if (known !== undefined && known.provedAt >= provedAt) return
     this.unmap(remote)
     const oldest = flow.remotes[0]
     if (flow.remotes.length >= MAX_REMOTES_PER_FLOW && oldest !== undefined) this.unmap(oldest)
@@ -99,13 +119,13 @@ export class Forwarding {
       ports = new Map()
       this.#byRemote.set(remote.ip, ports)
     }
-    ports.set(remote.port, flow)
+    ports.set(remote.port, { flow, provedAt })
     flow.remotes.push(remote)
   }
 
   unmap(remote: SocketAddress): void {
     const ports = this.#byRemote.get(remote.ip)
-    const flow = ports?.get(remote.port)
+    const flow = ports?.get(remote.port)?.flow
     if (ports === undefined || flow === undefined) return
     ports.delete(remote.port)
     if (ports.size === 0) this.#byRemote.delete(remote.ip)

@@ -14,12 +14,27 @@
  */
 
 import { equals } from 'uint8arrays'
-import type { Instant } from '../../base/time.js'
-import { receiverIndex, senderIndex } from '../../wire/wireguard.js'
+import { elapsed, type Instant } from '../../base/time.js'
+import { MAC_LENGTH, receiverIndex, senderIndex } from '../../wire/wireguard.js'
 import { type Route, sameRoute } from '../path/path.js'
+
+/** WireGuard repeats a first message after REKEY_TIMEOUT, 5 s, and up to a third of a second (whitepaper section 6.4). */
+const FIRST_MESSAGE_MS = 5_500
+
+/** WireGuard keeps three sessions with a peer: the previous, the current and the next one (whitepaper section 6.3). */
+const MAX_SESSIONS = 4
 
 /** From how many addresses copies of one handshake message are taken; a racer can occupy no more. */
 const MAX_SOURCES = 4
+
+export interface SentFirstMessage {
+  readonly at: Instant
+  readonly over: Route
+  /** True where a check has shown that the peer is at the other end. */
+  readonly proved: boolean
+  /** True where it goes again as soon as the path answers: it may have been lost. A copy does no harm. */
+  readonly doubtful: boolean
+}
 
 /** A handshake that our WireGuard began. */
 export interface OwnHandshake {
@@ -27,7 +42,7 @@ export interface OwnHandshake {
   readonly ourIndex: number
   readonly madeAt: Instant
   /** When and where the first message was last sent; undefined while it is held. */
-  sent: { readonly at: Instant; readonly over: Route; readonly proved: boolean } | undefined
+  sent: SentFirstMessage | undefined
   /** True when it came to nothing, or is not to be sent any more: answered, or the peer's own was taken instead. */
   settled: boolean
   /** Second messages that came from addresses which no proof covers yet. */
@@ -49,6 +64,8 @@ export interface PeerHandshake {
 export class Handshakes {
   own: OwnHandshake | undefined = undefined
   peer: PeerHandshake | undefined = undefined
+  /** The peer's indices of the latest handshakes: of sessions that WireGuard may be using. */
+  readonly #sessions: number[] = []
 
   /** Our WireGuard made a first message. */
   begin(firstMessage: Uint8Array, now: Instant): OwnHandshake {
@@ -68,11 +85,29 @@ export class Handshakes {
     return this.own !== undefined && !this.own.settled ? this.own : undefined
   }
 
+  /**
+   * Forgets a first message that WireGuard would have replaced by now if it still wanted an answer. To send it later
+   * would end a handshake that the peer has begun meanwhile.
+   */
+  expire(now: Instant): void {
+    if (this.own !== undefined && elapsed(this.own.madeAt, now) > FIRST_MESSAGE_MS) this.own.settled = true
+  }
+
+  /** A second message came over a path. True where it answers our first message, which is settled then. */
+  settle(secondMessage: Uint8Array): boolean {
+    if (this.own?.ourIndex !== receiverIndex(secondMessage)) return false
+    this.own.settled = true
+    this.#remember(senderIndex(secondMessage))
+    return true
+  }
+
   /** A second message came from an address that no proof covers; false where it answers nothing of ours. */
   answered(secondMessage: Uint8Array, from: Route): boolean {
     const own = this.own
     if (own?.sent === undefined || own.settled || own.ourIndex !== receiverIndex(secondMessage)) return false
     if (own.answers.length >= MAX_SOURCES) return false
+    // Forged: WireGuard's data to a session that it has already would seem to prove the address.
+    if (this.#sessions.includes(senderIndex(secondMessage))) return false
     own.answers.push({ from, peerIndex: senderIndex(secondMessage) })
     return true
   }
@@ -83,7 +118,7 @@ export class Handshakes {
    */
   peerBegan(firstMessage: Uint8Array, from: Route): { readonly copy: boolean; readonly answer?: Uint8Array } {
     const peer = this.peer
-    if (peer !== undefined && equals(peer.firstMessage, firstMessage)) {
+    if (peer !== undefined && equals(withoutMac2(peer.firstMessage), withoutMac2(firstMessage))) {
       const known = peer.sources.some((source) => sameRoute(source, from))
       if (known || peer.sources.length >= MAX_SOURCES) return { copy: true }
       peer.sources.push(from)
@@ -96,6 +131,7 @@ export class Handshakes {
       answer: undefined,
       usedFrom: undefined,
     }
+    this.#remember(this.peer.peerIndex)
     return { copy: false }
   }
 
@@ -124,6 +160,7 @@ export class Handshakes {
     if (own !== undefined && answer !== undefined) {
       own.settled = true
       own.answers.length = 0
+      this.#remember(index)
       return answer.from
     }
     const peer = this.peer
@@ -135,8 +172,18 @@ export class Handshakes {
     return undefined
   }
 
+  #remember(peerIndex: number): void {
+    this.#sessions.push(peerIndex)
+    if (this.#sessions.length > MAX_SESSIONS) this.#sessions.shift()
+  }
+
   /** True while the next data of WireGuard's may prove a way. */
   get awaitsProof(): boolean {
     return (this.own?.answers.length ?? 0) > 0 || this.peer?.usedFrom !== undefined
   }
+}
+
+/** Anybody can change mac2 of a captured message; all else is authenticated by mac1 or by the handshake. */
+function withoutMac2(firstMessage: Uint8Array): Uint8Array {
+  return firstMessage.subarray(0, firstMessage.length - MAC_LENGTH)
 }

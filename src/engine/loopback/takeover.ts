@@ -43,8 +43,8 @@ export class Takeover {
     this.#emit = emit
   }
 
-  /** WireGuard's interface was read. */
-  read(peer: InterfacePeer, now: UnixTime): void {
+  /** WireGuard's interface was read. `reached` says that checks of ours reach the peer: then it runs Tunnelbore. */
+  read(peer: InterfacePeer, reached: boolean, now: UnixTime): void {
     const { publicKey, endpoint } = peer
     let tenure = this.#tenures.get(publicKey)
     if (tenure === undefined) {
@@ -58,7 +58,7 @@ export class Takeover {
     }
     tenure.former = endpoint
     const live = peer.latestHandshake !== undefined && elapsed(peer.latestHandshake, now) < SESSION_MS
-    if (live) {
+    if (live && !reached) {
       tenure.external = endpoint
     } else {
       tenure.external = undefined

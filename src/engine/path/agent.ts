@@ -22,7 +22,7 @@ import type { LocalSocket, MachineRoute } from '../inputs.js'
 import { candidatePriority, encodeCheck } from './checks.js'
 import { choosePath, type Rated } from './choice.js'
 import { type Path, type Proof, type Route, sameRoute } from './path.js'
-import { socketsFor } from './reachability.js'
+import { isUsable, socketsFor } from './reachability.js'
 import type { Transactions } from './transactions.js'
 
 /** Milliseconds to wait after each check of a series; after the last wait the series has failed. */
@@ -107,9 +107,11 @@ export class PathAgent {
     return this.#current?.proof?.answeredAt
   }
 
-  /** Remote addresses of all proved paths. */
-  get provedRemotes(): readonly SocketAddress[] {
-    return this.#pairs.filter((pair) => pair.proof !== undefined).map((pair) => pair.remote)
+  /** Remote addresses of all proved paths, and when the peer last answered there. */
+  get provedRemotes(): readonly { readonly remote: SocketAddress; readonly answeredAt: Instant }[] {
+    return this.#pairs.flatMap(({ remote, proof }) =>
+      proof === undefined ? [] : [{ remote, answeredAt: proof.answeredAt }],
+    )
   }
 
   /** True while checks are under way that may prove a first path. */
@@ -135,20 +137,25 @@ export class PathAgent {
     this.#choose()
   }
 
-  /** Checks every pair that is not proved, from the beginning, the most promising first. */
+  /** Checks every pair from the beginning, the most promising first; those that are proved are only asked. */
   punch(now: Instant): void {
     for (const pair of this.#pairs) {
-      if (pair.proof !== undefined && !pair.proof.suspect) continue
-      if (pair.series?.waits === PUNCH && pair.series.sent === 0) continue
-      pair.series = { waits: PUNCH, sent: 0, nextAt: now }
+      if (pair.proof !== undefined && !pair.proof.suspect) this.#ask(pair, pair.proof, now)
+      else if (pair.series?.waits !== PUNCH || pair.series.sent > 0)
+        pair.series = { waits: PUNCH, sent: 0, nextAt: now }
     }
   }
 
   /** Asks the path in use whether it still carries, unless that is being done. */
   probe(now: Instant): void {
     const pair = this.#current
-    if (pair?.proof?.kind !== 'check' || pair.series !== undefined) return
-    const wait = (pair.proof.rttMs ?? 0) * PROBE_ROUND_TRIPS
+    if (pair?.proof !== undefined) this.#ask(pair, pair.proof, now)
+  }
+
+  /** Asks a proved pair whether it still carries, unless that is being done. */
+  #ask(pair: Pair, proof: ProofState, now: Instant): void {
+    if (proof.kind !== 'check' || pair.series !== undefined) return
+    const wait = (proof.rttMs ?? 0) * PROBE_ROUND_TRIPS
     pair.series = { waits: PROBE.map((ms) => Math.max(ms, wait)), sent: 0, nextAt: now }
   }
 
@@ -156,6 +163,12 @@ export class PathAgent {
   suspect(): void {
     if (this.#current?.proof !== undefined) this.#current.proof.suspect = true
     this.#choose()
+  }
+
+  /** Suspects the path in use if the peer, which has just said where it is, is no longer there. */
+  suspectWithdrawn(): void {
+    const pair = this.#current
+    if (pair !== undefined && !pair.offered && pair.type !== 'peer-reflexive') this.suspect()
   }
 
   /** Everything was tried: suspect paths are no paths any more. */
@@ -173,8 +186,8 @@ export class PathAgent {
     this.peerHolds = peerHolds
     const pair = this.#find(from) ?? this.#addReflexive(from)
     if (pair === undefined) return
-    if (pair.proof !== undefined && !pair.proof.suspect) return
     const { series } = pair
+    if (series === undefined && pair.proof !== undefined && !pair.proof.suspect) return
     if (series === undefined || series.sent === series.waits.length)
       pair.series = { waits: PUNCH, sent: 0, nextAt: now }
     else if (series.sent > 0) series.nextAt = now
@@ -211,6 +224,8 @@ export class PathAgent {
       const wait = series.waits[series.sent]
       if (wait === undefined) {
         pair.series = undefined
+        // A peer without Tunnelbore answers no check.
+        if (pair.proof?.kind === 'handshake') continue
         if (pair.proof?.suspect === true && pair !== this.#current) {
           pair.proof = undefined
         } else if (pair.proof !== undefined) {
@@ -277,8 +292,7 @@ export class PathAgent {
   }
 
   #isUsable(route: Route): boolean {
-    const { sockets, routes } = this.#context
-    return socketsFor(route.remote.ip, sockets, routes).some((socket) => socket.id === route.socket)
+    return isUsable(route, this.#context.sockets, this.#context.routes)
   }
 
   #add(route: Route, type: CandidateType): Pair | undefined {

@@ -2,15 +2,35 @@
 
 import { familyOf, prefixContains, scopeOf } from '../../base/address.js'
 import type { LocalSocket, MachineRoute } from '../inputs.js'
+import type { Route } from './path.js'
 
 /** True where the machine's routes lead to `ip` through a WireGuard interface: a packet sent there would loop. */
 export function leavesByTunnel(routes: readonly MachineRoute[], ip: string): boolean {
+  return longestMatch(routes, ip)?.tunnel ?? false
+}
+
+function longestMatch(routes: readonly MachineRoute[], ip: string): MachineRoute | undefined {
   let longest: MachineRoute | undefined
   for (const route of routes) {
     if (!prefixContains(route.prefix, ip)) continue
     if (longest === undefined || route.prefix.length > longest.prefix.length) longest = route
   }
-  return longest?.tunnel ?? false
+  return longest
+}
+
+/** True where a route of its own, and not only the default one, leads to `ip`: it is in a network that we are in. */
+export function isNear(routes: readonly MachineRoute[], ip: string): boolean {
+  const route = longestMatch(routes, ip)
+  return route !== undefined && route.prefix.length > 0 && !route.tunnel
+}
+
+/** Whether a datagram can be sent over a route: its socket is open, and its remote is not reached through the tunnel. */
+export function isUsable(
+  route: Route,
+  sockets: readonly LocalSocket[],
+  routes: readonly MachineRoute[],
+): boolean {
+  return socketsFor(route.remote.ip, sockets, routes).some((socket) => socket.id === route.socket)
 }
 
 /** The sockets from which `ip` can be asked: those of its family, where it is an address of a single far host. */

@@ -31,6 +31,9 @@ const WAITS = [100, 200, 400]
 /** Those who wait for a fresh answer wait no longer than this after the requests began. */
 const SETTLE_MS = 300
 
+/** However many signs there are, no more often than this. */
+const RENEW_MS = 1_000
+
 /** NATs keep a UDP mapping for 30 s or more, as a rule (RFC 4787 section 4.3 asks for two minutes, and few obey). */
 const FRESH_MS = 20_000
 
@@ -54,6 +57,7 @@ export class Reflection {
   #routes: readonly MachineRoute[] = []
   #reflectors: readonly SocketAddress[] = []
   #inquiries: Inquiry[] = []
+  #begunAt: Instant | undefined = undefined
   #settlesAt: Instant | undefined = undefined
   #formerMapping: NatMapping = 'unknown'
 
@@ -62,7 +66,7 @@ export class Reflection {
     this.#transactions = new Transactions(random, 256)
   }
 
-  /** The machine's sockets or routes, or the known reflectors changed: what was asked in vain or never is asked now. */
+  /** The machine's sockets or routes, or the known reflectors changed. Where that makes a new way to ask, all are asked again. */
   change(
     change: {
       readonly sockets?: readonly LocalSocket[]
@@ -85,6 +89,12 @@ export class Reflection {
   /** Asks again, unless the answers are fresh or on their way. */
   refresh(now: Instant): void {
     if (this.#isFresh(now) || !this.settled(now)) return
+    this.#begin(now)
+  }
+
+  /** Asks again although the answers are fresh, because there is a sign that they may be wrong by now. */
+  renew(now: Instant): void {
+    if (this.#begunAt !== undefined && elapsed(this.#begunAt, now) < RENEW_MS) return
     this.#begin(now)
   }
 
@@ -187,6 +197,7 @@ export class Reflection {
 
   #begin(now: Instant): void {
     this.#formerMapping = this.mapping
+    this.#begunAt = now
     this.#settlesAt = after(now, SETTLE_MS)
     for (const inquiry of this.#inquiries) {
       const { state } = inquiry

@@ -207,6 +207,7 @@ describe('the laws of an engine', () => {
     }),
     online: fc.boolean(),
     ready: fc.boolean(),
+    own: fc.nat({ max: 2 }),
   })
   const steps: fc.Arbitrary<readonly Step[]> = fc.array(
     fc.record({
@@ -258,7 +259,7 @@ describe('the laws of an engine', () => {
   })
 })
 
-const ALONE = { record: undefined, online: true, ready: true }
+const ALONE = { record: undefined, online: true, ready: true, own: 1 }
 
 interface Step {
   readonly gap: number
@@ -300,10 +301,15 @@ function play(steps: readonly Step[], shift: number, early: readonly number[]): 
   for (const {
     gap,
     event,
-    situation: { record, online, ready },
+    situation: { record, online, ready, own },
   } of steps) {
     pass(now + gap)
-    present = { online, ready, record: record && { ...known(record[0]), heardAt: instant(now + record[1]) } }
+    present = {
+      online,
+      ready,
+      own,
+      record: record && { ...known(record[0]), heardAt: instant(now + record[1]) },
+    }
     lines.push(`${now} ${event}`)
     if (event === 'begin') played.begin(instant(now))
     else if (event === 'succeed') played.succeed()

@@ -63,7 +63,7 @@ describe('outbound', () => {
 describe('inbound', () => {
   it('an unmapped remote names nobody', () => {
     const forwarding = new Forwarding()
-    forwarding.map(REMOTE, forwarding.add(ALICE))
+    forwarding.map(REMOTE, forwarding.add(ALICE), START)
     assert.equal(forwarding.inbound(REMOTE.ip, REMOTE.port, data(1), START), ALICE)
     assert.equal(forwarding.inbound(REMOTE.ip, REMOTE.port + 1, data(1), START), undefined)
     assert.equal(forwarding.inbound('203.0.113.2', REMOTE.port, data(1), START), undefined)
@@ -74,7 +74,7 @@ describe('inbound', () => {
   it('only data takes the short way', () => {
     const forwarding = new Forwarding()
     const flow = forwarding.add(ALICE)
-    forwarding.map(REMOTE, flow)
+    forwarding.map(REMOTE, flow, START)
     for (const datagram of NOT_DATA)
       assert.equal(forwarding.inbound(REMOTE.ip, REMOTE.port, datagram, START), undefined)
     assert.equal(flow.rxBytes, 0)
@@ -85,8 +85,10 @@ describe('inbound', () => {
     const forwarding = new Forwarding()
     const alice = forwarding.add(ALICE)
     const bob = forwarding.add(BOB)
-    forwarding.map(REMOTE, alice)
-    forwarding.map(REMOTE, bob)
+    forwarding.map(REMOTE, alice, at(1))
+    forwarding.map(REMOTE, bob, at(2))
+    // What alice proved before is not proved again by looking at it once more.
+    forwarding.map(REMOTE, alice, at(1))
     assert.equal(forwarding.inbound(REMOTE.ip, REMOTE.port, data(1), START), BOB)
     assert.deepEqual(alice.remotes, [])
     assert.deepEqual(bob.remotes, [REMOTE])
@@ -98,7 +100,7 @@ describe('inbound', () => {
     const forwarding = new Forwarding()
     const flow = forwarding.add(ALICE)
     const remotes = [REMOTE, { ip: REMOTE.ip, port: 2 }, { ip: '2001:db8::1', port: 3 }]
-    for (const remote of remotes) forwarding.map(remote, flow)
+    for (const remote of remotes) forwarding.map(remote, flow, START)
     forwarding.remove(ALICE)
     forwarding.remove(ALICE)
     for (const remote of remotes) assert.equal(forwarding.flowAt(remote), undefined)
@@ -108,7 +110,7 @@ describe('inbound', () => {
     const forwarding = new Forwarding()
     const flow = forwarding.add(ALICE)
     for (let port = 1; port <= 1_000; port++) {
-      forwarding.map({ ip: REMOTE.ip, port }, flow)
+      forwarding.map({ ip: REMOTE.ip, port }, flow, START)
       assert.ok(flow.remotes.length <= 64)
     }
     assert.equal(forwarding.flowAt({ ip: REMOTE.ip, port: 936 }), undefined)
@@ -133,11 +135,11 @@ describe('inbound', () => {
         const forwarding = new Forwarding()
         const flows = new Map<PublicKey, Flow>()
         const expected = new Map<string, PublicKey>()
-        for (const { step, peer, remote } of taken) {
+        for (const [index, { step, peer, remote }] of taken.entries()) {
           const flow = flows.get(peer) ?? forwarding.add(peer)
           flows.set(peer, flow)
           if (step === 'map') {
-            forwarding.map(remote, flow)
+            forwarding.map(remote, flow, at(index))
             expected.set(formatSocketAddress(remote), peer)
           } else if (step === 'unmap') {
             forwarding.unmap(remote)
@@ -166,22 +168,25 @@ describe('a flow', () => {
   it('counts bytes each way, and knows when they went', () => {
     const forwarding = new Forwarding()
     const flow = openFlow(forwarding, ALICE)
-    forwarding.map(REMOTE, flow)
+    forwarding.map(REMOTE, flow, START)
     forwarding.outbound(ALICE, data(1, 100), at(1))
     forwarding.outbound(ALICE, data(1, 32), at(2))
     forwarding.inbound(REMOTE.ip, REMOTE.port, data(1, 50), at(3))
     assert.deepEqual([flow.txBytes, flow.rxBytes, flow.lastSentAt, flow.lastHeardAt], [132, 50, at(2), at(3)])
   })
 
-  it('knows since when it sends and hears nothing', () => {
+  it('knows since when it sends and hears nothing over the path in use', () => {
     const forwarding = new Forwarding()
     const flow = openFlow(forwarding, ALICE)
     assert.equal(flow.unheardSince, undefined)
     flow.sent(1, at(1))
     flow.sent(1, at(2))
     assert.equal(flow.unheardSince, at(1))
-    flow.heard(1, at(3))
+    flow.heard(1, '192.0.2.99', PATH.remote.port, at(3))
+    assert.equal(flow.unheardSince, at(1))
+    flow.heard(1, PATH.remote.ip, PATH.remote.port, at(3))
     assert.equal(flow.unheardSince, undefined)
+    assert.equal(flow.carriedAt, at(3))
     flow.sent(1, at(4))
     assert.equal(flow.unheardSince, at(4))
   })

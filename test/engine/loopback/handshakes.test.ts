@@ -219,7 +219,7 @@ describe('handshakes of both sides', () => {
 
 function send(handshakes: Handshakes, ourIndex: number): ReturnType<Handshakes['begin']> {
   const own = handshakes.begin(first(ourIndex), START)
-  own.sent = { at: at(1), over: NEAR, proved: false }
+  own.sent = { at: at(1), over: NEAR, proved: false, doubtful: true }
   return own
 }
 

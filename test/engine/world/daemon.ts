@@ -47,7 +47,7 @@ export class Daemon implements Member {
   readonly delayMs: number
   /** Everything the engine was told and said, if a test wants it. */
   journal: JournalEntry[] | undefined = undefined
-  /** Effects by type, and sent datagrams, since the beginning. */
+  /** Since the beginning: datagrams to the network and to WireGuard, and wake-ups. */
   readonly counts = { sent: 0, delivered: 0, woken: 0 }
   /** How often the engine wanted to be woken in the past. */
   lateWakes = 0
@@ -60,7 +60,6 @@ export class Daemon implements Member {
   #routes: readonly MachineRoute[] = []
   #sockets: readonly LocalSocket[] = []
   #lastSocket = 0
-  #online = false
   #running = false
   #wakeAt = Number.POSITIVE_INFINITY
 
@@ -128,7 +127,6 @@ export class Daemon implements Member {
   }
 
   setOnline(online: boolean): void {
-    this.#online = online
     if (online) this.#mesh.join(this)
     else this.#mesh.leave(this)
     this.handle({
@@ -137,10 +135,6 @@ export class Daemon implements Member {
       multiaddrs: online ? [`/ip4/198.51.100.1/tcp/${SHARED_PORT}`] : [],
       reflectors: this.#reflectors,
     })
-  }
-
-  get online(): boolean {
-    return this.#online
   }
 
   status(peer: PublicKey): PeerStatus {

@@ -60,10 +60,6 @@ export class Mesh {
     return this.#records.get(peer)?.bytes
   }
 
-  forget(peer: PublicKey): void {
-    this.#records.delete(peer)
-  }
-
   publish(member: Member, bytes: Uint8Array): void {
     this.counts.publications += 1
     this.#queue.in(member.delayMs, () => {
