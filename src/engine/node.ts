@@ -588,7 +588,11 @@ export class Node {
 
   #reflected(now: Now): void {
     this.#describeOurselves(now)
-    for (const peer of this.#peers.values()) peer.settle(now)
+    for (const peer of this.#peers.values()) {
+      // Which of its addresses are worth a try depends on where we are.
+      peer.offerCandidates(now)
+      peer.settle(now)
+    }
   }
 
   /** A peer that speaks to WireGuard's own port says that it runs Tunnelbore. */

@@ -16,6 +16,7 @@ import { after, earliest, elapsed, type Instant, later, type Now, SECOND } from 
 import type { PairKeys } from '../crypto/pair.js'
 import type { Candidate } from '../wire/candidate.js'
 import { encodeKnock } from '../wire/knock.js'
+import type { PeerRecord } from '../wire/record.js'
 import { receiverIndex, wireguardType } from '../wire/wireguard.js'
 import { Contact } from './directory/contact.js'
 import type { Directory } from './directory/directory.js'
@@ -26,7 +27,7 @@ import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
 import type { Takeover } from './loopback/takeover.js'
 import { PathAgent, type PathContext } from './path/agent.js'
 import { type Path, type Route, sameRoute } from './path/path.js'
-import { plausibleCandidates } from './path/plausible.js'
+import { directIpOf, plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
 import type { Reflection } from './path/reflection.js'
 
@@ -265,10 +266,10 @@ export class Peer {
   offerCandidates(now: Now): void {
     const record = this.#context.directory.get(this.key, now.unix)?.record
     const configured = this.#context.takeover.former(this.key)
-    const { paths, reflection } = this.#context
-    const candidates: Candidate[] = [
-      ...plausibleCandidates(record?.candidates ?? [], reflection.candidates, paths.routes),
-    ]
+    const isPlausible = record === undefined ? () => false : this.#isPlausible(record)
+    const candidates: Candidate[] = (record?.candidates ?? []).filter(({ address }) =>
+      isPlausible(address.ip),
+    )
     if (
       configured !== undefined &&
       !candidates.some(({ address }) => sameSocketAddress(address, configured))
@@ -518,9 +519,18 @@ export class Peer {
     }
     if (steps.knock === undefined) return
     this.#log('knocking')
-    const { identity, multiaddrs } = steps.knock
+    const { identity } = steps.knock
+    const isPlausible = this.#isPlausible(steps.knock)
+    const multiaddrs = steps.knock.multiaddrs.filter((multiaddr) => {
+      const ip = directIpOf(multiaddr)
+      return ip === undefined || isPlausible(ip)
+    })
     const knock = encodeKnock({ version: 1, signedRecord: this.#context.ownRecord.signed(now) })
     this.#context.emit({ type: 'knock', peer: this.key, identity, multiaddrs, knock })
+  }
+
+  #isPlausible(record: PeerRecord): (ip: string) => boolean {
+    return plausibility(record, this.#context.reflection.candidates, this.#context.paths.routes)
   }
 
   // Watching the path in use

@@ -59,10 +59,7 @@ describe('What one WireGuard sends', () => {
 })
 
 describe('Nobody on the way can read', () => {
-  /**
-   * What all packets carried; what one connection carried one way is in one piece. Their headers are left out: a check of
-   * a LAN address that is tried in vain has that address for its destination.
-   */
+  /** All packets with their headers, and again what one connection carried one way, in one piece. */
   const crossed = (): Buffer => {
     const flows = new Map<string, Uint8Array[]>()
     for (const { transport } of internet) {
@@ -70,7 +67,7 @@ describe('Nobody on the way can read', () => {
       const flow = JSON.stringify([transport.source, transport.destination])
       flows.set(flow, [...(flows.get(flow) ?? []), transport.payload])
     }
-    return Buffer.concat([...flows.values()].flat())
+    return Buffer.concat([...internet.map(({ bytes }) => bytes), ...[...flows.values()].flat()])
   }
 
   test('(what is sent in the open is found, when looked for like this)', () => {
