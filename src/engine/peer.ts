@@ -368,6 +368,7 @@ export class Peer {
     if (proved !== undefined) {
       this.agent.provedByHandshake(proved, now)
       this.#answerDueAt = undefined
+      this.#unanswered = 0
     }
     const path = this.agent.current
     this.#sendOver(path === undefined ? [] : [path], datagram, now)

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import type { SocketAddress } from '../../src/base/address.js'
 import { canUseLoopbackRange, LoopbackSockets } from '../../src/io/loopbackSockets.js'
-import { until } from './until.js'
+import { until } from '../until.js'
 
 describe('loopback sockets', () => {
   it('can have addresses of their own on this machine', () => {

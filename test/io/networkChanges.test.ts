@@ -8,8 +8,8 @@ import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { NetworkChanges } from '../../src/io/networkChanges.js'
 import { ensurePackages } from '../packages.js'
+import { until } from '../until.js'
 import { run } from './run.js'
-import { until } from './until.js'
 
 describe('changes of the network', () => {
   const namespace = `tbio${process.pid}c`

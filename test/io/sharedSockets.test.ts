@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import type { SocketAddress } from '../../src/base/address.js'
 import { PortInUseError, SharedSockets } from '../../src/io/sharedSockets.js'
-import { until } from './until.js'
+import { until } from '../until.js'
 
 describe('shared sockets', () => {
   it('are one for each address, all on one port', () => {

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { until } from '../until.js'
 import { BootstrapNode, type UpNode } from './daemons.js'
 import { Fleet, type Machine } from './fleet.js'
 import { Laboratory } from './laboratory.js'
-import { until } from './until.js'
 
 let lab: Laboratory
 let fleet: Fleet

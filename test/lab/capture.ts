@@ -8,10 +8,10 @@
 import { mkdtempSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { until } from '../until.js'
 import type { LabProcess } from './labProcess.js'
 import type { Namespace } from './namespace.js'
 import { type CapturedPacket, readPcap } from './pcap.js'
-import { until } from './until.js'
 
 /** A recording that has begun. */
 export class Capture {

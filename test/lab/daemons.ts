@@ -7,10 +7,10 @@ import { askStatus } from '../../src/daemon/controlClient.js'
 import { BOOTSTRAP_NAME } from '../../src/daemon/nodeName.js'
 import { controlSocketPath } from '../../src/daemon/runDirectory.js'
 import type { PeerStatus, Status } from '../../src/daemon/status.js'
+import { until } from '../until.js'
 import type { CommandOptions, CommandOutput } from './command.js'
 import type { Host } from './host.js'
 import type { LabProcess } from './labProcess.js'
-import { until } from './until.js'
 import type { WireGuard } from './wireguard.js'
 
 /** The built command line beside the built tests. */

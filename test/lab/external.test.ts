@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { formatSocketAddress } from '../../src/base/address.js'
+import { until } from '../until.js'
 import { Fleet, type Machine } from './fleet.js'
 import { Laboratory } from './laboratory.js'
-import { until } from './until.js'
 
 let lab: Laboratory
 let fleet: Fleet

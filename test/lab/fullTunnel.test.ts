@@ -5,11 +5,11 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { until } from '../until.js'
 import { Fleet, type Machine } from './fleet.js'
 import type { Host } from './host.js'
 import { Laboratory } from './laboratory.js'
 import { UdpProbe } from './udpProbe.js'
-import { until } from './until.js'
 
 let lab: Laboratory
 let fleet: Fleet

@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { until } from '../until.js'
 import { Laboratory } from './laboratory.js'
 import { UdpProbe } from './udpProbe.js'
-import { until } from './until.js'
 import { WireGuard } from './wireguard.js'
 
 const ABANDONED_LAB = fileURLToPath(new URL('./programs/abandonedLab.js', import.meta.url))

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { formatSocketAddress } from '../../src/base/address.js'
 import type { PublicKey } from '../../src/base/publicKey.js'
+import { until } from '../until.js'
 import { UpNode } from './daemons.js'
 import { Laboratory } from './laboratory.js'
-import { until } from './until.js'
 import { generateWireGuardKeys, WireGuard } from './wireguard.js'
 
 /** This is promised, so it is no matter of how busy the machine is. */

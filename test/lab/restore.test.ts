@@ -4,11 +4,11 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import { until } from '../until.js'
 import { run } from './command.js'
 import { daemonArguments, UpNode } from './daemons.js'
 import type { Host } from './host.js'
 import { Laboratory } from './laboratory.js'
-import { until } from './until.js'
 import { generateWireGuardKeys, WireGuard, type WireGuardPeer } from './wireguard.js'
 
 /** One with an endpoint, one without, and both again with everything else that a peer can have. */

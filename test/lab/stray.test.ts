@@ -10,10 +10,10 @@ import { parseSocketAddress } from '../../src/base/address.js'
 import type { PathStatus } from '../../src/daemon/status.js'
 import { classify } from '../../src/wire/classify.js'
 import { wireguardType } from '../../src/wire/wireguard.js'
+import { until } from '../until.js'
 import { Fleet, type Machine } from './fleet.js'
 import type { Host } from './host.js'
 import { Laboratory } from './laboratory.js'
-import { until } from './until.js'
 
 const STRAY_DATAGRAMS = fileURLToPath(new URL('./programs/strayDatagrams.js', import.meta.url))
 

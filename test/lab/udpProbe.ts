@@ -2,9 +2,9 @@
 
 import { fileURLToPath } from 'node:url'
 import type { SocketAddress } from '../../src/base/address.js'
+import { until } from '../until.js'
 import type { Host } from './host.js'
 import type { LabProcess } from './labProcess.js'
-import { until } from './until.js'
 
 const PROGRAM = fileURLToPath(new URL('./programs/udpProbe.js', import.meta.url))
 

@@ -9,9 +9,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatSocketAddress, parseSocketAddress, type SocketAddress } from '../../src/base/address.js'
 import { type PublicKey, parsePublicKey } from '../../src/base/publicKey.js'
+import { until } from '../until.js'
 import type { Host } from './host.js'
 import { WIREGUARD_SOCKETS } from './scope.js'
-import { until } from './until.js'
 
 export type WireGuardImplementation = 'kernel' | 'wireguard-go'
 

@@ -3,8 +3,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { ensurePackages } from '../../packages.js'
+import { until } from '../../until.js'
 import { run } from '../run.js'
-import { until } from '../until.js'
 
 export interface RealInterface {
   readonly name: string

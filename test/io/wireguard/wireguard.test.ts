@@ -11,8 +11,8 @@ import type { PeerDump } from '../../../src/io/wireguard/interfaceDump.js'
 import { InterfaceReader, readInterface } from '../../../src/io/wireguard/interfaceReader.js'
 import { listInterfaces } from '../../../src/io/wireguard/wgTool.js'
 import { WireGuardError } from '../../../src/io/wireguard/wireguardError.js'
+import { until } from '../../until.js'
 import { run } from '../run.js'
-import { until } from '../until.js'
 import { type RealInterface, realInterface } from './realInterface.js'
 
 describe('wireguard-go through wg', () => {
