@@ -12,7 +12,7 @@ import { compare } from 'uint8arrays'
 import { formatSocketAddress, type SocketAddress, sameSocketAddress } from '../base/address.js'
 import type { DropReason } from '../base/drops.js'
 import { type PublicKey, publicKeyBytes } from '../base/publicKey.js'
-import { after, earliest, elapsed, type Instant, later, type Now, SECOND } from '../base/time.js'
+import { earliest, type Instant, type Now } from '../base/time.js'
 import type { PairKeys } from '../crypto/pair.js'
 import type { Candidate } from '../wire/candidate.js'
 import { encodeKnock } from '../wire/knock.js'
@@ -22,35 +22,16 @@ import { Contact } from './directory/contact.js'
 import type { Directory } from './directory/directory.js'
 import type { OwnRecord } from './directory/ownRecord.js'
 import type { Emit } from './effects.js'
+import { FirstMessage } from './loopback/firstMessage.js'
 import type { Flow, Forwarding } from './loopback/forwarding.js'
 import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
 import type { Takeover } from './loopback/takeover.js'
 import { PathAgent, type PathContext } from './path/agent.js'
-import { type Path, type Route, sameRoute } from './path/path.js'
+import { type Route, sameRoute } from './path/path.js'
 import { directIpOf, plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
 import type { Reflection } from './path/reflection.js'
-
-/** A peer has traffic for this long after its last message; then its mappings are left to die. */
-const ACTIVE_MS = 120 * SECOND
-
-/** While there is traffic, silence is looked for this often. */
-const WATCH_MS = 250
-
-/** Sent, and for this long nothing heard: the path is asked. With the probes' 750 ms, suspicion comes within 2 s. */
-const SILENCE_MS = 750
-
-/** A path in use is asked this often, which keeps its mappings: NATs keep them for 30 s or more, as a rule. */
-const KEEPALIVE_MS = 20 * SECOND
-
-/** A path not heard from for this long may have lost its mappings: the peer is knocked beside using it. */
-const STALE_MS = 25 * SECOND
-
-/** A first message ought to be answered within this, or within three round trips. WireGuard itself repeats it after 5 s. */
-const ANSWER_MS = 500
-
-/** How long a first message of ours, sent over a proved path, makes one of the peer's wait (see `#losesTo`). */
-const GLARE_MS = 200
+import { PathWatch } from './roam/watch.js'
 
 /** What all peers of a node share. */
 export interface PeerContext {
@@ -78,15 +59,10 @@ export class Peer {
   readonly #context: PeerContext
   readonly #handshakes = new Handshakes()
   readonly #contact = new Contact()
-  /** Of two that hold a first message, the one with the lower key releases it at once. */
-  readonly #precedes: boolean
+  readonly #watch: PathWatch
+  readonly #firstMessage: FirstMessage
   /** Indices of ours that `context.indices` holds for this peer: the newest handshake's each way. */
   readonly #indices = { own: undefined as number | undefined, answer: undefined as number | undefined }
-  #releaseAt: Instant | undefined = undefined
-  #answerDueAt: Instant | undefined = undefined
-  /** How many first messages in a row went unanswered over a path that answers checks. */
-  #unanswered = 0
-  #watchAt: Instant | undefined = undefined
 
   constructor(key: PublicKey, loopback: SocketAddress, keys: PairKeys, context: PeerContext) {
     this.key = key
@@ -94,7 +70,17 @@ export class Peer {
     this.#context = context
     this.flow = context.forwarding.add(key)
     this.agent = new PathAgent(key, keys, context.paths, () => this.holdsFirstMessage)
-    this.#precedes = compare(publicKeyBytes(context.ownKey), publicKeyBytes(key)) < 0
+    this.#watch = new PathWatch(this.flow, this.agent)
+    this.#firstMessage = new FirstMessage({
+      precedes: compare(publicKeyBytes(context.ownKey), publicKeyBytes(key)) < 0,
+      handshakes: this.#handshakes,
+      agent: this.agent,
+      watch: this.#watch,
+      send: (message, over, now) => {
+        this.#log('sent a first message', { remote: formatSocketAddress(over.remote) })
+        this.#sendOver([over], message, now)
+      },
+    })
   }
 
   get state(): PeerState {
@@ -111,7 +97,7 @@ export class Peer {
     const path = this.agent.current
     if (path === undefined) return this.#contact.reason
     if (!this.agent.isSound) return 'its path went silent; looking for it again'
-    if (this.#unanswered > 1) {
+    if (this.#firstMessage.isIgnored) {
       return 'checks pass, but the handshake is unanswered: preshared key or peer entry missing on one side?'
     }
     return path.proof === 'handshake' ? "proved by WireGuard's own handshake" : 'proved by a check'
@@ -143,10 +129,7 @@ export class Peer {
   messageOverPath(datagram: Uint8Array, from: Route, now: Now): void {
     const type = wireguardType(datagram)
     if (type === 1 && !this.#acceptFirstMessage(datagram, from, now.instant)) return
-    if (type === 2 && this.#handshakes.settle(datagram)) {
-      this.#answerDueAt = undefined
-      this.#unanswered = 0
-    }
+    if (type === 2 && this.#handshakes.settle(datagram)) this.#firstMessage.answered()
     this.#deliver(datagram, from, now.instant)
     this.settle(now)
   }
@@ -183,18 +166,7 @@ export class Peer {
     if (path === undefined) this.#log('its check came in', { remote: formatSocketAddress(from.remote) })
     if (path !== undefined && !sameRoute(path, from)) this.agent.probe(now.instant)
     this.#check(now)
-    const held = this.#handshakes.unanswered
-    // Its check has proved who is there, not yet that we reach it; but the first message is as likely to arrive as our
-    // answer to the check, and saves half a round trip.
-    if (
-      held !== undefined &&
-      held.sent === undefined &&
-      this.agent.current === undefined &&
-      this.#mayRelease()
-    ) {
-      this.#sendFirstMessage(held, from, true, now.instant)
-      this.#answerDueAt = after(now.instant, ANSWER_MS)
-    }
+    this.#firstMessage.followCheck(from, now.instant)
     this.settle(now)
   }
 
@@ -202,6 +174,11 @@ export class Peer {
   checkAnswered(route: Route, sentAt: Instant, peerHolds: boolean, now: Now): void {
     this.agent.answered(route, sentAt, peerHolds, now.instant)
     this.settle(now)
+  }
+
+  /** True while a first message of our WireGuard's waits for a path. */
+  get holdsFirstMessage(): boolean {
+    return this.#firstMessage.isHeld
   }
 
   /** True where our checks reach the peer. */
@@ -282,9 +259,10 @@ export class Peer {
   wake(now: Now): void {
     this.#check(now)
     if (this.#contact.wake(now.instant)) this.agent.giveUp()
-    if (this.#answerDueAt !== undefined && this.#answerDueAt <= now.instant)
-      this.#firstMessageUnanswered(now.instant)
-    if (this.#watchAt !== undefined && this.#watchAt <= now.instant) this.#watch(now)
+    const verdict = this.#firstMessage.wake(now.instant)
+    if (verdict === 'suspect') this.#suspect(now.instant)
+    else if (verdict === 'ask') this.agent.probe(now.instant)
+    this.#watch.wake(now.instant)
     this.settle(now)
   }
 
@@ -292,9 +270,8 @@ export class Peer {
     return [
       this.agent.nextWake,
       this.#contact.nextWake,
-      this.#releaseAt,
-      this.#answerDueAt,
-      this.#watchAt,
+      this.#firstMessage.nextWake,
+      this.#watch.nextWake,
     ].reduce(earliest, undefined)
   }
 
@@ -303,14 +280,12 @@ export class Peer {
     this.#handshakes.expire(now.instant)
     this.#check(now)
     this.#settlePaths()
-    if (this.agent.isSound && !this.#isStale(now.instant)) this.#contact.succeed()
+    if (!this.#needsPath(now.instant)) this.#contact.succeed()
     this.#pursue(now)
-    this.#release(now.instant)
-    const active = this.#isActive(now.instant)
-    if (this.agent.current === undefined || !active) this.#watchAt = undefined
-    else this.#watchAt ??= after(now.instant, WATCH_MS)
+    this.#firstMessage.release(now.instant)
+    this.#watch.settle(now.instant)
     this.flow.attentive =
-      this.flow.path === undefined || !active || this.#handshakes.awaitsProof || this.#isStale(now.instant)
+      this.#handshakes.awaitsProof || !this.#watch.isActive(now.instant) || this.#needsPath(now.instant)
   }
 
   /** The interface has this peer no longer. */
@@ -328,16 +303,11 @@ export class Peer {
   #firstMessageMade(datagram: Uint8Array, now: Instant): void {
     const handshake = this.#handshakes.begin(datagram, now)
     this.#index('own', handshake.ourIndex)
-    this.#releaseAt = undefined
-    const path = this.agent.current
-    if (path !== undefined) {
-      this.#sendFirstMessage(handshake, path, this.agent.isSound, now, this.#isStale(now))
-      this.#expectAnswer(path, now)
-    } else {
+    if (!this.#firstMessage.made(handshake, now)) {
       this.#log('a first message waits for a path')
       this.#tryConfigured(handshake, now)
     }
-    if (!this.agent.isSound || this.#isStale(now)) this.#want(now)
+    if (this.#needsPath(now)) this.#want(now)
   }
 
   /** The user's own endpoint gets the message at once, beside the mesh: there may be a peer without Tunnelbore. */
@@ -347,7 +317,7 @@ export class Peer {
     const { sockets, routes } = this.#context.paths
     const socket = socketsFor(configured.ip, sockets, routes)[0]
     if (socket !== undefined)
-      this.#sendFirstMessage(handshake, { socket: socket.id, remote: configured }, false, now)
+      this.#firstMessage.tryOver(handshake, { socket: socket.id, remote: configured }, now)
   }
 
   #secondMessageMade(datagram: Uint8Array, now: Instant): void {
@@ -367,12 +337,11 @@ export class Peer {
     const proved = this.#handshakes.confirmed(datagram)
     if (proved !== undefined) {
       this.agent.provedByHandshake(proved, now)
-      this.#answerDueAt = undefined
-      this.#unanswered = 0
+      this.#firstMessage.answered()
     }
     const path = this.agent.current
     this.#sendOver(path === undefined ? [] : [path], datagram, now)
-    if (!this.agent.isSound || this.#isStale(now)) this.#want(now)
+    if (this.#needsPath(now)) this.#want(now)
   }
 
   #sendOver(routes: readonly Route[], datagram: Uint8Array, now: Instant): void {
@@ -385,29 +354,11 @@ export class Peer {
     this.flow.sent(datagram.length, now)
   }
 
-  #sendFirstMessage(
-    handshake: OwnHandshake,
-    over: Route,
-    proved: boolean,
-    now: Instant,
-    doubtful = !proved,
-  ): void {
-    this.#context.emit({
-      type: 'send',
-      socket: over.socket,
-      remote: over.remote,
-      datagram: handshake.firstMessage,
-    })
-    this.flow.sent(handshake.firstMessage.length, now)
-    handshake.sent = { at: now, over, proved, doubtful }
-    this.#log('sent a first message', { remote: formatSocketAddress(over.remote), proved: Number(proved) })
-  }
-
   // What the peer's WireGuard does
 
   /** Takes note of a first message of the peer's; false where it must not reach our WireGuard. */
   #acceptFirstMessage(datagram: Uint8Array, from: Route, now: Instant): boolean {
-    if (this.#losesTo(this.#handshakes.unanswered, from, now)) {
+    if (this.#firstMessage.goesBefore(from, now)) {
       this.#context.drop('wireguard-glare')
       return false
     }
@@ -417,21 +368,8 @@ export class Peer {
       else this.#sendOver([from], began.answer, now)
       return false
     }
-    // WireGuard forgets its own handshake for the peer's. Sending ours now would undo the one that is under way.
-    const own = this.#handshakes.own
-    if (own !== undefined && own.sent === undefined) own.settled = true
-    else if (own?.sent !== undefined) own.sent = { ...own.sent, doubtful: false }
+    this.#firstMessage.yieldToPeer()
     return true
-  }
-
-  /**
-   * Two first messages that cross make each WireGuard throw its own state away, and both wait for 5 s. So where ours is
-   * on its way to where the peer is, and our key is the lower one, the peer's is not heard: the peer answers ours.
-   */
-  #losesTo(own: OwnHandshake | undefined, from: Route, now: Instant): boolean {
-    if (!this.#precedes || own?.sent === undefined) return false
-    if (!own.sent.proved && !sameRoute(own.sent.over, from)) return false
-    return elapsed(own.sent.at, now) < Math.max(GLARE_MS, 2 * (this.agent.current?.rttMs ?? 0))
   }
 
   #deliver(datagram: Uint8Array, from: Route, now: Instant): void {
@@ -439,59 +377,6 @@ export class Peer {
     if (type === 1 || type === 2) this.#log('WireGuard gets a handshake message', { type })
     this.flow.heard(datagram.length, from.remote.ip, from.remote.port, now)
     this.#context.emit({ type: 'deliver', peer: this.key, datagram })
-  }
-
-  // Releasing the held first message
-
-  /** True while a first message of our WireGuard's waits for a path. */
-  get holdsFirstMessage(): boolean {
-    const own = this.#handshakes.unanswered
-    return own !== undefined && own.sent === undefined
-  }
-
-  #mayRelease(): boolean {
-    return this.#precedes || !this.agent.peerHolds
-  }
-
-  /** Sends the first message that waits for a path, or went over another one and was not answered. */
-  #release(now: Instant): void {
-    const own = this.#handshakes.unanswered
-    const path = this.agent.current
-    if (own === undefined || path === undefined || !this.agent.isSound || this.#isStale(now)) {
-      this.#releaseAt = undefined
-      return
-    }
-    if (own.sent !== undefined && !own.sent.doubtful && sameRoute(own.sent.over, path)) return
-    if (own.sent === undefined && !this.#mayRelease()) {
-      this.#releaseAt ??= after(now, path.rttMs ?? 0)
-      if (now < this.#releaseAt) return
-    }
-    this.#releaseAt = undefined
-    this.#sendFirstMessage(own, path, true, now)
-    this.#expectAnswer(path, now)
-  }
-
-  #expectAnswer(path: Path, now: Instant): void {
-    this.#answerDueAt = after(now, this.#answerWait(path))
-  }
-
-  #answerWait(path: Path): number {
-    return Math.max(ANSWER_MS, 3 * (path.rttMs ?? 0))
-  }
-
-  /** The peer roamed or died, or does not know us: the first time it is looked for, then the path is only asked. */
-  #firstMessageUnanswered(now: Instant): void {
-    this.#answerDueAt = undefined
-    this.#unanswered += 1
-    if (this.#unanswered > 1) {
-      this.agent.probe(now)
-      return
-    }
-    this.agent.suspect()
-    const own = this.#handshakes.unanswered
-    if (own?.sent !== undefined) own.sent = { ...own.sent, doubtful: true }
-    this.#context.reflection.renew(now)
-    this.#want(now)
   }
 
   // Finding the peer
@@ -536,40 +421,29 @@ export class Peer {
 
   // Watching the path in use
 
-  #isActive(now: Instant): boolean {
-    const { lastSentAt, lastHeardAt } = this.flow
-    return [lastSentAt, lastHeardAt].some((at) => at !== undefined && elapsed(at, now) < ACTIVE_MS)
-  }
-
-  /** True where there is a path in use, and nothing came over it for so long that its mappings may be gone. */
-  #isStale(now: Instant): boolean {
-    const answered = this.agent.answeredAt
-    if (answered === undefined || this.agent.current?.proof !== 'check') return false
-    const carried = this.flow.carriedAt
-    return elapsed(carried === undefined ? answered : later(carried, answered), now) >= STALE_MS
-  }
-
-  #watch(now: Now): void {
-    this.#watchAt = after(now.instant, WATCH_MS)
-    const answered = this.agent.answeredAt
-    if (answered === undefined) return
-    const { unheardSince: unheard, lastSentAt } = this.flow
-    const silent =
-      unheard !== undefined &&
-      lastSentAt !== undefined &&
-      lastSentAt > answered &&
-      elapsed(later(unheard, answered), now.instant) >= SILENCE_MS
-    if (silent || elapsed(answered, now.instant) >= KEEPALIVE_MS) {
-      this.agent.probe(now.instant)
-    }
+  /** True where there is no path, or none that is to be trusted. */
+  #needsPath(now: Instant): boolean {
+    return !this.agent.isSound || this.#watch.isStale(now)
   }
 
   /** Sends the checks that are due, and looks for a peer whose path turns out to be silent. */
   #check(now: Now): void {
     if (!this.agent.wake(now)) return
     this.#log('its path went silent')
-    this.#context.reflection.renew(now.instant)
-    this.#want(now.instant)
+    this.#lookAgain(now.instant)
+  }
+
+  /** WireGuard got no answer in time: the peer roamed or died. */
+  #suspect(now: Instant): void {
+    this.#log('it did not answer a first message')
+    this.agent.suspect()
+    this.#lookAgain(now)
+  }
+
+  /** Looks for the peer although there is a path. It may be we that moved, so we ask where we are, too. */
+  #lookAgain(now: Instant): void {
+    this.#context.reflection.renew(now)
+    this.#want(now)
   }
 
   // Keeping tables in step

@@ -137,7 +137,8 @@ export class Contact {
     const sequence = this.#knockingOn
     this.#knockingOn = undefined
     if (this.#attempt === undefined) return
-    this.#attempt.failedOn = sequence
+    // Of two that were under way the second to fail says nothing new.
+    this.#attempt.failedOn = sequence ?? this.#attempt.failedOn
     again(this.#attempt.knocks, KNOCK_AGAIN_MS, now)
     this.reason = `its record is known, but it answers no knock: ${why}`
   }

@@ -76,7 +76,7 @@ export class OwnRecord {
     this.#emit = emit
   }
 
-  /** Changes with what the record says. */
+  /** Changes with the candidates that the record names. */
   get version(): number {
     return this.#version
   }

@@ -8,7 +8,7 @@
 
 import type { SocketAddress } from '../../base/address.js'
 import type { PublicKey } from '../../base/publicKey.js'
-import type { Instant } from '../../base/time.js'
+import { type Instant, later } from '../../base/time.js'
 import { MIN_TRANSPORT_LENGTH, wireguardType } from '../../wire/wireguard.js'
 import type { Path } from '../path/path.js'
 
@@ -107,7 +107,8 @@ export class Forwarding {
   map(remote: SocketAddress, flow: Flow, provedAt: Instant): void {
     const known = this.#byRemote.get(remote.ip)?.get(remote.port)
     if (known?.flow === flow) {
-      known.provedAt = provedAt
+      // From several of our sockets the peer may have answered there, at different times.
+      known.provedAt = later(known.provedAt, provedAt)
       return
     }
     if (known !== undefined && known.provedAt >= provedAt) return

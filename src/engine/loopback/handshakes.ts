@@ -97,6 +97,7 @@ export class Handshakes {
   settle(secondMessage: Uint8Array): boolean {
     if (this.own?.ourIndex !== receiverIndex(secondMessage)) return false
     this.own.settled = true
+    this.own.answers.length = 0
     this.#remember(senderIndex(secondMessage))
     return true
   }

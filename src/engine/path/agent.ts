@@ -187,7 +187,9 @@ export class PathAgent {
     const pair = this.#find(from) ?? this.#addReflexive(from)
     if (pair === undefined) return
     const { series } = pair
-    if (series === undefined && pair.proof !== undefined && !pair.proof.suspect) return
+    const isSound = pair.proof !== undefined && !pair.proof.suspect
+    // That its checks arrive does not say that ours do: the last answer to a probe is waited for no longer.
+    if (isSound && (series === undefined || series.sent === series.waits.length)) return
     if (series === undefined || series.sent === series.waits.length)
       pair.series = { waits: PUNCH, sent: 0, nextAt: now }
     else if (series.sent > 0) series.nextAt = now
