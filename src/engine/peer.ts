@@ -244,8 +244,8 @@ export class Peer {
     const record = this.#context.directory.get(this.key, now.unix)?.record
     const configured = this.#context.takeover.former(this.key)
     const isPlausible = record === undefined ? () => false : this.#isPlausible(record)
-    const candidates: Candidate[] = (record?.candidates ?? []).filter(({ address }) =>
-      isPlausible(address.ip),
+    const candidates: Candidate[] = (record?.candidates ?? []).filter(
+      ({ type, address }) => type !== 'host' || isPlausible(address.ip),
     )
     if (
       configured !== undefined &&
@@ -416,7 +416,12 @@ export class Peer {
   }
 
   #isPlausible(record: PeerRecord): (ip: string) => boolean {
-    return plausibility(record, this.#context.reflection.candidates, this.#context.paths.routes)
+    const { paths, reflection } = this.#context
+    return plausibility(record, {
+      sockets: paths.sockets,
+      routes: paths.routes,
+      reflexive: reflection.candidates,
+    })
   }
 
   // Watching the path in use

@@ -103,9 +103,21 @@ describe('Nobody on the way can read', () => {
 
   function assertAbsent(forms: readonly (string | Buffer)[]): void {
     const all = crossed()
-    for (const form of forms) assert.ok(!all.includes(form), `it is readable: ${String(form)}`)
+    for (const form of forms) {
+      const betrayers = internet.filter(({ bytes }) => Buffer.from(bytes).includes(form))
+      assert.deepEqual(betrayers.map(describePacket), [])
+      assert.ok(!all.includes(form), `it is readable in what a connection carried: ${String(form)}`)
+    }
   }
 })
+
+/** Enough of a packet to find out who sent it. */
+function describePacket({ timeMs, bytes, transport }: CapturedPacket): string {
+  const ends =
+    transport &&
+    [transport.protocol, transport.source, transport.destination].map((end) => JSON.stringify(end))
+  return `${timeMs} ${ends?.join(' ') ?? ''} ${Buffer.from(bytes).toString('hex')}`
+}
 
 /** WireGuard's messages among the packets, in hexadecimal and sorted. */
 function messages(

@@ -3,27 +3,34 @@
  *
  * A private address means something in its own network only. Elsewhere a packet to it reaches a stranger or nobody, and
  * tells every router on the way which addresses the peer has at home. So it is tried where we may be in that network:
- * one of our routes leads there, or both of us are behind the same gateway, or it is all that there is.
+ * one of our routes leads there, or both of us are behind the same gateway, or we are nowhere else ourselves.
  */
 
 import { scopeOf } from '../../base/address.js'
 import type { Candidate } from '../../wire/candidate.js'
 import type { PeerRecord } from '../../wire/record.js'
-import type { MachineRoute } from '../inputs.js'
+import type { LocalSocket, MachineRoute } from '../inputs.js'
 import { isNear } from './reachability.js'
 
-/** Whether an address of the record's author may be tried. `ownReflexive` are our own, as reflectors see them. */
+/** Where we are ourselves. */
+export interface Surroundings {
+  readonly sockets: readonly LocalSocket[]
+  readonly routes: readonly MachineRoute[]
+  /** Our addresses as reflectors see them. */
+  readonly reflexive: readonly Candidate[]
+}
+
+/** Whether an address that a peer has on an interface of its own may be tried. */
 export function plausibility(
-  record: PeerRecord,
-  ownReflexive: readonly Candidate[],
-  routes: readonly MachineRoute[],
+  { candidates }: PeerRecord,
+  { sockets, routes, reflexive }: Surroundings,
 ): (ip: string) => boolean {
-  const gateways = new Set(ownReflexive.map(({ address }) => address.ip))
-  const sharesGateway = record.candidates.some(
+  const gateways = new Set(reflexive.map(({ address }) => address.ip))
+  const sharesGateway = candidates.some(
     ({ type, address }) => type === 'server-reflexive' && gateways.has(address.ip),
   )
-  const isElsewhereToo = record.candidates.some(({ address }) => scopeOf(address.ip) === 'global')
-  return (ip) => scopeOf(ip) === 'global' || sharesGateway || !isElsewhereToo || isNear(routes, ip)
+  const isOnInternet = [...sockets, ...reflexive].some(({ address }) => scopeOf(address.ip) === 'global')
+  return (ip) => scopeOf(ip) === 'global' || sharesGateway || !isOnInternet || isNear(routes, ip)
 }
 
 /** The IP address at which a multiaddr begins, unless that is a circuit relay's; undefined where there is none. */
