@@ -115,6 +115,29 @@ export function parsePrefix(text: string): Prefix | undefined {
 
 /** True where `ip` lies in `prefix`; false across families. */
 export function prefixContains(prefix: Prefix, ip: string): boolean {
-  if (familyOf(prefix.ip) !== familyOf(ip)) return false
-  return ipaddr.parse(ip).match(ipaddr.parse(prefix.ip), prefix.length)
+  const start = bytesOfPrefix(prefix)
+  const address = bytesOfIp(ip)
+  if (start.length !== address.length) return false
+  const whole = prefix.length >> 3
+  for (let at = 0; at < whole; at++) if (start[at] !== address[at]) return false
+  const rest = prefix.length & 7
+  return rest === 0 || ((start[whole] ?? 0) ^ (address[whole] ?? 0)) >> (8 - rest) === 0
+}
+
+/** One address is compared with many prefixes, and each prefix with many addresses: neither is parsed each time. */
+const bytesByPrefix = new WeakMap<Prefix, Uint8Array>()
+let latestIp = { text: '', bytes: new Uint8Array(0) }
+
+function bytesOfPrefix(prefix: Prefix): Uint8Array {
+  let bytes = bytesByPrefix.get(prefix)
+  if (bytes === undefined) {
+    bytes = ipToBytes(prefix.ip)
+    bytesByPrefix.set(prefix, bytes)
+  }
+  return bytes
+}
+
+function bytesOfIp(text: string): Uint8Array {
+  if (latestIp.text !== text) latestIp = { text, bytes: Uint8Array.from(ipToBytes(text)) }
+  return latestIp.bytes
 }

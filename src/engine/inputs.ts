@@ -11,12 +11,16 @@ export type SocketId = number
 export interface LocalSocket {
   readonly id: SocketId
   readonly address: SocketAddress
+  /** The network device that has the address. */
+  readonly device: string
 }
 
 /** One peer as WireGuard's interface has it. */
 export interface InterfacePeer {
   readonly publicKey: PublicKey
   readonly endpoint: SocketAddress | undefined
+  /** True where it has an endpoint that is link-local, and so means something on this machine only. */
+  readonly isLinkLocal: boolean
   /** Absent where there never was a handshake. WireGuard tells whole seconds. */
   readonly latestHandshake: UnixTime | undefined
 }
@@ -24,6 +28,8 @@ export interface InterfacePeer {
 /** A route of the machine: by the longest prefix it is told whether a remote would be reached through the tunnel. */
 export interface MachineRoute {
   readonly prefix: Prefix
+  /** The device by which it leaves; undefined for one that leads nowhere. */
+  readonly device: string | undefined
   /** True where it leaves by a WireGuard interface. */
   readonly tunnel: boolean
 }
@@ -67,5 +73,7 @@ export type Input =
     }
   | { readonly type: 'knock-answered'; readonly peer: PublicKey; readonly answer: Uint8Array }
   | { readonly type: 'knock-failed'; readonly peer: PublicKey; readonly reason: string }
+  /** The peer's loopback endpoint could not be opened. */
+  | { readonly type: 'loopback-failed'; readonly peer: PublicKey }
   /** A publication ended; with no acknowledgement nobody holds the record. */
   | { readonly type: 'publication-ended'; readonly acknowledgements: number }

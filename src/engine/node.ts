@@ -9,7 +9,7 @@
  */
 
 import { equals } from 'uint8arrays'
-import type { SocketAddress } from '../base/address.js'
+import { type SocketAddress, scopeOf } from '../base/address.js'
 import { DropCounters, type DropReason, isDropped } from '../base/drops.js'
 import { type PublicKey, publicKeyBytes } from '../base/publicKey.js'
 import type { Random } from '../base/random.js'
@@ -39,7 +39,7 @@ import { encodeCheckAnswer, encodeUnknownAttributes } from './path/checks.js'
 import type { Path, Route } from './path/path.js'
 import { isUsable } from './path/reachability.js'
 import { Reflection } from './path/reflection.js'
-import { Transactions } from './path/transactions.js'
+import { isLate, Transactions } from './path/transactions.js'
 import { Peer, type PeerContext, type PeerState } from './peer.js'
 
 export interface NodeOptions {
@@ -78,6 +78,9 @@ const REFLECTIONS = {
 
 /** An external peer may have begun to run Tunnelbore: its record is looked for this often. */
 const EXTERNAL_LOOK_UP_MS = 5 * MINUTE
+
+/** Loopback endpoints that are tried for a peer before it is given up. */
+const MAX_LOOPBACK_TRIES = 8
 
 /** Knocks that wait for a fresh answer of the reflectors. */
 const MAX_WAITING_KNOCKS = 256
@@ -121,6 +124,7 @@ export class Node {
   readonly #reflections: SourceLimiter
   #waitingKnocks: { readonly id: number; readonly peer: Peer }[] = []
   #externalLookUps = new Map<PublicKey, Instant>()
+  readonly #loopbackFailures = new Map<PublicKey, number>()
   #sockets: readonly LocalSocket[] = []
   #multiaddrs: readonly string[] = []
   #effects: Effect[] = []
@@ -245,6 +249,9 @@ export class Node {
       case 'knock-failed':
         this.#peers.get(input.peer)?.knockFailed(input.reason, now)
         break
+      case 'loopback-failed':
+        this.#loopbackFailed(input.peer)
+        break
       case 'publication-ended':
         this.#ownRecord.publicationEnded(input.acknowledgements, now.instant)
         break
@@ -300,13 +307,19 @@ export class Node {
   }
 
   #wireguardReceived(from: Route, datagram: Uint8Array, now: Now): void {
+    const type = wireguardType(datagram)
+    if ((type === 1 || type === 2) && !this.#options.keys.mac1IsForUs(datagram)) {
+      this.drop('wireguard-bad-mac1')
+      return
+    }
     const flow = this.forwarding.flowAt(from.remote)
     const known = flow === undefined ? undefined : this.#peers.get(flow.peer)
     if (known !== undefined) {
+      if (type === 1) this.#strangers.passed(datagram, known.key, from.remote.ip, now.instant)
       known.messageOverPath(datagram, from, now)
       return
     }
-    if (wireguardType(datagram) === 1) {
+    if (type === 1) {
       const peer = this.#strangers.identify(
         datagram,
         from.remote.ip,
@@ -315,10 +328,6 @@ export class Node {
       )
       if (isDropped(peer)) this.drop(peer.dropped)
       else if (this.#canAnswer(from)) this.#peers.get(peer)?.firstMessageFromStranger(datagram, from, now)
-      return
-    }
-    if (wireguardType(datagram) === 2 && !this.#options.keys.mac1IsForUs(datagram)) {
-      this.drop('wireguard-bad-mac1')
       return
     }
     const addressee = this.#context.indices.get(receiverIndex(datagram))
@@ -401,7 +410,7 @@ export class Node {
       return
     }
     const transaction = this.#transactions.get(response.transactionId)
-    if (transaction === undefined) {
+    if (transaction === undefined || isLate(transaction, now.instant)) {
       this.drop('stun-unknown-transaction')
       return
     }
@@ -444,8 +453,9 @@ export class Node {
     for (const entry of present) {
       const peer = this.#peers.get(entry.publicKey) ?? this.#addPeer(entry.publicKey)
       if (peer === undefined) continue
+      const former = this.#takeover.former(entry.publicKey)
       this.#takeover.read(entry, peer.isReached, now.unix)
-      peer.offerCandidates(now)
+      if (this.#takeover.former(entry.publicKey) !== former) peer.offerCandidates(now)
       this.#lookForExternal(peer, now.instant)
       peer.settle(now)
     }
@@ -457,7 +467,12 @@ export class Node {
       this.#log('warn', 'a peer with a degenerate key, or our own, is ignored', { peer: key })
       return undefined
     }
-    const peer = new Peer(key, this.#endpoints.assign(key), keys, this.#context)
+    const loopback = this.#endpoints.assign(key)
+    if (loopback === undefined) {
+      this.#log('warn', 'no loopback endpoint is left: a peer is ignored', { peer: key })
+      return undefined
+    }
+    const peer = new Peer(key, loopback, keys, this.#context)
     this.#peers.set(key, peer)
     this.#mac1Keys.set(key, mac1Key(publicKeyBytes(key)))
     this.#names.add(peer, keys)
@@ -477,8 +492,28 @@ export class Node {
     this.#takeover.forget(key)
     this.#endpoints.release(key)
     this.#externalLookUps.delete(key)
+    this.#loopbackFailures.delete(key)
+    for (const { id } of this.#waitingKnocks.filter((waiting) => waiting.peer === peer)) {
+      this.#effects.push({ type: 'answer-knock', id, answer: undefined })
+    }
     this.#waitingKnocks = this.#waitingKnocks.filter((waiting) => waiting.peer !== peer)
     this.#effects.push({ type: 'close-loopback', peer: key })
+  }
+
+  /** Something else has the peer's loopback endpoint: it gets another one. */
+  #loopbackFailed(key: PublicKey): void {
+    const peer = this.#peers.get(key)
+    if (peer === undefined) return
+    const failures = (this.#loopbackFailures.get(key) ?? 0) + 1
+    this.#loopbackFailures.set(key, failures)
+    const loopback = failures < MAX_LOOPBACK_TRIES ? this.#endpoints.reassign(key) : undefined
+    if (loopback === undefined) {
+      this.#log('warn', 'no loopback endpoint can be opened for a peer', { peer: key })
+      return
+    }
+    peer.loopback = loopback
+    this.#effects.push({ type: 'open-loopback', peer: key, address: loopback })
+    this.#takeover.moved(key)
   }
 
   #socketsChanged(sockets: readonly LocalSocket[], now: Now): void {
@@ -621,7 +656,10 @@ export class Node {
   }
 
   #describeOurselves(now: Now): void {
-    const hosts: Candidate[] = this.#sockets.map(({ address }) => ({ type: 'host', address }))
+    // A record holds so many and no more: addresses that mean something everywhere come first.
+    const hosts: Candidate[] = this.#sockets
+      .map(({ address }): Candidate => ({ type: 'host', address }))
+      .sort((a, b) => Number(isGlobal(b)) - Number(isGlobal(a)))
     this.#ownRecord.describe(
       {
         candidates: [...this.#reflection.candidates, ...hosts],
@@ -651,4 +689,8 @@ export class Node {
   #log(level: 'info' | 'warn', message: string, fields: Readonly<Record<string, string | number>>): void {
     this.#effects.push({ type: 'log', level, message, fields })
   }
+}
+
+function isGlobal({ address }: Candidate): boolean {
+  return scopeOf(address.ip) === 'global'
 }

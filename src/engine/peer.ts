@@ -53,7 +53,8 @@ export type PeerState = 'idle' | 'resolving' | 'punching' | 'direct' | 'relayed'
 
 export class Peer {
   readonly key: PublicKey
-  readonly loopback: SocketAddress
+  /** Changes where something else has the one that it was given. */
+  loopback: SocketAddress
   readonly flow: Flow
   readonly agent: PathAgent
   readonly #context: PeerContext
@@ -315,9 +316,8 @@ export class Peer {
     const configured = this.#context.takeover.former(this.key)
     if (configured === undefined) return
     const { sockets, routes } = this.#context.paths
-    const socket = socketsFor(configured.ip, sockets, routes)[0]
-    if (socket !== undefined)
-      this.#firstMessage.tryOver(handshake, { socket: socket.id, remote: configured }, now)
+    for (const { id } of socketsFor(configured.ip, sockets, routes))
+      this.#firstMessage.tryOver(handshake, { socket: id, remote: configured }, now)
   }
 
   #secondMessageMade(datagram: Uint8Array, now: Instant): void {

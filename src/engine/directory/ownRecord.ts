@@ -42,8 +42,8 @@ export interface Author {
   readonly lastSequence: number
 }
 
-/** A node that is gone is forgotten by the mesh after this long. */
-const LIFETIME_MS = 2 * HOUR
+/** A node that is gone is forgotten by the mesh after this long; readers whose clock is ahead, a skew earlier. */
+const LIFETIME_MS = 2 * HOUR + RECORD_SKEW_MS
 
 /** Storers come and go, and kad-dht never republishes. */
 const REPUBLISH_MS = 10 * MINUTE

@@ -35,8 +35,8 @@ export class LoopbackEndpoints {
     return { ip: this.#plan.style === 'range' ? '127.0.0.1' : '::1', port: this.#plan.port }
   }
 
-  /** The peer's endpoint, given now if it had none. Throws a RangeError when all ports of ::1 are taken. */
-  assign(peer: PublicKey): SocketAddress {
+  /** The peer's endpoint, given now if it had none. Undefined where all that can be given are taken. */
+  assign(peer: PublicKey): SocketAddress | undefined {
     const known = this.#byPeer.get(peer)
     if (known !== undefined) return known
     for (const address of this.#choices(peer)) {
@@ -46,7 +46,14 @@ export class LoopbackEndpoints {
       this.#byPeer.set(peer, address)
       return address
     }
-    throw new RangeError('no loopback endpoint is left')
+    return undefined
+  }
+
+  /** Gives the peer another endpoint, because something else has the one that it was given. */
+  reassign(peer: PublicKey): SocketAddress | undefined {
+    // The former one stays taken: it is of no use to any peer.
+    this.#byPeer.delete(peer)
+    return this.assign(peer)
   }
 
   release(peer: PublicKey): void {

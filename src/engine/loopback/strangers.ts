@@ -49,6 +49,16 @@ export class Strangers {
     return opened.peer
   }
 
+  /** A first message came over a path of the peer's, where nobody asks whose it is: it counts as its newest as well. */
+  passed(firstMessage: Uint8Array, peer: PublicKey, sourceIp: string, now: Instant): void {
+    if (!this.#limiter.admit(sourceIp, now)) return
+    const opened = this.#keys.openInitiation(firstMessage)
+    if (isDropped(opened) || opened.peer !== peer) return
+    const newest = this.#newest.get(peer)
+    if (newest === undefined || compareTai64n(opened.timestamp, newest) > 0)
+      this.#newest.set(peer, opened.timestamp)
+  }
+
   forget(peer: PublicKey): void {
     this.#newest.delete(peer)
   }

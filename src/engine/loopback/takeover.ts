@@ -22,14 +22,14 @@ const SESSION_MS = 180 * SECOND
 interface Tenure {
   /** What to put back; undefined where there was none. */
   former: SocketAddress | undefined
-  /** Where WireGuard sends to while the peer is external. */
-  external: SocketAddress | undefined
+  /** True while the peer speaks to WireGuard's own port. */
+  external: boolean
 }
 
 export class Takeover {
   readonly #endpoints: LoopbackEndpoints
   readonly #emit: Emit
-  readonly #remembered: ReadonlyMap<PublicKey, SocketAddress | undefined>
+  readonly #remembered: Map<PublicKey, SocketAddress | undefined>
   readonly #tenures = new Map<PublicKey, Tenure>()
 
   /** `remembered` are the former endpoints that an earlier run noted down. */
@@ -39,7 +39,7 @@ export class Takeover {
     emit: Emit,
   ) {
     this.#endpoints = endpoints
-    this.#remembered = remembered
+    this.#remembered = new Map(remembered)
     this.#emit = emit
   }
 
@@ -48,35 +48,33 @@ export class Takeover {
     const { publicKey, endpoint } = peer
     let tenure = this.#tenures.get(publicKey)
     if (tenure === undefined) {
-      tenure = { former: this.#remembered.get(publicKey), external: undefined }
+      tenure = { former: this.#remembered.get(publicKey), external: false }
       this.#tenures.set(publicKey, tenure)
     }
-    if (endpoint === undefined || this.#endpoints.isOurs(publicKey, endpoint)) {
-      tenure.external = undefined
-      this.#take(publicKey, endpoint)
-      return
-    }
-    tenure.former = endpoint
-    const live = peer.latestHandshake !== undefined && elapsed(peer.latestHandshake, now) < SESSION_MS
-    if (live && !reached) {
-      tenure.external = endpoint
-    } else {
-      tenure.external = undefined
-      this.#take(publicKey, endpoint)
-    }
+    const isForeign = endpoint === undefined ? peer.isLinkLocal : !this.#endpoints.isOurs(publicKey, endpoint)
+    // A link-local one means something on this machine only: it is kept where it was read.
+    if (isForeign && endpoint !== undefined) tenure.former = endpoint
+    const isLive = peer.latestHandshake !== undefined && elapsed(peer.latestHandshake, now) < SESSION_MS
+    tenure.external = isForeign && isLive && !reached
+    if (!tenure.external) this.#take(publicKey, endpoint)
   }
 
   /** The peer says that it runs Tunnelbore. True where it was external. */
   reclaim(peer: PublicKey): boolean {
     const tenure = this.#tenures.get(peer)
-    if (tenure?.external === undefined) return false
-    this.#take(peer, tenure.external)
-    tenure.external = undefined
+    if (tenure?.external !== true) return false
+    tenure.external = false
+    this.#take(peer, undefined)
     return true
   }
 
+  /** The peer has another loopback endpoint now. */
+  moved(peer: PublicKey): void {
+    if (this.#tenures.get(peer)?.external === false) this.#take(peer, undefined)
+  }
+
   isExternal(peer: PublicKey): boolean {
-    return this.#tenures.get(peer)?.external !== undefined
+    return this.#tenures.get(peer)?.external === true
   }
 
   /** The endpoint that the user, or WireGuard itself, gave the peer before us: a place to look for it. */
@@ -86,16 +84,18 @@ export class Takeover {
 
   forget(peer: PublicKey): void {
     this.#tenures.delete(peer)
+    this.#remembered.delete(peer)
   }
 
   /** What is to be put back at the end: every managed peer's former endpoint, undefined where there was none. */
   get toRestore(): ReadonlyMap<PublicKey, SocketAddress | undefined> {
-    const managed = [...this.#tenures].filter(([, tenure]) => tenure.external === undefined)
+    const managed = [...this.#tenures].filter(([, tenure]) => !tenure.external)
     return new Map(managed.map(([peer, tenure]) => [peer, tenure.former]))
   }
 
   #take(peer: PublicKey, present: SocketAddress | undefined): void {
     const own = this.#endpoints.assign(peer)
+    if (own === undefined) return
     if (present !== undefined && sameSocketAddress(present, own)) return
     this.#emit({ type: 'set-endpoint', peer, endpoint: own })
   }

@@ -33,7 +33,10 @@ export function isUsable(
   return socketsFor(route.remote.ip, sockets, routes).some((socket) => socket.id === route.socket)
 }
 
-/** The sockets from which `ip` can be asked: those of its family, where it is an address of a single far host. */
+/**
+ * The sockets from which `ip` can be asked: those by whose device a route leads there. None where it is no address of a
+ * single far host.
+ */
 export function socketsFor(
   ip: string,
   sockets: readonly LocalSocket[],
@@ -43,5 +46,12 @@ export function socketsFor(
   if (scope === 'loopback' || scope === 'unspecified' || scope === 'multicast' || scope === 'link-local')
     return []
   if (leavesByTunnel(routes, ip)) return []
-  return sockets.filter((socket) => familyOf(socket.address.ip) === familyOf(ip) && socket.address.ip !== ip)
+  if (sockets.some((socket) => socket.address.ip === ip)) return []
+  const family = familyOf(ip)
+  const ofFamily = sockets.filter((socket) => familyOf(socket.address.ip) === family)
+  // Where no route of the family is known, we do not know better than to try.
+  if (!routes.some((route) => familyOf(route.prefix.ip) === family)) return ofFamily
+  return ofFamily.filter((socket) =>
+    routes.some((route) => route.device === socket.device && prefixContains(route.prefix, ip)),
+  )
 }

@@ -20,7 +20,7 @@ import type { Emit } from '../effects.js'
 import type { LocalSocket, MachineRoute, SocketId } from '../inputs.js'
 import { type Route, sameRoute } from './path.js'
 import { socketsFor } from './reachability.js'
-import { Transactions } from './transactions.js'
+import { isLate, Transactions } from './transactions.js'
 
 /** Two tell the mapping; the third stands in for one that is dead. */
 const REFLECTORS_PER_SOCKET = 3
@@ -38,6 +38,8 @@ const RENEW_MS = 1_000
 const FRESH_MS = 20_000
 
 interface Inquiry extends Route {
+  /** False where the last round of questions had no answer: nobody waits for it. */
+  expected: boolean
   state:
     | {
         readonly name: 'asking'
@@ -81,7 +83,11 @@ export class Reflection {
     const former = this.#inquiries
     this.#inquiries = this.#wanted().map(
       (route) =>
-        former.find((inquiry) => sameRoute(inquiry, route)) ?? { ...route, state: { name: 'silent' } },
+        former.find((inquiry) => sameRoute(inquiry, route)) ?? {
+          ...route,
+          expected: true,
+          state: { name: 'silent' },
+        },
     )
     if (this.#inquiries.some((inquiry) => !former.includes(inquiry))) this.#begin(now)
   }
@@ -101,10 +107,7 @@ export class Reflection {
   /** True where there is nothing worth waiting for: all answered, or for long enough nobody did. */
   settled(now: Instant): boolean {
     if (this.#settlesAt === undefined || now >= this.#settlesAt) return true
-    return this.#sockets.every((socket) => {
-      const own = this.#inquiries.filter((inquiry) => inquiry.socket === socket.id)
-      return own.length === 0 || own.some((inquiry) => inquiry.state.name === 'answered')
-    })
+    return this.#eachExpecting((own) => own.some(({ state }) => state.name === 'answered'))
   }
 
   /** When {@link settled} becomes true at the latest; undefined where time alone makes no difference to it. */
@@ -120,14 +123,17 @@ export class Reflection {
   /** A response came. Returns why it was dropped, if it was. */
   answered(response: DecodedStun, from: Route, now: Instant): Dropped | undefined {
     const transaction = this.#transactions.get(response.transactionId)
-    if (transaction === undefined || !sameRoute(transaction.subject, from))
+    if (transaction === undefined || isLate(transaction, now) || !sameRoute(transaction.subject, from))
       return drop('stun-unknown-transaction')
     const reason = unusable(response, from)
     if (reason !== undefined) return drop(reason)
     this.#transactions.end(response.transactionId)
     const inquiry = this.#inquiries.find((known) => sameRoute(known, from))
     const seen = response.mappedAddress
-    if (inquiry !== undefined && seen !== undefined) inquiry.state = { name: 'answered', at: now, seen }
+    if (inquiry !== undefined && seen !== undefined) {
+      inquiry.expected = true
+      inquiry.state = { name: 'answered', at: now, seen }
+    }
     return undefined
   }
 
@@ -160,6 +166,7 @@ export class Reflection {
       if (state.name !== 'asking' || state.nextAt > now) continue
       const wait = WAITS[state.sent]
       if (wait === undefined) {
+        inquiry.expected = false
         inquiry.state = { name: 'silent' }
         continue
       }
@@ -186,12 +193,17 @@ export class Reflection {
   }
 
   #isFresh(now: Instant): boolean {
+    if (!this.#inquiries.some(({ expected }) => expected)) return this.#inquiries.length === 0
+    return this.#eachExpecting((own) =>
+      own.some(({ state }) => state.name === 'answered' && elapsed(state.at, now) < FRESH_MS),
+    )
+  }
+
+  /** Whether something holds for the inquiries of each socket that expects an answer. */
+  #eachExpecting(holds: (own: readonly Inquiry[]) => boolean): boolean {
     return this.#sockets.every((socket) => {
-      const own = this.#inquiries.filter((inquiry) => inquiry.socket === socket.id)
-      return (
-        own.length === 0 ||
-        own.some(({ state }) => state.name === 'answered' && elapsed(state.at, now) < FRESH_MS)
-      )
+      const own = this.#inquiries.filter((inquiry) => inquiry.socket === socket.id && inquiry.expected)
+      return own.length === 0 || holds(own)
     })
   }
 

@@ -2,13 +2,20 @@
 
 import { toString as toText } from 'uint8arrays'
 import type { Random } from '../../base/random.js'
-import type { Instant } from '../../base/time.js'
+import { elapsed, type Instant, SECOND } from '../../base/time.js'
 
 const TRANSACTION_ID_LENGTH = 12
 
 export interface Transaction<Subject> {
   readonly subject: Subject
   readonly sentAt: Instant
+}
+
+/** An answer that was kept back for longer than this says nothing of now. */
+const LATE_MS = 10 * SECOND
+
+export function isLate({ sentAt }: Transaction<unknown>, now: Instant): boolean {
+  return elapsed(sentAt, now) > LATE_MS
 }
 
 export class Transactions<Subject> {

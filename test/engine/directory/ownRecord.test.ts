@@ -127,6 +127,41 @@ describe('our own record', () => {
   })
 })
 
+describe('the version of what we say', () => {
+  it('changes with our candidates, be it by a port', () => {
+    const versions = [
+      withReflexive(40_000),
+      withReflexive(40_001),
+      { ...CONTENT, candidates: [HOST] },
+      { ...CONTENT, candidates: [] },
+      CONTENT,
+    ].map((content) => {
+      own.describe(content, START)
+      return own.version
+    })
+    // The first is what was said before.
+    assert.equal(new Set(versions).size, 5)
+  })
+
+  it('does not change with time, nor with what leads nobody elsewhere', () => {
+    const { version } = own
+    own.signed(nowAt(0))
+    own.signed(nowAt(REPUBLISH_MS))
+    own.describe(withReflexive(40_000), at(1_000))
+    own.describe({ ...CONTENT, multiaddrs: [] }, at(2_000))
+    own.describe({ ...CONTENT, nat: { mapping: 'endpoint-independent', filtering: 'unknown' } }, at(3_000))
+    assert.equal(own.version, version)
+  })
+
+  it('does not change with candidates beyond those that a record may have', () => {
+    const candidates = Array.from({ length: MAX_CANDIDATES }, (_, index) => reflexive(1_000 + index))
+    own.describe({ ...CONTENT, candidates }, START)
+    const { version } = own
+    own.describe({ ...CONTENT, candidates: [...candidates, reflexive(9)] }, START)
+    assert.equal(own.version, version)
+  })
+})
+
 describe('publishing', () => {
   it('waits until there is somebody to publish to, and then does not wait', () => {
     assert.equal(own.nextWake, undefined)

@@ -96,6 +96,30 @@ describe('inbound', () => {
     assert.equal(forwarding.flowAt(REMOTE), bob)
   })
 
+  it('an older proof takes no address back, not even after a look at one that is older still', () => {
+    const forwarding = new Forwarding()
+    const alice = forwarding.add(ALICE)
+    const bob = forwarding.add(BOB)
+    forwarding.map(REMOTE, alice, at(9))
+    // Over another socket of ours she answered there before.
+    forwarding.map(REMOTE, alice, at(1))
+    for (const ms of [0, 1, 5, 9]) forwarding.map(REMOTE, bob, at(ms))
+    assert.equal(forwarding.flowAt(REMOTE), alice)
+    forwarding.map(REMOTE, bob, at(10))
+    assert.equal(forwarding.flowAt(REMOTE), bob)
+    assert.deepEqual([alice.remotes, bob.remotes], [[], [REMOTE]])
+  })
+
+  it('an address is free again when its newest owner loses it: then an older proof will do', () => {
+    const forwarding = new Forwarding()
+    const alice = forwarding.add(ALICE)
+    forwarding.map(REMOTE, forwarding.add(BOB), at(2))
+    forwarding.map(REMOTE, alice, at(1))
+    forwarding.unmap(REMOTE)
+    forwarding.map(REMOTE, alice, at(1))
+    assert.equal(forwarding.flowAt(REMOTE), alice)
+  })
+
   it('a peer that is removed is named by no address', () => {
     const forwarding = new Forwarding()
     const flow = forwarding.add(ALICE)
@@ -118,11 +142,12 @@ describe('inbound', () => {
       assert.equal(forwarding.flowAt({ ip: REMOTE.ip, port }), flow, String(port))
   })
 
-  it('no flow of one peer is ever delivered as another’s', () => {
+  it('what comes from an address is always of the peer with the newest proof', () => {
     const steps = fc.array(
       fc.record({
         step: fc.constantFrom('map', 'map', 'map', 'unmap', 'remove'),
         peer: fc.constantFrom(ALICE, BOB, keyBeginningWith([3])),
+        provedAt: fc.nat({ max: 20 }),
         remote: fc.record({
           ip: fc.constantFrom('203.0.113.1', '::2'),
           port: fc.integer({ min: 1, max: 3 }),
@@ -134,24 +159,26 @@ describe('inbound', () => {
       fc.property(steps, (taken) => {
         const forwarding = new Forwarding()
         const flows = new Map<PublicKey, Flow>()
-        const expected = new Map<string, PublicKey>()
-        for (const [index, { step, peer, remote }] of taken.entries()) {
+        const expected = new Map<string, { readonly peer: PublicKey; readonly provedAt: number }>()
+        for (const { step, peer, remote, provedAt } of taken) {
           const flow = flows.get(peer) ?? forwarding.add(peer)
           flows.set(peer, flow)
           if (step === 'map') {
-            forwarding.map(remote, flow, at(index))
-            expected.set(formatSocketAddress(remote), peer)
+            forwarding.map(remote, flow, at(provedAt))
+            const name = formatSocketAddress(remote)
+            const owner = expected.get(name)
+            if (owner === undefined || provedAt > owner.provedAt) expected.set(name, { peer, provedAt })
           } else if (step === 'unmap') {
             forwarding.unmap(remote)
             expected.delete(formatSocketAddress(remote))
           } else {
             forwarding.remove(peer)
             flows.delete(peer)
-            for (const [name, owner] of [...expected]) if (owner === peer) expected.delete(name)
+            for (const [name, owner] of [...expected]) if (owner.peer === peer) expected.delete(name)
           }
           for (const ip of ['203.0.113.1', '::2']) {
             for (const port of [1, 2, 3]) {
-              const named = expected.get(formatSocketAddress({ ip, port }))
+              const named = expected.get(formatSocketAddress({ ip, port }))?.peer
               assert.equal(forwarding.inbound(ip, port, data(1), START), named)
               assert.equal(forwarding.flowAt({ ip, port })?.peer, named)
             }
@@ -179,16 +206,50 @@ describe('a flow', () => {
     const forwarding = new Forwarding()
     const flow = openFlow(forwarding, ALICE)
     assert.equal(flow.unheardSince, undefined)
-    flow.sent(1, at(1))
-    flow.sent(1, at(2))
-    assert.equal(flow.unheardSince, at(1))
-    flow.heard(1, '192.0.2.99', PATH.remote.port, at(3))
+    flow.sent(100, at(1))
+    flow.sent(100, at(2))
     assert.equal(flow.unheardSince, at(1))
     flow.heard(1, PATH.remote.ip, PATH.remote.port, at(3))
     assert.equal(flow.unheardSince, undefined)
     assert.equal(flow.carriedAt, at(3))
-    flow.sent(1, at(4))
+    flow.sent(100, at(4))
     assert.equal(flow.unheardSince, at(4))
+  })
+
+  it('is not taken for carried by what comes another way, nor where it has no path', () => {
+    const forwarding = new Forwarding()
+    const flow = openFlow(forwarding, ALICE)
+    flow.sent(100, at(1))
+    flow.heard(7, '192.0.2.99', REMOTE.port, at(2))
+    flow.heard(7, REMOTE.ip, REMOTE.port + 1, at(3))
+    flow.path = undefined
+    flow.heard(7, REMOTE.ip, REMOTE.port, at(4))
+    assert.deepEqual(
+      [flow.rxBytes, flow.lastHeardAt, flow.carriedAt, flow.unheardSince],
+      [21, at(4), undefined, at(1)],
+    )
+  })
+
+  it('is carried by data on the short way as well, over the path in use only', () => {
+    const forwarding = new Forwarding()
+    const flow = openFlow(forwarding, ALICE)
+    const elsewhere = { ip: REMOTE.ip, port: REMOTE.port + 1 }
+    for (const remote of [REMOTE, elsewhere]) forwarding.map(remote, flow, START)
+    forwarding.outbound(ALICE, data(1, 100), at(1))
+    assert.equal(forwarding.inbound(elsewhere.ip, elsewhere.port, data(1), at(2)), ALICE)
+    assert.deepEqual([flow.carriedAt, flow.unheardSince], [undefined, at(1)])
+    forwarding.inbound(REMOTE.ip, REMOTE.port, data(1), at(3))
+    assert.deepEqual([flow.carriedAt, flow.unheardSince], [at(3), undefined])
+  })
+
+  it('awaits no answer to a keepalive, which is 32 bytes long', () => {
+    const forwarding = new Forwarding()
+    const flow = openFlow(forwarding, ALICE)
+    forwarding.outbound(ALICE, data(1, 32), at(1))
+    assert.equal(flow.unheardSince, undefined)
+    assert.equal(flow.lastSentAt, at(1))
+    forwarding.outbound(ALICE, data(1, 48), at(2))
+    assert.equal(flow.unheardSince, at(2))
   })
 })
 

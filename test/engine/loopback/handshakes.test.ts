@@ -79,6 +79,88 @@ describe('a handshake of ours', () => {
     assert.equal(handshakes.confirmed(data(THEIRS)), undefined)
   })
 
+  it('is forgotten 5.5 s after it was made, held or sent: WireGuard has made another by then, if it wants one', () => {
+    for (const make of [begin, send]) {
+      const handshakes = new Handshakes()
+      const own = make(handshakes, OURS)
+      handshakes.expire(at(5_500))
+      assert.equal(handshakes.unanswered, own)
+      handshakes.expire(at(5_501))
+      assert.equal(handshakes.unanswered, undefined)
+      assert.equal(handshakes.answered(second(THEIRS, OURS), NEAR), false)
+      const newer = handshakes.begin(first(OURS + 1), at(5_600))
+      handshakes.expire(at(5_600 + 5_500))
+      assert.equal(handshakes.unanswered, newer)
+    }
+  })
+
+  it('has nothing to forget where there is none', () => {
+    const handshakes = new Handshakes()
+    handshakes.expire(at(10_000))
+    assert.equal(handshakes.own, undefined)
+  })
+
+  it('is settled by the second message that comes over a path, and by no other', () => {
+    const handshakes = new Handshakes()
+    assert.equal(handshakes.settle(second(THEIRS, OURS)), false)
+    send(handshakes, OURS)
+    assert.equal(handshakes.settle(second(THEIRS, OURS + 1)), false)
+    assert.notEqual(handshakes.unanswered, undefined)
+    assert.equal(handshakes.settle(second(THEIRS, OURS)), true)
+    assert.equal(handshakes.unanswered, undefined)
+    assert.equal(handshakes.answered(second(THEIRS + 1, OURS), FAR), false)
+  })
+
+  it('that was answered over a path awaits no proof, whatever else came before', () => {
+    const handshakes = new Handshakes()
+    send(handshakes, OURS)
+    assert.equal(handshakes.answered(second(THEIRS + 1, OURS), FAR), true)
+    assert.equal(handshakes.settle(second(THEIRS, OURS)), true)
+    assert.equal(handshakes.awaitsProof, false)
+    assert.equal(handshakes.confirmed(data(THEIRS + 1)), undefined)
+  })
+
+  it('takes no second message with the index of a session that WireGuard may be using', () => {
+    const inUse: readonly ((handshakes: Handshakes) => void)[] = [
+      // Ours, answered over a path.
+      (handshakes) => {
+        send(handshakes, OURS)
+        handshakes.settle(second(THEIRS, OURS))
+      },
+      // Ours, answered from an address that this has proved.
+      (handshakes) => {
+        send(handshakes, OURS)
+        handshakes.answered(second(THEIRS, OURS), NEAR)
+        handshakes.confirmed(data(THEIRS))
+      },
+      // Theirs.
+      (handshakes) => {
+        handshakes.peerBegan(first(THEIRS), NEAR)
+      },
+    ]
+    for (const make of inUse) {
+      const handshakes = new Handshakes()
+      make(handshakes)
+      send(handshakes, OURS + 1)
+      // Who forges it has seen both indices: one in WireGuard's data, one in our first message.
+      assert.equal(handshakes.answered(second(THEIRS, OURS + 1), FAR), false)
+      assert.equal(handshakes.confirmed(data(THEIRS)), undefined)
+      assert.equal(handshakes.answered(second(THEIRS + 1, OURS + 1), NEAR), true)
+      assert.equal(handshakes.confirmed(data(THEIRS + 1)), NEAR)
+    }
+  })
+
+  it('remembers the sessions of four handshakes, of which WireGuard uses three at most', () => {
+    const handshakes = new Handshakes()
+    for (let count = 0; count < 5; count++) {
+      send(handshakes, OURS + count)
+      handshakes.settle(second(THEIRS + count, OURS + count))
+    }
+    send(handshakes, OURS + 5)
+    const taken = [0, 1, 2, 3, 4].map((count) => handshakes.answered(second(THEIRS + count, OURS + 5), FAR))
+    assert.deepEqual(taken, [true, false, false, false, false])
+  })
+
   it('is proved by no forged second message: WireGuard never sends to an index that it did not take', () => {
     const forgeries = fc.array(
       fc.record({ index: fc.integer({ min: 0, max: 50 }), route: fc.constantFrom(...ROUTES) }),
@@ -103,6 +185,22 @@ describe("a handshake of the peer's", () => {
     assert.deepEqual(handshakes.peerBegan(first(THEIRS), NEAR), { copy: false })
     assert.deepEqual(handshakes.peerBegan(first(THEIRS), NEAR), { copy: true })
     assert.deepEqual(handshakes.peerBegan(first(THEIRS, 1), NEAR), { copy: false })
+  })
+
+  it('is a copy as well where only mac2 differs, which anybody can change', () => {
+    const handshakes = new Handshakes()
+    const answer = second(OURS, THEIRS)
+    handshakes.peerBegan(first(THEIRS), NEAR)
+    handshakes.answer(answer)
+    const [mac2, mac1] = [1, 17].map((fromTheEnd) => {
+      const message = first(THEIRS)
+      message[message.length - fromTheEnd] = 1
+      return message
+    })
+    assert.ok(mac1 !== undefined && mac2 !== undefined)
+    assert.deepEqual(handshakes.peerBegan(mac2, FAR), { copy: true, answer })
+    assert.deepEqual(handshakes.peer?.firstMessage, first(THEIRS))
+    assert.deepEqual(handshakes.peerBegan(mac1, FAR), { copy: false })
   })
 
   it('is answered to where it came from, and to where copies of it came from, before and after', () => {
@@ -187,7 +285,7 @@ describe('handshakes of both sides', () => {
     const indices = fc.integer({ min: 0, max: 3 })
     const messages = fc.array(
       fc.record({
-        kind: fc.constantFrom('begin', 'answered', 'peerBegan', 'answer', 'used', 'confirmed'),
+        kind: fc.constantFrom('begin', 'answered', 'settle', 'peerBegan', 'answer', 'used', 'confirmed'),
         a: indices,
         b: indices,
         from: fc.constantFrom(...ROUTES),
@@ -201,6 +299,7 @@ describe('handshakes of both sides', () => {
         for (const { kind, a, b, from } of taken) {
           if (kind === 'begin') send(handshakes, a)
           else if (kind === 'answered') handshakes.answered(second(a, b), from)
+          else if (kind === 'settle') handshakes.settle(second(a, b))
           else if (kind === 'peerBegan') handshakes.peerBegan(first(a, b), from)
           else if (kind === 'answer') handshakes.answer(second(a, b))
           else if (kind === 'used') handshakes.used(data(a), from)
@@ -217,8 +316,12 @@ describe('handshakes of both sides', () => {
   })
 })
 
+function begin(handshakes: Handshakes, ourIndex: number): ReturnType<Handshakes['begin']> {
+  return handshakes.begin(first(ourIndex), START)
+}
+
 function send(handshakes: Handshakes, ourIndex: number): ReturnType<Handshakes['begin']> {
-  const own = handshakes.begin(first(ourIndex), START)
+  const own = begin(handshakes, ourIndex)
   own.sent = { at: at(1), over: NEAR, proved: false, doubtful: true }
   return own
 }

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import type { SocketAddress } from '../../../src/base/address.js'
 import type { PublicKey } from '../../../src/base/publicKey.js'
 import { after, SECOND, type UnixTime } from '../../../src/base/time.js'
+import type { InterfacePeer } from '../../../src/engine/inputs.js'
 import { LoopbackEndpoints } from '../../../src/engine/loopback/endpoints.js'
 import { Takeover } from '../../../src/engine/loopback/takeover.js'
 import { EffectLog } from '../effectLog.js'
@@ -88,7 +89,8 @@ describe('a peer with an endpoint of its own', () => {
     read(FIXED, after(UNIX_START, -100 * SECOND))
     assert.equal(takeover.isExternal(PEER), true)
     takeover.read(
-      { publicKey: PEER, endpoint: FIXED, latestHandshake: after(UNIX_START, -100 * SECOND) },
+      { ...interfacePeer(FIXED), latestHandshake: after(UNIX_START, -100 * SECOND) },
+      false,
       after(UNIX_START, 80 * SECOND),
     )
     assert.equal(takeover.isExternal(PEER), false)
@@ -103,6 +105,24 @@ describe('a peer with an endpoint of its own', () => {
     assert.equal(takeover.isExternal(PEER), true)
     assert.equal(takeover.former(PEER), ROAMED)
     assert.deepEqual(log.take(), [])
+  })
+
+  it('is not left to a live session where our checks reach it: it runs Tunnelbore', () => {
+    read(OWN)
+    read(ROAMED, UNIX_START, true)
+    assert.equal(takeover.isExternal(PEER), false)
+    assert.equal(takeover.former(PEER), ROAMED)
+    assert.deepEqual(log.take(), TAKEN)
+    assert.deepEqual([...takeover.toRestore], [[PEER, ROAMED]])
+  })
+
+  it('is taken back from its live session once our checks reach it', () => {
+    read(FIXED, UNIX_START)
+    assert.equal(takeover.isExternal(PEER), true)
+    read(FIXED, UNIX_START, true)
+    assert.equal(takeover.isExternal(PEER), false)
+    assert.deepEqual(log.take(), TAKEN)
+    assert.equal(takeover.reclaim(PEER), false)
   })
 
   it('is managed again when WireGuard sends to its loopback endpoint', () => {
@@ -148,12 +168,14 @@ describe('a peer', () => {
       fc.constantFrom(OWN, FIXED, ROAMED, { ip: '127.5.5.5', port: 51_822 }, { ip: '127.0.0.1', port: 7 }),
       { nil: undefined },
     )
+    const reads = fc.array(fc.tuple(endpoints, handshakes(), fc.boolean(), fc.boolean()), { minLength: 1 })
     fc.assert(
-      fc.property(fc.array(fc.tuple(endpoints, handshakes(), fc.boolean()), { minLength: 1 }), (reads) => {
+      fc.property(reads, (taken) => {
         log = new EffectLog()
         takeover = start(new Map())
-        for (const [endpoint, latestHandshake, reclaims] of reads) {
-          read(endpoint, latestHandshake)
+        for (const [endpoint, latestHandshake, reached, reclaims] of taken) {
+          read(endpoint, latestHandshake, reached)
+          assert.ok(!(reached && takeover.isExternal(PEER)))
           if (reclaims) takeover.reclaim(PEER)
           assert.notEqual(takeover.isExternal(PEER), takeover.toRestore.has(PEER))
           const former = takeover.former(PEER)
@@ -172,8 +194,12 @@ function start(remembered: ReadonlyMap<PublicKey, SocketAddress | undefined>): T
   return new Takeover(new LoopbackEndpoints({ style: 'range', port: 51_822 }), remembered, log.emit)
 }
 
-function read(endpoint: SocketAddress | undefined, latestHandshake?: UnixTime): void {
-  takeover.read({ publicKey: PEER, endpoint, latestHandshake }, UNIX_START)
+function read(endpoint: SocketAddress | undefined, latestHandshake?: UnixTime, reached = false): void {
+  takeover.read({ ...interfacePeer(endpoint), latestHandshake }, reached, UNIX_START)
+}
+
+function interfacePeer(endpoint: SocketAddress | undefined): InterfacePeer {
+  return { publicKey: PEER, endpoint, isLinkLocal: false, latestHandshake: undefined }
 }
 
 function handshakes(): fc.Arbitrary<UnixTime | undefined> {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { parsePublicKey } from '../../../src/base/publicKey.js'
 import { SECOND } from '../../../src/base/time.js'
-import type { Daemon } from '../world/daemon.js'
+import { type Daemon, DEVICE } from '../world/daemon.js'
 import { ROUND_TRIP_MS, World } from '../world/world.js'
 
-const DEFAULT_ROUTE = { prefix: { ip: '0.0.0.0', length: 0 }, tunnel: false }
+const DEFAULT_ROUTE = { prefix: { ip: '0.0.0.0', length: 0 }, device: DEVICE, tunnel: false }
 
 describe('a path in use', () => {
   it('that goes silent is replaced within 2 s where there is another way', () => {
@@ -138,6 +138,7 @@ describe('the interface', () => {
         peers: [nobody, ana.publicKey].map((publicKey) => ({
           publicKey,
           endpoint: undefined,
+          isLinkLocal: false,
           latestHandshake: undefined,
         })),
       },
@@ -188,7 +189,7 @@ describe('a remote to which our routes lead through the tunnel', () => {
     const ben = world.node('ben', world.publicPlace(), world.publicPlace())
     world.startFleet(ana, ben)
     const [looped = '', free] = ben.host.ips
-    ana.changeRoutes([DEFAULT_ROUTE, { prefix: { ip: looped, length: 32 }, tunnel: true }])
+    ana.changeRoutes([DEFAULT_ROUTE, { prefix: { ip: looped, length: 32 }, device: 'wg0', tunnel: true }])
     world.internet.watchers.push(({ from, to }) => {
       assert.ok(from.ip !== ana.host.ips[0] || to.ip !== looped)
       return true
@@ -205,7 +206,7 @@ describe('a remote to which our routes lead through the tunnel', () => {
     world.startFleet(ana, ben)
     world.awaitPing(ana.host.ping(ben.publicKey))
     const looped = ana.status(ben.publicKey).path?.remote.ip ?? ''
-    ana.changeRoutes([DEFAULT_ROUTE, { prefix: { ip: looped, length: 32 }, tunnel: true }])
+    ana.changeRoutes([DEFAULT_ROUTE, { prefix: { ip: looped, length: 32 }, device: 'wg0', tunnel: true }])
     world.internet.watchers.push(({ from, to }) => {
       assert.ok(from.ip !== ana.host.ips[0] || to.ip !== looped)
       return true
@@ -217,7 +218,7 @@ describe('a remote to which our routes lead through the tunnel', () => {
 
   it('is nobody at all with a full tunnel that our packets would enter', () => {
     const { world, ana, ben } = behindGateways()
-    ana.changeRoutes([{ prefix: { ip: '0.0.0.0', length: 0 }, tunnel: true }])
+    ana.changeRoutes([{ prefix: { ip: '0.0.0.0', length: 0 }, device: 'wg0', tunnel: true }])
     const { sent } = ana.counts
     untilAnsweredOrNever(world, ana, ben, 30 * SECOND)
     assert.equal(ana.counts.sent, sent)

@@ -14,7 +14,7 @@ import { verifyIntegrity } from '../../../src/wire/stun/integrity.js'
 import { EffectLog, type Sent } from '../effectLog.js'
 import { pairKeysOf, testNode } from '../nodes.js'
 import { at, nowAt, START, sleepUntil, UNIX_START } from '../virtualTime.js'
-import { candidate, HOME, HOME6, OFFICE, remote, route } from './machines.js'
+import { candidate, DEVICE, HOME, HOME6, OFFICE, remote, route } from './machines.js'
 import { readStun } from './stunMessages.js'
 
 const ALICE = testNode(1)
@@ -112,11 +112,42 @@ describe('punching', () => {
     )
   })
 
-  it('leaves sound paths alone', () => {
+  it('only asks a path that is sound, which is suspect if it does not answer', () => {
     agent.offer(HOSTS)
     prove(NEAR, 0)
     agent.punch(START)
-    assert.deepEqual(remotesOf(run(0, 0)), [FAR])
+    assert.deepEqual(
+      run(0, 3_600 * SECOND)
+        .filter(([, { remote }]) => remote.ip === NEAR.ip)
+        .map(([ms]) => ms),
+      [0, 250, 500],
+    )
+    assert.equal(agent.isSound, false)
+  })
+
+  it('asks a path that is being asked no more often, and costs none of the budget for it', () => {
+    agent.offer([candidate('host', NEAR)])
+    prove(NEAR, 0)
+    while (context.punching.take(START)) {}
+    agent.probe(START)
+    run(0, 0)
+    agent.punch(at(100))
+    assert.deepEqual(
+      run(100, 3_600 * SECOND).map(([ms]) => ms),
+      [250, 500],
+    )
+  })
+
+  it('asks every path that is proved, not only the one in use', () => {
+    agent.offer(HOSTS)
+    prove(NEAR, 0)
+    prove(FAR, 0)
+    agent.punch(START)
+    assert.deepEqual(remotesOf(run(0, 0)), [NEAR, FAR])
+    prove(FAR, 20)
+    run(20, PUNCH_MS)
+    assert.deepEqual(agent.current?.remote, FAR)
+    assert.equal(agent.isSound, true)
   })
 
   it('keeps to the budget that all peers share, and neglects no pair', () => {
@@ -177,9 +208,23 @@ describe('a check', () => {
     })
     assert.equal(agent.isSound, true)
     assert.equal(agent.answeredAt, at(30))
-    assert.deepEqual(agent.provedRemotes, [FAR])
+    assert.deepEqual(agent.provedRemotes, [{ remote: FAR, answeredAt: at(30) }])
     assert.equal(agent.isPunching, true)
     assert.deepEqual([...new Set(remotesOf(run(30, 3_600 * SECOND)))], [NEAR])
+  })
+
+  it('says when the peer answered at its address, over each of our sockets', () => {
+    machine([HOME, OFFICE])
+    agent.offer(HOSTS)
+    prove(NEAR, 0)
+    agent.answered({ socket: OFFICE.id, remote: NEAR }, at(40), false, at(60))
+    assert.deepEqual(
+      agent.provedRemotes.map(({ remote, answeredAt }) => [remote, elapsed(START, answeredAt)]),
+      [
+        [NEAR, 0],
+        [NEAR, 60],
+      ],
+    )
   })
 
   it('of a pair that is gone gives none', () => {
@@ -241,6 +286,43 @@ describe('an authenticated check from the peer', () => {
     assert.deepEqual(agent.current?.remote, ELSEWHERE)
   })
 
+  it('has a path that is being asked asked again at once: there is an answer to be had now', () => {
+    agent.offer(HOSTS)
+    prove(NEAR, 0)
+    agent.probe(START)
+    run(0, 0)
+    agent.checkReceived(over(NEAR), false, at(100))
+    assert.deepEqual(
+      run(100, 3_600 * SECOND).map(([ms]) => ms),
+      [100, 350],
+    )
+    assert.equal(agent.isSound, false)
+  })
+
+  it('does not put off the suspicion of a path that answers none of ours', () => {
+    const checks = fc.array(fc.nat({ max: 750 }), { maxLength: 40 })
+    fc.assert(
+      fc.property(checks, (times) => {
+        const asked = new PathAgent(BOB.publicKey, KEYS, context, () => false)
+        asked.offer(HOSTS)
+        asked.answered(over(NEAR), at(-20), false, START)
+        asked.probe(START)
+        let now = 0
+        const pass = (until: number) => {
+          sleepUntil(asked, now, until, (ms) => asked.wake(nowAt(ms)))
+          now = until
+        }
+        for (const ms of [...times].sort((a, b) => a - b)) {
+          pass(ms)
+          if (!asked.isSound) return
+          asked.checkReceived(over(NEAR), false, at(ms))
+        }
+        pass(750)
+        assert.equal(asked.isSound, false)
+      }),
+    )
+  })
+
   it('starts nothing on a sound path', () => {
     agent.offer(HOSTS)
     prove(NEAR, 0)
@@ -267,6 +349,7 @@ describe('pairs', () => {
     const sockets = Array.from({ length: 8 }, (_, index) => ({
       id: index + 1,
       address: { ip: `10.0.${index}.2`, port: 1 },
+      device: DEVICE,
     }))
     machine(sockets)
     agent.offer(Array.from({ length: 16 }, (_, index) => candidate('server-reflexive', remote(index + 1))))
@@ -398,10 +481,16 @@ describe('a path in use', () => {
     assert.deepEqual(agent.current?.remote, NEAR)
     assert.equal(agent.isSound, false)
     prove(FAR, PUNCH_MS + 1)
-    assert.deepEqual(agent.provedRemotes, [NEAR, FAR])
+    assert.deepEqual(agent.provedRemotes, [
+      { remote: NEAR, answeredAt: at(0) },
+      { remote: FAR, answeredAt: at(PUNCH_MS + 1) },
+    ])
     agent.punch(at(PUNCH_MS + 1))
-    run(PUNCH_MS + 1, 2 * PUNCH_MS + 1)
-    assert.deepEqual(agent.provedRemotes, [FAR])
+    run(PUNCH_MS + 1, PUNCH_MS + 1)
+    prove(FAR, PUNCH_MS + 21)
+    run(PUNCH_MS + 21, 2 * PUNCH_MS + 1)
+    assert.deepEqual(agent.provedRemotes, [{ remote: FAR, answeredAt: at(PUNCH_MS + 21) }])
+    assert.equal(agent.isSound, true)
   })
 
   it('is suspect once the peer says that it is elsewhere, unless it never said where it is', () => {
@@ -457,7 +546,7 @@ describe("WireGuard's own handshake", () => {
     })
     assert.equal(agent.isSound, true)
     agent.provedByHandshake({ socket: HOME.id, remote: { ip: '127.0.0.1', port: 1 } }, at(6))
-    assert.deepEqual(agent.provedRemotes, [ELSEWHERE])
+    assert.deepEqual(agent.provedRemotes, [{ remote: ELSEWHERE, answeredAt: at(5) }])
   })
 
   it('does not displace a path that checks proved, nor take its proof', () => {
@@ -474,7 +563,31 @@ describe("WireGuard's own handshake", () => {
   it('proves a path that is not asked: its peer may not run Tunnelbore', () => {
     agent.provedByHandshake(over(ELSEWHERE), START)
     agent.probe(START)
+    agent.punch(START)
     assert.equal(agent.nextWake, undefined)
+  })
+
+  it('is not doubted because no check is answered, in use or not', () => {
+    agent.offer(HOSTS)
+    agent.punch(START)
+    run(0, 100)
+    agent.provedByHandshake(over(NEAR), at(100))
+    let suspected = false
+    sleepUntil(agent, 100, 3_600 * SECOND, (ms) => {
+      suspected ||= agent.wake(nowAt(ms))
+    })
+    assert.equal(suspected, false)
+    assert.equal(agent.isSound, true)
+    assert.equal(agent.current?.proof, 'handshake')
+
+    agent.suspect()
+    agent.provedByHandshake(over(ELSEWHERE), at(8_000))
+    agent.punch(at(8_000))
+    run(8_000, 3_600 * SECOND)
+    assert.deepEqual(
+      agent.provedRemotes.map(({ remote }) => remote),
+      [NEAR, ELSEWHERE],
+    )
   })
 })
 

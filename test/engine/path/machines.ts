@@ -7,11 +7,14 @@ import type { Candidate, CandidateType } from '../../../src/wire/candidate.js'
 
 export const PORT = 51_821
 
+/** What all sockets are on, and all routes leave by, that do not enter the tunnel. */
+export const DEVICE = 'eth0'
+
 /** A socket at home in 192.168.1.0/24. */
-export const HOME: LocalSocket = { id: 1, address: { ip: '192.168.1.2', port: PORT } }
+export const HOME: LocalSocket = { id: 1, address: { ip: '192.168.1.2', port: PORT }, device: DEVICE }
 /** Another uplink of the same machine. */
-export const OFFICE: LocalSocket = { id: 2, address: { ip: '10.0.0.2', port: PORT } }
-export const HOME6: LocalSocket = { id: 3, address: { ip: '2001:db8:1::2', port: PORT } }
+export const OFFICE: LocalSocket = { id: 2, address: { ip: '10.0.0.2', port: PORT }, device: DEVICE }
+export const HOME6: LocalSocket = { id: 3, address: { ip: '2001:db8:1::2', port: PORT }, device: DEVICE }
 
 /** A far host of a number from 1 up. */
 export function remote(host: number, port = PORT): SocketAddress {
@@ -24,7 +27,7 @@ export function candidate(type: CandidateType, address: SocketAddress): Candidat
 
 /** A route to `prefix`, through a WireGuard interface where `tunnel` is true. */
 export function route(prefix: string, tunnel: boolean): MachineRoute {
-  return { prefix: prefixOf(prefix), tunnel }
+  return { prefix: prefixOf(prefix), device: tunnel ? 'wg0' : DEVICE, tunnel }
 }
 
 function prefixOf(text: string): Prefix {
@@ -48,6 +51,7 @@ export const anyRoutes: fc.Arbitrary<readonly MachineRoute[]> = fc.uniqueArray(
       fc.nat({ max: 32 }).map((length) => ({ ip: '203.0.113.1', length })),
       fc.nat({ max: 128 }).map((length) => ({ ip: '2001:db8:1::2', length })),
     ),
+    device: fc.constant(DEVICE),
     tunnel: fc.boolean(),
   }),
   { selector: ({ prefix }) => `${prefix.ip}/${prefix.length}`, maxLength: 12 },

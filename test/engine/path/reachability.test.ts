@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { familyOf, prefixContains, scopeOf } from '../../../src/base/address.js'
-import { leavesByTunnel, socketsFor } from '../../../src/engine/path/reachability.js'
+import { isNear, isUsable, leavesByTunnel, socketsFor } from '../../../src/engine/path/reachability.js'
 import { anyIp, anyRoutes, HOME, HOME6, OFFICE, route } from './machines.js'
 
 const SOCKETS = [HOME, OFFICE, HOME6]
@@ -39,6 +39,60 @@ describe('the way of a packet', () => {
           .map(({ prefix }) => prefix.length)
         fc.pre(new Set(lengths).size === lengths.length)
         assert.equal(leavesByTunnel(turned, ip), leavesByTunnel(routes, ip))
+      }),
+    )
+  })
+})
+
+describe('an address is near', () => {
+  it('where a route of its own leads there, and not only the default one', () => {
+    const routes = [route('0.0.0.0/0', false), route('192.168.1.0/24', false), route('::/0', false)]
+    assert.equal(isNear(routes, '192.168.1.9'), true)
+    assert.equal(isNear(routes, '192.168.2.9'), false)
+    assert.equal(isNear(routes, 'fd00::9'), false)
+    assert.equal(isNear([...routes, route('fd00::/64', false)], 'fd00::9'), true)
+    assert.equal(isNear([], '192.168.1.9'), false)
+  })
+
+  it('not where that route is the tunnel, however near the network around it is', () => {
+    const routes = [route('10.0.0.0/8', false), route('10.1.0.0/16', true)]
+    assert.equal(isNear(routes, '10.1.2.3'), false)
+    assert.equal(isNear(routes, '10.2.0.1'), true)
+    assert.equal(isNear([route('10.0.0.0/8', true), route('10.1.0.0/16', false)], '10.1.2.3'), true)
+  })
+
+  it('never without a route that contains it, nor where the packet would enter the tunnel', () => {
+    fc.assert(
+      fc.property(anyRoutes, anyIp, (routes, ip) => {
+        if (!isNear(routes, ip)) return
+        assert.ok(routes.some(({ prefix }) => prefix.length > 0 && prefixContains(prefix, ip)))
+        assert.equal(leavesByTunnel(routes, ip), false)
+      }),
+    )
+  })
+})
+
+describe('a way is usable', () => {
+  const remote = { ip: '203.0.113.1', port: 1 }
+
+  it('while its socket is open, of the family of its remote', () => {
+    assert.equal(isUsable({ socket: HOME.id, remote }, SOCKETS, []), true)
+    assert.equal(isUsable({ socket: HOME.id, remote }, [OFFICE], []), false)
+    assert.equal(isUsable({ socket: HOME6.id, remote }, SOCKETS, []), false)
+    assert.equal(isUsable({ socket: HOME.id, remote }, [], []), false)
+  })
+
+  it('unless it would enter the tunnel', () => {
+    const routes = [route('0.0.0.0/0', false), route('203.0.113.0/24', true)]
+    assert.equal(isUsable({ socket: HOME.id, remote }, SOCKETS, routes), false)
+    assert.equal(isUsable({ socket: HOME.id, remote: { ip: '203.0.114.1', port: 1 } }, SOCKETS, routes), true)
+  })
+
+  it('exactly where its remote is asked from its socket', () => {
+    fc.assert(
+      fc.property(anyIp, anyRoutes, fc.integer({ min: 0, max: 4 }), (ip, routes, socket) => {
+        const asked = socketsFor(ip, SOCKETS, routes).map(({ id }) => id)
+        assert.equal(isUsable({ socket, remote: { ip, port: 1 } }, SOCKETS, routes), asked.includes(socket))
       }),
     )
   })

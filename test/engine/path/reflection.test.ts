@@ -282,6 +282,41 @@ describe('asking again', () => {
     assert.deepEqual(log.take(), [])
   })
 
+  it('on signs, however many, is done once a second at most, and as soon as that is over', () => {
+    const signs = fc.array(fc.nat({ max: 10 * SECOND }), { minLength: 1, maxLength: 60 })
+    fc.assert(
+      fc.property(signs, (times) => {
+        const rounds: number[] = []
+        let now = 0
+        const asking = new Reflection(() => rounds.push(now), seededRandom(1))
+        asking.change({ sockets: [HOME], reflectors: REFLECTORS.slice(0, 1) }, START)
+        let begun = 0
+        for (now of [...times].sort((a, b) => a - b)) {
+          const before = rounds.length
+          asking.renew(at(now))
+          assert.equal(rounds.length - before, now - begun >= SECOND ? 1 : 0, `${now} ms`)
+          if (rounds.length > before) begun = now
+        }
+      }),
+    )
+  })
+
+  it('on a sign does not end the wait of those who wait', () => {
+    begin([HOME], REFLECTORS)
+    for (const sent of again(5_000)) answer(sent, OUTSIDE, 5_010)
+    reflection.renew(at(6_000))
+    assert.equal(reflection.settled(at(6_000)), false)
+    assert.equal(reflection.settlesAt, at(6_000 + SETTLE_MS))
+    reflection.refresh(at(6_100))
+    assert.equal(reflection.settlesAt, at(6_000 + SETTLE_MS))
+  })
+
+  it('on a sign is nothing where there is nobody to ask', () => {
+    reflection.renew(START)
+    assert.deepEqual(log.take(), [])
+    assert.equal(reflection.settled(START), true)
+  })
+
   it('never keeps more transactions open than 256', () => {
     const [sent = none()] = begin([HOME], REFLECTORS)
     for (let round = 1; round <= 300; round++) again(round * SECOND)

@@ -14,6 +14,8 @@ import type { Member, Mesh } from './mesh.js'
 
 export const SHARED_PORT = 51_821
 export const LOOPBACK_PORT = 51_822
+/** All addresses of a host are of one device. */
+export const DEVICE = 'eth0'
 
 /** How often the daemon reads the interface. */
 const READ_MS = 1_500
@@ -97,7 +99,7 @@ export class Daemon implements Member {
     this.#running = true
     this.host.onLoopback = (to, datagram) => this.#wireguardSent(to, datagram)
     this.host.bind(SHARED_PORT, (localIp, from, datagram) => this.#received(localIp, from, datagram))
-    this.changeRoutes([{ prefix: { ip: '0.0.0.0', length: 0 }, tunnel: false }])
+    this.changeRoutes([{ prefix: { ip: '0.0.0.0', length: 0 }, device: DEVICE, tunnel: false }])
     this.changeSockets()
     this.setOnline(true)
     this.readInterface()
@@ -116,6 +118,7 @@ export class Daemon implements Member {
         this.#sockets.find(({ address }) => address.ip === ip) ?? {
           id: ++this.#lastSocket,
           address: { ip, port: SHARED_PORT },
+          device: DEVICE,
         },
     )
     this.handle({ type: 'sockets-changed', sockets: this.#sockets })

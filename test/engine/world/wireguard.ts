@@ -98,6 +98,7 @@ export class WireGuard {
     return [...this.#peers.values()].map(({ key, endpoint, latestHandshake }) => ({
       publicKey: key,
       endpoint,
+      isLinkLocal: false,
       latestHandshake,
     }))
   }
