@@ -8,38 +8,36 @@
  * `forwarding` and only come here while there is something to decide.
  */
 
-import { equals } from 'uint8arrays'
 import { type SocketAddress, scopeOf } from '../base/address.js'
 import { DropCounters, type DropReason, isDropped } from '../base/drops.js'
 import { type PublicKey, publicKeyBytes } from '../base/publicKey.js'
 import type { Random } from '../base/random.js'
-import { SourceLimiter, TokenBucket } from '../base/rateLimit.js'
-import { earliest, elapsed, type Instant, MINUTE, type Now } from '../base/time.js'
+import { TokenBucket } from '../base/rateLimit.js'
+import { earliest, elapsed, type Instant, type Now } from '../base/time.js'
 import { mac1Key, mac1Matches } from '../crypto/mac1.js'
 import type { NodeKeys } from '../crypto/nodeKeys.js'
 import type { Candidate } from '../wire/candidate.js'
 import { classify } from '../wire/classify.js'
-import { decodeKnock, decodeKnockAnswer, encodeKnockAnswer } from '../wire/knock.js'
+import { decodeKnockAnswer, encodeKnockAnswer } from '../wire/knock.js'
 import type { NatBehaviour, PeerRecord } from '../wire/record.js'
-import { verifyIntegrity } from '../wire/stun/integrity.js'
-import { type DecodedStun, decodeStun, encodeStun } from '../wire/stun/message.js'
-import { BINDING } from '../wire/stun/registry.js'
 import { receiverIndex, wireguardType } from '../wire/wireguard.js'
 import { Directory } from './directory/directory.js'
+import { KnockDoor } from './directory/knockDoor.js'
 import { OwnRecord } from './directory/ownRecord.js'
 import type { Effect } from './effects.js'
 import type { Input, InterfacePeer, LocalSocket, MachineRoute } from './inputs.js'
 import { LoopbackEndpoints, type LoopbackPlan } from './loopback/endpoints.js'
+import { Externals } from './loopback/externals.js'
 import { Forwarding } from './loopback/forwarding.js'
 import { Strangers } from './loopback/strangers.js'
 import { Takeover } from './loopback/takeover.js'
 import type { CheckSubject } from './path/agent.js'
 import { CheckNames } from './path/checkNames.js'
-import { encodeCheckAnswer, encodeUnknownAttributes } from './path/checks.js'
 import type { Path, Route } from './path/path.js'
 import { isUsable } from './path/reachability.js'
 import { Reflection } from './path/reflection.js'
-import { isLate, Transactions } from './path/transactions.js'
+import { StunDesk } from './path/stunDesk.js'
+import { Transactions } from './path/transactions.js'
 import { Peer, type PeerContext, type PeerState } from './peer.js'
 
 export interface NodeOptions {
@@ -62,28 +60,8 @@ const PUNCHING = { perSecond: 100, burst: 20 } as const
 /** An open check is a few hundred bytes; no more than a second's budget for punching times its longest wait is open. */
 const MAX_OPEN_CHECKS = 1_024
 
-/** Knocks that are answered for each peer, and for all. One costs a signature to verify and a few checks. */
-const KNOCKS = {
-  each: { perSecond: 0.5, burst: 5 },
-  all: { perSecond: 20, burst: 40 },
-  maxSources: 1_024,
-} as const
-
-/** Reflections for each source address, and for all. An answer is hardly longer than the question. */
-const REFLECTIONS = {
-  each: { perSecond: 20, burst: 50 },
-  all: { perSecond: 2_000, burst: 2_000 },
-  maxSources: 4_096,
-} as const
-
-/** An external peer may have begun to run Tunnelbore: its record is looked for this often. */
-const EXTERNAL_LOOK_UP_MS = 5 * MINUTE
-
 /** Loopback endpoints that are tried for a peer before it is given up. */
 const MAX_LOOPBACK_TRIES = 8
-
-/** Knocks that wait for a fresh answer of the reflectors. */
-const MAX_WAITING_KNOCKS = 256
 
 export interface PeerStatus {
   readonly publicKey: PublicKey
@@ -115,15 +93,13 @@ export class Node {
   readonly #ownRecord: OwnRecord
   readonly #reflection: Reflection
   readonly #names = new CheckNames<Peer>()
-  readonly #transactions: Transactions<CheckSubject>
+  readonly #stun: StunDesk<Peer>
+  readonly #knocks: KnockDoor
+  readonly #externals = new Externals()
   readonly #context: PeerContext
   readonly #peers = new Map<PublicKey, Peer>()
   /** mac1 keys of the peers, for first messages on the catch-all endpoint. */
   readonly #mac1Keys = new Map<PublicKey, Uint8Array>()
-  readonly #knocks: SourceLimiter
-  readonly #reflections: SourceLimiter
-  #waitingKnocks: { readonly id: number; readonly peer: Peer }[] = []
-  #externalLookUps = new Map<PublicKey, Instant>()
   readonly #loopbackFailures = new Map<PublicKey, number>()
   #sockets: readonly LocalSocket[] = []
   #multiaddrs: readonly string[] = []
@@ -140,13 +116,25 @@ export class Node {
     this.#strangers = new Strangers(keys, now.instant)
     this.#ownRecord = new OwnRecord({ keys, identity, random, lastSequence: options.lastSequence }, emit)
     this.#reflection = new Reflection(emit, random)
-    this.#transactions = new Transactions(random, MAX_OPEN_CHECKS)
-    this.#knocks = new SourceLimiter(KNOCKS, now.instant)
-    this.#reflections = new SourceLimiter(REFLECTIONS, now.instant)
+    const drop = (reason: DropReason) => this.drop(reason)
+    const transactions = new Transactions<CheckSubject>(random, MAX_OPEN_CHECKS)
+    this.#knocks = new KnockDoor(this.#directory, emit, now.instant)
+    this.#stun = new StunDesk(
+      {
+        reflects: options.reflects,
+        names: this.#names,
+        transactions,
+        reflection: this.#reflection,
+        emit,
+        drop,
+        canAnswer: (to) => this.#canAnswer(to),
+      },
+      now.instant,
+    )
     this.#context = {
       ownKey: keys.publicKey,
       emit,
-      drop: (reason) => this.drop(reason),
+      drop,
       forwarding: this.forwarding,
       takeover: this.#takeover,
       directory: this.#directory,
@@ -154,7 +142,7 @@ export class Node {
       reflection: this.#reflection,
       paths: {
         emit,
-        transactions: this.#transactions,
+        transactions,
         punching: new TokenBucket(PUNCHING.perSecond, PUNCHING.burst, now.instant),
         sockets: [],
         routes: [],
@@ -177,7 +165,7 @@ export class Node {
   /** What happened at `now`; returns what is to be done, in order. */
   handle(input: Input, now: Now): readonly Effect[] {
     this.#route(input, now)
-    this.#answerWaitingKnocks(now)
+    this.#answerKnocks(now)
     this.#ownRecord.wake(now)
     const effects = this.#effects
     this.#effects = []
@@ -188,7 +176,7 @@ export class Node {
   get nextWake(): Instant | undefined {
     let next = earliest(this.#reflection.nextWake, this.#ownRecord.nextWake)
     for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
-    if (this.#context.online) for (const at of this.#externalLookUps.values()) next = earliest(next, at)
+    if (this.#context.online) next = earliest(next, this.#externals.nextWake)
     return earliest(next, this.#reflection.settlesAt)
   }
 
@@ -336,106 +324,24 @@ export class Node {
   }
 
   #stunReceived(from: Route, datagram: Uint8Array, now: Now): void {
-    const message = decodeStun(datagram)
-    if (isDropped(message)) {
-      this.drop(message.dropped)
-      return
-    }
-    switch (message.messageClass) {
-      case 'request':
-        if (message.username === undefined) this.#plainRequest(message, from, now.instant)
-        else this.#checkReceived(message, message.username, from, now)
+    const event = this.#stun.received(datagram, from, now)
+    switch (event?.type) {
+      case 'checked':
+        event.by.checkReceived(from, event.holdsFirstMessage, now)
         break
-      case 'success':
-      case 'error':
-        this.#responseReceived(message, from, now)
+      case 'check-answered':
+        this.#checkAnswered(event.agent.peer, from, event.sentAt, event.holdsFirstMessage, now)
         break
-      case 'indication':
-        this.drop('stun-unsupported')
+      case 'reflected':
+        this.#reflected(now)
     }
   }
 
-  #plainRequest(request: DecodedStun, from: Route, now: Instant): void {
-    if (!this.#options.reflects || request.method !== BINDING) {
-      this.drop('stun-unsupported')
-      return
-    }
-    if (!this.#reflections.admit(from.remote.ip, now)) {
-      this.drop('stun-rate-limited')
-      return
-    }
-    if (!this.#canAnswer(from)) return
-    const datagram =
-      request.unknownRequired.length > 0
-        ? encodeUnknownAttributes(request, undefined)
-        : encodeStun({
-            messageClass: 'success',
-            method: BINDING,
-            transactionId: request.transactionId,
-            mappedAddress: from.remote,
-          })
-    this.#effects.push({ type: 'send', ...from, datagram })
-  }
-
-  #checkReceived(check: DecodedStun, username: Uint8Array, from: Route, now: Now): void {
-    const peer = this.#names.find(username, now.unix)
-    if (peer === undefined) {
-      this.drop('stun-unknown-user')
-      return
-    }
-    const { keys } = peer.agent
-    if (!verifyIntegrity(check, keys.incoming.hmac)) {
-      this.drop('stun-bad-integrity')
-      return
-    }
-    if (!this.#canAnswer(from)) return
-    if (check.method !== BINDING || check.unknownRequired.length > 0) {
-      this.drop('stun-unsupported')
-      if (check.unknownRequired.length > 0) {
-        this.#effects.push({ type: 'send', ...from, datagram: encodeUnknownAttributes(check, keys) })
-      }
-      return
-    }
-    const datagram = encodeCheckAnswer(keys, check, from.remote, peer.holdsFirstMessage)
-    this.#effects.push({ type: 'send', ...from, datagram })
+  #checkAnswered(key: PublicKey, from: Route, sentAt: Instant, peerHolds: boolean, now: Now): void {
+    const peer = this.#peers.get(key)
+    if (peer === undefined) return
     this.#reclaim(peer, now)
-    peer.checkReceived(from, check.holdsFirstMessage ?? false, now)
-  }
-
-  #responseReceived(response: DecodedStun, from: Route, now: Now): void {
-    if (this.#reflection.isOurs(response)) {
-      const dropped = this.#reflection.answered(response, from, now.instant)
-      if (dropped !== undefined) this.drop(dropped.dropped)
-      else this.#reflected(now)
-      return
-    }
-    const transaction = this.#transactions.get(response.transactionId)
-    if (transaction === undefined || isLate(transaction, now.instant)) {
-      this.drop('stun-unknown-transaction')
-      return
-    }
-    const { agent, route } = transaction.subject
-    if (!verifyIntegrity(response, agent.keys.outgoing.hmac)) {
-      this.drop('stun-bad-integrity')
-      return
-    }
-    // RFC 8445 section 7.2.5.2.1: the answer comes from where the check went, to where it left.
-    if (
-      from.socket !== route.socket ||
-      from.remote.ip !== route.remote.ip ||
-      from.remote.port !== route.remote.port
-    ) {
-      this.drop('stun-unknown-transaction')
-      return
-    }
-    this.#transactions.end(response.transactionId)
-    if (response.messageClass !== 'success') {
-      this.drop('stun-unsupported')
-      return
-    }
-    this.#peers
-      .get(agent.peer)
-      ?.checkAnswered(route, transaction.sentAt, response.holdsFirstMessage ?? false, now)
+    peer.checkAnswered(from, sentAt, peerHolds, now)
   }
 
   /** Whether an answer would go out where the question came in; counts a drop where it would not. */
@@ -491,12 +397,9 @@ export class Node {
     this.#directory.forget(key)
     this.#takeover.forget(key)
     this.#endpoints.release(key)
-    this.#externalLookUps.delete(key)
+    this.#externals.forget(key)
     this.#loopbackFailures.delete(key)
-    for (const { id } of this.#waitingKnocks.filter((waiting) => waiting.peer === peer)) {
-      this.#effects.push({ type: 'answer-knock', id, answer: undefined })
-    }
-    this.#waitingKnocks = this.#waitingKnocks.filter((waiting) => waiting.peer !== peer)
+    this.#knocks.forget(key)
     this.#effects.push({ type: 'close-loopback', peer: key })
   }
 
@@ -572,29 +475,16 @@ export class Node {
   }
 
   #knockReceived(id: number, from: Uint8Array, bytes: Uint8Array, now: Now): void {
-    const sender = this.#knocker(from, bytes, now)
-    if (typeof sender === 'string') {
-      this.drop(sender)
-      this.#effects.push({ type: 'answer-knock', id, answer: undefined })
+    const sender = this.#knocks.receive(id, from, bytes, (key) => this.#peers.has(key), now)
+    if (isDropped(sender)) {
+      this.drop(sender.dropped)
       return
     }
-    this.#reclaim(sender, now)
+    const peer = this.#peers.get(sender)
+    if (peer === undefined) return
+    this.#reclaim(peer, now)
     this.#reflection.renew(now.instant)
-    this.#waitingKnocks.push({ id, peer: sender })
-    sender.knocked(now)
-  }
-
-  /** The peer that knocks, or why the knock is dropped. The cheap tests come first. */
-  #knocker(from: Uint8Array, bytes: Uint8Array, now: Now): Peer | DropReason {
-    if (this.#waitingKnocks.length >= MAX_WAITING_KNOCKS) return 'knock-rate-limited'
-    if (!this.#knocks.admit(String(from), now.instant)) return 'knock-rate-limited'
-    const knock = decodeKnock(bytes)
-    if (isDropped(knock)) return knock.dropped
-    const accepted = this.#directory.accept(knock.signedRecord, (key) => this.#peers.has(key), now)
-    if (isDropped(accepted)) return accepted.dropped
-    // A record is public to whoever knows the key: only its author may knock with it.
-    if (!equals(accepted.record.identity, from)) return 'record-wrong-author'
-    return this.#peers.get(accepted.record.publicKey) ?? 'record-unknown-author'
+    peer.knocked(now)
   }
 
   #knockAnswered(key: PublicKey, bytes: Uint8Array, now: Now): void {
@@ -613,12 +503,10 @@ export class Node {
     peer.knockAnswered(now)
   }
 
-  #answerWaitingKnocks(now: Now): void {
-    if (this.#waitingKnocks.length === 0 || !this.#reflection.settled(now.instant)) return
+  #answerKnocks(now: Now): void {
+    if (!this.#knocks.isAwaited || !this.#reflection.settled(now.instant)) return
     this.#describeOurselves(now)
-    const answer = encodeKnockAnswer({ version: 1, signedRecord: this.#ownRecord.signed(now) })
-    for (const { id } of this.#waitingKnocks) this.#effects.push({ type: 'answer-knock', id, answer })
-    this.#waitingKnocks = []
+    this.#knocks.answer(encodeKnockAnswer({ version: 1, signedRecord: this.#ownRecord.signed(now) }))
   }
 
   #reflected(now: Now): void {
@@ -633,19 +521,14 @@ export class Node {
   /** A peer that speaks to WireGuard's own port says that it runs Tunnelbore. */
   #reclaim(peer: Peer, now: Now): void {
     if (!this.#takeover.reclaim(peer.key)) return
-    this.#externalLookUps.delete(peer.key)
+    this.#externals.forget(peer.key)
     this.#log('info', 'a peer at a fixed endpoint runs Tunnelbore now', { peer: peer.key })
     peer.reclaimed(now)
   }
 
   #lookForExternal(peer: Peer, now: Instant): void {
-    if (!this.#takeover.isExternal(peer.key)) {
-      this.#externalLookUps.delete(peer.key)
-      return
-    }
-    const due = this.#externalLookUps.get(peer.key)
-    if (!this.#context.online || (due !== undefined && due > now)) return
-    this.#externalLookUps.set(peer.key, (now + EXTERNAL_LOOK_UP_MS) as Instant)
+    const isExternal = this.#takeover.isExternal(peer.key)
+    if (!this.#externals.isDue(peer.key, isExternal, this.#context.online, now)) return
     this.#effects.push({ type: 'look-up', peer: peer.key })
   }
 

@@ -1,0 +1,150 @@
+/**
+ * Everything STUN that comes in on a shared socket: what it is, whether it may be believed, and what is answered.
+ *
+ *   request without a user name   a plain Binding request: reflected, if we serve that
+ *   request with one              a check, under a name of one of our pairs: answered
+ *   response                      to a question to a reflector, or to a check of ours
+ *
+ * Nothing that is not authenticated, or not an answer to a fresh question of ours, has any effect but a counted drop.
+ */
+
+import type { DropReason } from '../../base/drops.js'
+import { isDropped } from '../../base/drops.js'
+import { SourceLimiter } from '../../base/rateLimit.js'
+import type { Instant, Now } from '../../base/time.js'
+import { verifyIntegrity } from '../../wire/stun/integrity.js'
+import { type DecodedStun, decodeStun, encodeStun } from '../../wire/stun/message.js'
+import { BINDING } from '../../wire/stun/registry.js'
+import type { Emit } from '../effects.js'
+import type { CheckSubject, PathAgent } from './agent.js'
+import type { CheckNames } from './checkNames.js'
+import { encodeCheckAnswer, encodeUnknownAttributes } from './checks.js'
+import { type Route, sameRoute } from './path.js'
+import type { Reflection } from './reflection.js'
+import { isLate, type Transactions } from './transactions.js'
+
+/** Reflections for each source address, and for all. An answer is hardly longer than the question. */
+const REFLECTIONS = {
+  each: { perSecond: 20, burst: 50 },
+  all: { perSecond: 2_000, burst: 2_000 },
+  maxSources: 4_096,
+} as const
+
+/** Who may check us, and is checked. */
+export interface CheckedPeer {
+  readonly agent: PathAgent
+  readonly holdsFirstMessage: boolean
+}
+
+export interface StunDeskParts<Checked extends CheckedPeer> {
+  /** True where plain Binding requests of anybody are answered. */
+  readonly reflects: boolean
+  readonly names: CheckNames<Checked>
+  readonly transactions: Transactions<CheckSubject>
+  readonly reflection: Reflection
+  readonly emit: Emit
+  readonly drop: (reason: DropReason) => void
+  /** Whether an answer may go out there; counts a drop where it may not. */
+  readonly canAnswer: (to: Route) => boolean
+}
+
+/** What a message meant, beyond what was answered. */
+export type StunEvent<Checked> =
+  | { readonly type: 'checked'; readonly by: Checked; readonly holdsFirstMessage: boolean }
+  | {
+      readonly type: 'check-answered'
+      readonly agent: PathAgent
+      readonly sentAt: Instant
+      readonly holdsFirstMessage: boolean
+    }
+  | { readonly type: 'reflected' }
+
+export class StunDesk<Checked extends CheckedPeer> {
+  readonly #parts: StunDeskParts<Checked>
+  readonly #reflections: SourceLimiter
+
+  constructor(parts: StunDeskParts<Checked>, now: Instant) {
+    this.#parts = parts
+    this.#reflections = new SourceLimiter(REFLECTIONS, now)
+  }
+
+  /** Takes a datagram that is framed as STUN. */
+  received(datagram: Uint8Array, from: Route, now: Now): StunEvent<Checked> | undefined {
+    const message = decodeStun(datagram)
+    const outcome = isDropped(message) ? message.dropped : this.#understand(message, from, now)
+    if (typeof outcome !== 'string') return outcome
+    this.#parts.drop(outcome)
+    return undefined
+  }
+
+  #understand(message: DecodedStun, from: Route, now: Now): StunEvent<Checked> | DropReason | undefined {
+    switch (message.messageClass) {
+      case 'request':
+        return message.username === undefined
+          ? this.#reflect(message, from, now.instant)
+          : this.#check(message, message.username, from, now)
+      case 'success':
+      case 'error':
+        return this.#response(message, from, now.instant)
+      case 'indication':
+        return 'stun-unsupported'
+    }
+  }
+
+  #reflect(request: DecodedStun, from: Route, now: Instant): DropReason | undefined {
+    const { reflects, canAnswer, emit } = this.#parts
+    if (!reflects || request.method !== BINDING) return 'stun-unsupported'
+    if (!this.#reflections.admit(from.remote.ip, now)) return 'stun-rate-limited'
+    if (!canAnswer(from)) return undefined
+    const datagram =
+      request.unknownRequired.length > 0
+        ? encodeUnknownAttributes(request, undefined)
+        : encodeStun({
+            messageClass: 'success',
+            method: BINDING,
+            transactionId: request.transactionId,
+            mappedAddress: from.remote,
+          })
+    emit({ type: 'send', ...from, datagram })
+    return undefined
+  }
+
+  #check(
+    check: DecodedStun,
+    username: Uint8Array,
+    from: Route,
+    now: Now,
+  ): StunEvent<Checked> | DropReason | undefined {
+    const { names, canAnswer, emit } = this.#parts
+    const by = names.find(username, now.unix)
+    if (by === undefined) return 'stun-unknown-user'
+    const { keys } = by.agent
+    if (!verifyIntegrity(check, keys.incoming.hmac)) return 'stun-bad-integrity'
+    if (!canAnswer(from)) return undefined
+    if (check.method !== BINDING) return 'stun-unsupported'
+    if (check.unknownRequired.length > 0) {
+      emit({ type: 'send', ...from, datagram: encodeUnknownAttributes(check, keys) })
+      return 'stun-unsupported'
+    }
+    const datagram = encodeCheckAnswer(keys, check, from.remote, by.holdsFirstMessage)
+    emit({ type: 'send', ...from, datagram })
+    return { type: 'checked', by, holdsFirstMessage: check.holdsFirstMessage ?? false }
+  }
+
+  #response(response: DecodedStun, from: Route, now: Instant): StunEvent<Checked> | DropReason {
+    const { reflection, transactions } = this.#parts
+    if (reflection.isOurs(response)) {
+      return reflection.answered(response, from, now)?.dropped ?? { type: 'reflected' }
+    }
+    const transaction = transactions.get(response.transactionId)
+    if (transaction === undefined || isLate(transaction, now)) return 'stun-unknown-transaction'
+    const { agent, route } = transaction.subject
+    if (!verifyIntegrity(response, agent.keys.outgoing.hmac)) return 'stun-bad-integrity'
+    // RFC 8445 section 7.2.5.2.1: the answer comes from where the check went, to where it left.
+    if (!sameRoute(from, route)) return 'stun-unknown-transaction'
+    transactions.end(response.transactionId)
+    if (response.messageClass !== 'success') return 'stun-unsupported'
+    const holdsFirstMessage = response.holdsFirstMessage ?? false
+    return { type: 'check-answered', agent, sentAt: transaction.sentAt, holdsFirstMessage }
+  }
+}
