@@ -29,12 +29,6 @@ export class TokenBucket {
     return this.#tokens >= 1 ? now : after(now, Math.ceil(((1 - this.#tokens) * SECOND) / this.#perSecond))
   }
 
-  /** True where the bucket is as if it had never been used, so that it can be forgotten. */
-  isFull(now: Instant): boolean {
-    this.#fill(now)
-    return this.#tokens === this.#burst
-  }
-
   #fill(now: Instant): void {
     const ms = elapsed(this.#filledAt, now)
     if (ms <= 0) return

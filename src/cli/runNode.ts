@@ -4,8 +4,10 @@ import { causeOf } from '../base/userError.js'
 import type { Logger } from '../daemon/logger.js'
 import type { RunningNode } from '../daemon/runningNode.js'
 
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
 /**
- * Runs a node until SIGTERM or SIGINT, then stops it. A second signal does not wait for that and ends the process with
+ * Runs a node until SIGTERM, SIGINT or SIGHUP (its terminal was closed), then stops it. A second signal does not wait for that and ends the process with
  * 1. Throws what starting throws, and the reason where the node ended by itself.
  *
  * An exception that nobody caught ends the node as well: what was changed on the system is put back first.
@@ -26,8 +28,7 @@ export async function runNode(start: () => Promise<RunningNode>, logger: Logger)
     logger.fatal({ err: error }, 'unexpected error')
     end(error instanceof Error ? error : new Error(causeOf(error)))
   }
-  process.on('SIGTERM', onSignal)
-  process.on('SIGINT', onSignal)
+  for (const signal of SIGNALS) process.on(signal, onSignal)
   process.on('uncaughtException', onException)
   try {
     const node = await start()
@@ -35,8 +36,7 @@ export async function runNode(start: () => Promise<RunningNode>, logger: Logger)
     await node.stop()
     if (reason !== undefined) throw reason
   } finally {
-    process.off('SIGTERM', onSignal)
-    process.off('SIGINT', onSignal)
+    for (const signal of SIGNALS) process.off(signal, onSignal)
     process.off('uncaughtException', onException)
   }
 }

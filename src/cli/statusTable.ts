@@ -3,7 +3,7 @@
  * latest handshake first.
  */
 
-import type { PeerState, PeerStatus, Status } from '../daemon/status.js'
+import type { BootstrapStatus, PeerState, PeerStatus, Status } from '../daemon/status.js'
 import { type Colour, type Paint, plain } from './colours.js'
 import { humaniseAge, humaniseBytes, humaniseSeconds } from './humanise.js'
 
@@ -54,10 +54,9 @@ function nodeBlock(status: Status, paint: Paint): string {
     ['reachable', status.reachable === null ? 'not known yet' : status.reachable ? 'yes' : 'no'],
     ['nat', natText(mapping, filtering)],
     ['reflexive', list(reflexive)],
-    ...status.bootstrap.map(({ multiaddr, connected, lastError }): Row => {
-      const state = connected ? paint('connected', 'green') : paint(lastError ?? 'connecting', 'yellow')
-      return ['bootstrap', `${multiaddr} (${state})`]
-    }),
+    ...status.bootstrap.map(
+      (node): Row => ['bootstrap', `${node.multiaddr} (${bootstrapText(node, paint)})`],
+    ),
     ['dropped', dropsText(status)],
     ['uptime', humaniseSeconds(status.uptimeS)],
     ['version', status.version],
@@ -87,6 +86,12 @@ type Row = readonly [label: string, text: string | null]
 function block(heading: string, paint: Paint, rows: readonly Row[]): string {
   const lines = rows.flatMap(([label, text]) => (text === null ? [] : [`  ${paint(label, 'bold')}: ${text}`]))
   return `${[heading, ...lines].join('\n')}\n`
+}
+
+function bootstrapText({ connected, lastError, nextTryInS }: BootstrapStatus, paint: Paint): string {
+  if (connected) return paint('connected', 'green')
+  const next = nextTryInS === undefined ? '' : `, next try in ${nextTryInS} s`
+  return `${paint(lastError ?? 'connecting', 'yellow')}${next}`
 }
 
 function pathText({ path }: PeerStatus): string | null {

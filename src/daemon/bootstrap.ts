@@ -22,7 +22,6 @@ export async function startBootstrap(config: BootstrapConfig, log: Logger): Prom
       { config, keys, state, serves: true, fwMark: 0, stun: [], wireguard: undefined, log },
       undo,
     )
-    await node.begin()
     answerControl(
       () => ({ interface: null, publicKey: null, reachable: true, ...node.status(), peers: [] }),
       node.resolve,

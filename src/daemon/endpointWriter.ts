@@ -12,6 +12,7 @@ export class EndpointWriter {
   readonly #log: Logger
   #waiting = new Map<PublicKey, SocketAddress>()
   #writing: Promise<void> | undefined
+  #stopped = false
 
   /** `noted` resolves when the endpoints to be put back are on disk: before that none is overwritten. */
   constructor(interfaceName: string, noted: () => Promise<void>, log: Logger) {
@@ -21,6 +22,7 @@ export class EndpointWriter {
   }
 
   set(publicKey: PublicKey, endpoint: SocketAddress): void {
+    if (this.#stopped) return
     this.#waiting.set(publicKey, endpoint)
     this.#writing ??= this.#write()
   }
@@ -32,6 +34,7 @@ export class EndpointWriter {
 
   /** Writes no more, and resolves when what was begun is done. */
   async stop(): Promise<void> {
+    this.#stopped = true
     this.#waiting.clear()
     await this.#writing
   }

@@ -4,7 +4,8 @@
  *   sockets ─► forwarding ─────────────────────────► sockets      data, while there is nothing to decide
  *           └► engine.handle(input, now) ─► effects ─► sockets, wg, libp2p
  *
- * It holds no policy: what it does it is told.
+ * It holds no policy: what it does it is told. Inputs are handled one after the other: one that comes up while the effects
+ * of another are performed waits until they are, and what comes before `run` waits for that.
  */
 
 import type { SocketAddress } from '../base/address.js'
@@ -14,15 +15,22 @@ import { causeOf } from '../base/userError.js'
 import type { Effect } from '../engine/effects.js'
 import type { Input } from '../engine/inputs.js'
 import type { Node } from '../engine/node.js'
-import type { LoopbackSockets } from '../io/loopbackSockets.js'
-import type { SharedSockets } from '../io/sharedSockets.js'
+import { LoopbackSockets } from '../io/loopbackSockets.js'
+import { SharedSockets } from '../io/sharedSockets.js'
 import { now } from '../io/systemClock.js'
 import type { Logger } from './logger.js'
 
-/** Who uses a loopback socket: a peer, or WireGuard for any peer. */
-export type LoopbackHandle = PublicKey | typeof CATCH_ALL
+/** What the loop needs of an engine. */
+export type Engine = Pick<Node, 'forwarding' | 'handle' | 'nextWake' | 'drop'>
 
-export const CATCH_ALL = Symbol('catch-all')
+export interface LoopOptions {
+  /** The port of the shared sockets. */
+  readonly port: number
+  /** The mark that they carry; 0 for none. */
+  readonly mark: number
+  /** Where the interface listens; undefined for a node without one, which has no loopback endpoints. */
+  readonly wireguardPort: number | undefined
+}
 
 /** What the loop has done by others: everything that takes time. Each calls back with an input when it is done. */
 export interface Errands {
@@ -33,64 +41,110 @@ export interface Errands {
   setEndpoint(peer: PublicKey, endpoint: SocketAddress): void
 }
 
+/** Who uses a loopback socket: a peer, or WireGuard for any peer. */
+type LoopbackHandle = PublicKey | typeof CATCH_ALL
+
+const CATCH_ALL = Symbol('catch-all')
+
 export class EngineLoop {
-  readonly node: Node
-  readonly #shared: SharedSockets
+  /** The sockets towards the network; which there are, others decide. */
+  readonly shared: SharedSockets
+  readonly #engine: Engine
   readonly #loopback: LoopbackSockets<LoopbackHandle> | undefined
-  readonly #errands: Errands
   readonly #log: Logger
+  readonly #waiting: Input[] = []
+  #errands: Errands | undefined
+  #handling = false
   #timer: NodeJS.Timeout | undefined
   #wakeAt = Number.POSITIVE_INFINITY
   #stopped = false
 
-  constructor(
-    node: Node,
-    shared: SharedSockets,
-    loopback: LoopbackSockets<LoopbackHandle> | undefined,
-    errands: Errands,
-    log: Logger,
-  ) {
-    this.node = node
-    this.#shared = shared
-    this.#loopback = loopback
-    this.#errands = errands
+  /** Opens nothing yet. */
+  constructor(engine: Engine, { port, mark, wireguardPort }: LoopOptions, log: Logger) {
+    this.#engine = engine
     this.#log = log
+    this.shared = new SharedSockets(
+      { port, mark },
+      {
+        onDatagram: (socket, ip, remotePort, bytes) => this.#received(socket, ip, remotePort, bytes),
+        onSendError: (socket, remote, code) => log.trace({ socket, remote, code }, 'could not send'),
+      },
+    )
+    if (wireguardPort === undefined) return
+    this.#loopback = new LoopbackSockets<LoopbackHandle>(wireguardPort, {
+      onDatagram: (handle, bytes) => this.#sent(handle, bytes),
+      onForeignDatagram: () => engine.drop('loopback-foreign-sender'),
+      onSendError: (_handle, code) => log.trace({ code }, 'WireGuard did not take a message'),
+    })
+  }
+
+  /** Opens the endpoint at which WireGuard may send for any peer. Throws the system's error. */
+  openCatchAll(address: SocketAddress): void {
+    this.#loopback?.open(CATCH_ALL, address)
+  }
+
+  /** WireGuard listens on another port. */
+  followWireguard(port: number): void {
+    this.#loopback?.reconnect(port)
+  }
+
+  /** Handles what happened so far, and from now on what happens as it does. */
+  run(errands: Errands): void {
+    this.#errands = errands
+    this.#handleWaiting()
+  }
+
+  /** Something happened. */
+  handle(input: Input): void {
+    if (this.#stopped) return
+    this.#waiting.push(input)
+    this.#handleWaiting()
+  }
+
+  /** Closes the sockets. What happens after this is nobody's concern. */
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    this.#waiting.length = 0
+    this.shared.close()
+    this.#loopback?.closeAll()
   }
 
   /** A datagram came from the network. */
-  received(socket: number, ip: string, port: number, datagram: Uint8Array): void {
-    const peer = this.node.forwarding.inbound(ip, port, datagram, asInstant(performance.now()))
+  #received(socket: number, ip: string, port: number, datagram: Uint8Array): void {
+    const peer = this.#engine.forwarding.inbound(ip, port, datagram, asInstant(performance.now()))
     if (peer !== undefined) this.#loopback?.send(peer, datagram)
     else this.handle({ type: 'datagram-received', socket, remote: { ip, port }, datagram })
   }
 
   /** WireGuard sent a message to a loopback endpoint. */
-  sent(handle: LoopbackHandle, datagram: Uint8Array): void {
+  #sent(handle: LoopbackHandle, datagram: Uint8Array): void {
     if (handle === CATCH_ALL) {
       this.handle({ type: 'wireguard-sent', peer: undefined, datagram })
       return
     }
-    const path = this.node.forwarding.outbound(handle, datagram, asInstant(performance.now()))
-    if (path !== undefined) this.#shared.send(path.socket, path.remote, datagram)
+    const path = this.#engine.forwarding.outbound(handle, datagram, asInstant(performance.now()))
+    if (path !== undefined) this.shared.send(path.socket, path.remote, datagram)
     else this.handle({ type: 'wireguard-sent', peer: handle, datagram })
   }
 
-  /** Anything else that happened. */
-  handle(input: Input): void {
-    if (this.#stopped) return
-    for (const effect of this.node.handle(input, now())) this.#perform(effect)
+  #handleWaiting(): void {
+    const errands = this.#errands
+    if (errands === undefined || this.#handling) return
+    this.#handling = true
+    try {
+      for (let input = this.#waiting.shift(); input !== undefined; input = this.#waiting.shift())
+        for (const effect of this.#engine.handle(input, now())) this.#perform(effect, errands)
+    } finally {
+      this.#handling = false
+    }
     this.#arm()
   }
 
-  stop(): void {
-    this.#stopped = true
-    clearTimeout(this.#timer)
-  }
-
-  #perform(effect: Effect): void {
+  #perform(effect: Effect, errands: Errands): void {
     switch (effect.type) {
       case 'send':
-        this.#shared.send(effect.socket, effect.remote, effect.datagram)
+        this.shared.send(effect.socket, effect.remote, effect.datagram)
         break
       case 'deliver':
         this.#loopback?.send(effect.peer, effect.datagram)
@@ -102,19 +156,19 @@ export class EngineLoop {
         this.#loopback?.close(effect.peer)
         break
       case 'set-endpoint':
-        this.#errands.setEndpoint(effect.peer, effect.endpoint)
+        errands.setEndpoint(effect.peer, effect.endpoint)
         break
       case 'look-up':
-        this.#errands.lookUp(effect.peer)
+        errands.lookUp(effect.peer)
         break
       case 'knock':
-        this.#errands.knock(effect)
+        errands.knock(effect)
         break
       case 'answer-knock':
-        this.#errands.answerKnock(effect.id, effect.answer)
+        errands.answerKnock(effect.id, effect.answer)
         break
       case 'publish':
-        this.#errands.publish(effect.signedRecord, effect.sequence)
+        errands.publish(effect.signedRecord, effect.sequence)
         break
       case 'log':
         this.#log[effect.level](effect.fields, effect.message)
@@ -127,13 +181,14 @@ export class EngineLoop {
       this.#loopback?.open(peer, address)
     } catch (error) {
       this.#log.warn({ peer, address, cause: causeOf(error) }, 'cannot open the loopback endpoint of a peer')
+      this.handle({ type: 'loopback-failed', peer })
     }
   }
 
   /** Wakes the engine when it says so. A timer that fires early does no harm, so it is only ever moved forward. */
   #arm(): void {
-    const next = this.node.nextWake
-    if (next === undefined || next >= this.#wakeAt) return
+    const next = this.#engine.nextWake
+    if (this.#stopped || next === undefined || next >= this.#wakeAt) return
     clearTimeout(this.#timer)
     this.#wakeAt = next
     const wait = Math.max(0, Math.ceil(elapsed(asInstant(performance.now()), next)))

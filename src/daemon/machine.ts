@@ -3,32 +3,38 @@
  * which way each prefix leaves. Read at the start and whenever something changes.
  */
 
-import { causeOf } from '../base/userError.js'
+import { causeOf, UserError } from '../base/userError.js'
 import type { Input, MachineRoute } from '../engine/inputs.js'
-import { localAddresses } from '../io/localAddresses.js'
+import { type LocalAddress, localAddresses } from '../io/localAddresses.js'
 import { NetworkChanges } from '../io/networkChanges.js'
 import { readRoutes } from '../io/routes.js'
-import type { SharedSockets } from '../io/sharedSockets.js'
-import { listInterfaces } from '../io/wireguard/wgTool.js'
+import type { BindFailure, SharedSockets } from '../io/sharedSockets.js'
 import type { Logger } from './logger.js'
+import { ReadSchedule } from './readSchedule.js'
+import type { Tunnels } from './tunnels.js'
 
-/** Changes come in bursts; the last one of a burst counts. */
-const BURST_MS = 50
+/** The shared port is taken by another program. */
+export class PortInUseError extends UserError {
+  override readonly name = 'PortInUseError'
 
-/** An address that is not usable yet (IPv6 duplicate address detection) is tried again after this. */
-const RETRY_MS = 1_000
+  constructor(ip: string, port: number) {
+    super(`UDP port ${port} is in use on ${ip}: choose another with --listen-port`)
+  }
+}
 
 export class Machine {
   readonly #shared: SharedSockets
+  readonly #tunnels: Tunnels
   readonly #handle: (input: Input) => void
   readonly #log: Logger
+  readonly #schedule = new ReadSchedule((isRetry) => this.#readAgain(isRetry))
   #routes: readonly MachineRoute[] = []
   #changes: NetworkChanges | undefined
-  #timer: NodeJS.Timeout | undefined
   #stopped = false
 
-  constructor(shared: SharedSockets, handle: (input: Input) => void, log: Logger) {
+  constructor(shared: SharedSockets, tunnels: Tunnels, handle: (input: Input) => void, log: Logger) {
     this.#shared = shared
+    this.#tunnels = tunnels
     this.#handle = handle
     this.#log = log
   }
@@ -38,53 +44,62 @@ export class Machine {
     return this.#routes
   }
 
-  /** Reads everything once, and then again after every change. Throws a PortInUseError where the port is taken. */
+  /** Reads everything once, and then again after every change. Throws a {@link PortInUseError} where the port is taken. */
   async start(): Promise<void> {
-    await this.#read()
+    const failures = await this.#read()
+    const taken = failures.find(({ code }) => code === 'EADDRINUSE')
+    if (taken !== undefined) throw new PortInUseError(taken.ip, this.#shared.port)
     this.#changes = new NetworkChanges({
-      onChange: () => this.#readSoon(BURST_MS),
+      onChange: () => this.#schedule.changed(),
       onTrouble: (message) => this.#log.warn(message),
     })
+    // An IPv6 address is not usable while it is looked for duplicates.
+    if (failures.length > 0) this.#schedule.retry()
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
-    clearTimeout(this.#timer)
-    await this.#changes?.stop()
+    await Promise.all([this.#schedule.stop(), this.#changes?.stop()])
   }
 
-  #readSoon(ms: number): void {
-    if (this.#stopped) return
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      this.#read().catch((error: unknown) => {
-        this.#log.warn({ cause: causeOf(error) }, 'cannot follow a change of the network')
-      })
-    }, ms)
+  /** True where all of it could be read and used. What cannot, waits; the rest is followed all the same. */
+  async #readAgain(isRetry: boolean): Promise<boolean> {
+    const level = isRetry ? 'debug' : 'warn'
+    try {
+      const failures = await this.#read()
+      for (const { ip } of failures.filter(({ code }) => code === 'EADDRINUSE')) {
+        this.#log[level]({ ip, port: this.#shared.port }, 'another program has our UDP port on a new address')
+      }
+      return failures.length === 0
+    } catch (error) {
+      this.#log[level]({ cause: causeOf(error) }, 'cannot follow a change of the network; it is tried again')
+      return false
+    }
   }
 
-  async #read(): Promise<void> {
-    const tunnels = new Set(await tunnelNames(this.#log))
+  async #read(): Promise<readonly BindFailure[]> {
+    const tunnels = await this.#tunnels.names()
     const routes = await readRoutes()
-    if (this.#stopped) return
+    if (this.#stopped) return []
     this.#routes = routes.map(({ prefix, device }) => ({
       prefix,
+      device,
       tunnel: device !== undefined && tunnels.has(device),
     }))
-    const failures = this.#shared.setAddresses(localAddresses(tunnels).map(({ ip }) => ip))
+    const addresses = localAddresses(tunnels)
+    const failures = this.#shared.setAddresses(addresses.map(({ ip }) => ip))
     for (const { ip, code } of failures) this.#log.debug({ ip, code }, 'cannot use an address yet')
-    if (failures.length > 0) this.#readSoon(RETRY_MS)
     this.#handle({ type: 'routes-read', routes: this.#routes })
-    this.#handle({ type: 'sockets-changed', sockets: this.#shared.sockets() })
+    this.#handle({ type: 'sockets-changed', sockets: this.#sockets(addresses) })
+    return failures
   }
-}
 
-/** The WireGuard interfaces; none where there is no `wg`, as on a bootstrap node. */
-export async function tunnelNames(log: Logger): Promise<readonly string[]> {
-  try {
-    return await listInterfaces()
-  } catch (error) {
-    log.debug({ cause: causeOf(error) }, 'cannot list the WireGuard interfaces')
-    return []
+  #sockets(addresses: readonly LocalAddress[]): Extract<Input, { type: 'sockets-changed' }>['sockets'] {
+    const devices = new Map(addresses.map(({ ip, device }) => [ip, device]))
+    return this.#shared.sockets().map(({ id, address }) => ({
+      id,
+      address,
+      device: devices.get(address.ip) ?? '',
+    }))
   }
 }

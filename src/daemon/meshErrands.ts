@@ -1,7 +1,5 @@
 /** What the engine wants of the mesh, done over libp2p; each ends with an input that says how it went. */
 
-import type { SocketAddress } from '../base/address.js'
-import { type DropReason, isDropped } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
 import { SECOND } from '../base/time.js'
 import { causeOf } from '../base/userError.js'
@@ -9,7 +7,6 @@ import { recordKey } from '../engine/directory/admission.js'
 import type { Effect } from '../engine/effects.js'
 import type { Input } from '../engine/inputs.js'
 import type { Mesh } from '../io/mesh/mesh.js'
-import { decodeServices } from '../wire/services.js'
 import type { Logger } from './logger.js'
 
 /** Deadlines of our own: the library's are minutes. */
@@ -86,23 +83,4 @@ export class MeshErrands {
   #run(errand: () => Promise<void>): void {
     errand().catch((error: unknown) => this.#log.error({ err: error }, 'an errand failed unexpectedly'))
   }
-}
-
-/**
- * Where plain Binding requests are answered, as the connected servers say; first of each the address at which it is
- * connected, which it does not know itself where it is behind one-to-one NAT.
- */
-export function reflectorsOf(mesh: Mesh, onDrop: (reason: DropReason) => void): readonly SocketAddress[] {
-  return mesh.state().servers.flatMap(({ services, ip }) => {
-    const decoded = decodeServices(services)
-    if (isDropped(decoded)) {
-      onDrop(decoded.dropped)
-      return []
-    }
-    const { reflectors } = decoded
-    const port = reflectors[0]?.port
-    if (ip === undefined || port === undefined || reflectors.some((known) => known.ip === ip))
-      return reflectors
-    return [{ ip, port }, ...reflectors]
-  })
 }

@@ -4,7 +4,9 @@
  *
  *   ip ────► machine ──┐                        ┌─► shared sockets
  *   libp2p ► mesh ─────┼─► EngineLoop (engine) ─┼─► libp2p: look-ups, knocks, publications
- *   wg ────► (up.ts) ──┘                        └─► (up.ts) loopback sockets, wg set … endpoint
+ *   wg ────► (up.ts) ──┘                        └─► loopback sockets, (up.ts) wg set … endpoint
+ *
+ * The engine and the loop are there first, because everything else calls back into them.
  */
 
 import { formatSocketAddress, type SocketAddress } from '../base/address.js'
@@ -17,26 +19,35 @@ import { admitRecord, admitStoredRecord, recordKey } from '../engine/directory/a
 import { Node } from '../engine/node.js'
 import { leavesByTunnel } from '../engine/path/reachability.js'
 import { localAddresses } from '../io/localAddresses.js'
-import { canUseLoopbackRange, type LoopbackSockets } from '../io/loopbackSockets.js'
-import { identityOf, type Mesh, startMesh } from '../io/mesh/mesh.js'
-import { SharedSockets } from '../io/sharedSockets.js'
+import { canUseLoopbackRange } from '../io/loopbackSockets.js'
+import { identityOfSeed, peerIdOfIdentity } from '../io/mesh/identity.js'
+import { type Mesh, makeMesh } from '../io/mesh/mesh.js'
+import type { MeshState } from '../io/mesh/state.js'
+import { socketOptionsAvailable } from '../io/socketOptions.js'
 import { now } from '../io/systemClock.js'
 import { systemRandom } from '../io/systemRandom.js'
-import { encodeServices, MAX_REFLECTORS } from '../wire/services.js'
+import { encodeServices } from '../wire/services.js'
 import { BootstrapLog } from './bootstrapLog.js'
-import { type NodeConfig, readNetworkKey } from './config.js'
+import { type HostPort, type NodeConfig, readNetworkKey } from './config.js'
 import { serveControl } from './control.js'
-import { EngineLoop, type LoopbackHandle } from './engineLoop.js'
+import { EngineLoop } from './engineLoop.js'
 import { KnockDesk } from './knockDesk.js'
 import type { Logger } from './logger.js'
-import { Machine, tunnelNames } from './machine.js'
-import { MeshErrands, reflectorsOf } from './meshErrands.js'
+import { Machine } from './machine.js'
+import { MeshErrands } from './meshErrands.js'
+import { NamedReflectors } from './namedReflectors.js'
+import { rankOwnMultiaddrs } from './ownMultiaddrs.js'
 import { chooseListenPort, loopbackPort } from './ports.js'
+import { reflectorsToAsk, reflectorsToTell } from './reflectors.js'
 import { controlSocketPath } from './runDirectory.js'
 import type { StateFile } from './state.js'
 import { type ResolvedRecord, resolvedRecord, type Status } from './status.js'
+import { Tunnels } from './tunnels.js'
 import type { Undo } from './undo.js'
 import { wildcards } from './wildcards.js'
+
+/** What libp2p is given to close its connections. */
+const MESH_STOP_MS = 3 * SECOND
 
 export interface MeshNodeOptions {
   readonly config: NodeConfig
@@ -47,11 +58,12 @@ export interface MeshNodeOptions {
   /** WireGuard's mark, which our own traffic carries as well; 0 for none. */
   readonly fwMark: number
   /** Reflectors besides those of the mesh. */
-  readonly stun: readonly SocketAddress[]
+  readonly stun: readonly HostPort[]
   /** What there is beside an interface; undefined for a node without one. */
   readonly wireguard:
     | {
-        readonly loopback: LoopbackSockets<LoopbackHandle>
+        readonly interface: string
+        readonly listenPort: number
         readonly formerEndpoints: ReadonlyMap<PublicKey, SocketAddress | undefined>
         readonly setEndpoint: (peer: PublicKey, endpoint: SocketAddress) => void
       }
@@ -65,11 +77,8 @@ export type CommonStatus = Omit<Status, 'interface' | 'publicKey' | 'reachable' 
 export interface MeshNode {
   readonly loop: EngineLoop
   readonly engine: Node
-  readonly shared: SharedSockets
   readonly port: number
   readonly peerId: string
-  /** Reads the machine's network, joins the mesh, and goes on with both. */
-  begin(): Promise<void>
   status(): CommonStatus
   resolve(peer: PublicKey, signal: AbortSignal): Promise<ResolvedRecord | undefined>
 }
@@ -97,7 +106,7 @@ export async function takeControl(
   return (status, resolve) => makeReady({ status, resolve })
 }
 
-/** Builds everything and opens the ports. Nothing is sent before `begin`, but for libp2p's own connections. */
+/** Builds everything, opens the ports, reads the machine's network and joins the mesh. */
 export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promise<MeshNode> {
   const { config, keys, state, serves, fwMark, wireguard, log } = options
   const startedAt = now()
@@ -106,120 +115,127 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   if (networkKey === undefined) {
     log.warn('the mesh is open: whoever knows a node of it can join; close it with --network-key')
   }
-  const port = await choosePort(config, state, log)
+  const tunnels = new Tunnels(wireguard?.interface, log)
+  const style = canUseLoopbackRange() ? 'range' : 'ports'
+  const port = await choosePort(config, state, tunnels, style === 'range' ? '127.0.0.1' : '::1')
 
-  const shared = new SharedSockets(
-    { port, mark: fwMark },
-    {
-      onDatagram: (socket, ip, remotePort, bytes) => loop.received(socket, ip, remotePort, bytes),
-      onSendError: (socket, remote, code) => log.trace({ socket, remote, code }, 'could not send'),
-    },
-  )
-  undo.push(() => shared.close())
-
-  const machine = new Machine(shared, (input) => loop.handle(input), log)
-  const knocks = new KnockDesk()
-  const mesh = await startMesh({
-    network: config.network,
-    identitySeed: keys.identitySeed(),
-    listen: wildcards().map((ip) => ({ ip, port })),
-    announces: (ip) => shared.sockets().some(({ address }) => address.ip === ip),
-    bootstrap: config.bootstrap,
-    serves,
-    ...(networkKey === undefined ? {} : { networkKey }),
-    judge: (key, value) => admitStoredRecord(key, value, now().unix),
-    services: () => {
-      const reflectors = shared.sockets().map(({ address }) => address)
-      return encodeServices({ version: 1, reflectors: reflectors.slice(0, MAX_REFLECTORS) })
-    },
-    onKnock: ({ from, bytes }) =>
-      knocks.ask((id) => loop.handle({ type: 'knock-received', id, from, knock: bytes })),
-    mayDial: (ip) => !leavesByTunnel(machine.routes, ip),
-    ...(fwMark === 0 ? {} : { socketMark: fwMark }),
-    onDrop: (reason) => engine.drop(reason),
-    onChange: () => meshChanged(),
-    log,
-  })
-  undo.push(() => mesh.stop())
-
-  const engine: Node = new Node(
+  const identity = await identityOfSeed(keys.identitySeed())
+  const engine = new Node(
     {
       keys,
-      identity: mesh.identity,
+      identity,
       random: systemRandom,
-      loopback: { style: canUseLoopbackRange() ? 'range' : 'ports', port: loopbackPort(port) },
+      loopback: { style, port: loopbackPort(port) },
       formerEndpoints: wireguard?.formerEndpoints ?? new Map(),
       reflects: serves,
       lastSequence: state.state.sequence,
     },
     startedAt,
   )
-  const meshErrands = new MeshErrands(mesh, keys.publicKey, (input) => loop.handle(input), log)
-  undo.push(() => meshErrands.stop())
-  const loop: EngineLoop = new EngineLoop(
-    engine,
-    shared,
-    wireguard?.loopback,
-    {
-      lookUp: (peer) => meshErrands.lookUp(peer),
-      knock: (effect) => meshErrands.knock(effect),
-      publish: (signedRecord, sequence) => {
-        state.update({ sequence })
-        meshErrands.publish(signedRecord)
-      },
-      answerKnock: (id, answer) => knocks.answer(id, answer),
-      setEndpoint: (peer, endpoint) => wireguard?.setEndpoint(peer, endpoint),
-    },
-    log,
-  )
-  undo.push(() => loop.stop())
-
+  const loop = new EngineLoop(engine, { port, mark: fwMark, wireguardPort: wireguard?.listenPort }, log)
+  const knocks = new KnockDesk()
+  const machine = new Machine(loop.shared, tunnels, (input) => loop.handle(input), log)
   const bootstrapLog = new BootstrapLog(log)
-  const meshChanged = (): void => {
-    bootstrapLog.tell(bootstrapStatus(mesh))
+  const peerId = peerIdOfIdentity(identity).toString()
+
+  const meshChanged = ({ servers, addresses, bootstrap }: MeshState): void => {
+    bootstrapLog.tell(bootstrapStatus(bootstrap))
     // A node without an interface has no record of its own, and nobody to find.
     if (wireguard === undefined) return
-    const { servers, addresses } = mesh.state()
+    const multiaddrs = addresses.map((address) => withoutIdentity(address, peerId))
     loop.handle({
       type: 'mesh-changed',
       connected: servers.length > 0,
-      multiaddrs: addresses.map((address) => withoutIdentity(address, mesh.peerId)),
-      reflectors: [...reflectorsOf(mesh, (reason) => engine.drop(reason)), ...options.stun],
+      multiaddrs: rankOwnMultiaddrs(multiaddrs, serves),
+      reflectors: reflectorsToAsk(servers, stun.addresses, (reason) => engine.drop(reason)),
     })
   }
+
+  const mesh = await makeMesh({
+    network: config.network,
+    identitySeed: keys.identitySeed(),
+    listen: wildcards().map((ip) => ({ ip, port })),
+    announces: (ip) => loop.shared.sockets().some(({ address }) => address.ip === ip),
+    bootstrap: config.bootstrap,
+    serves,
+    ...(networkKey === undefined ? {} : { networkKey }),
+    judge: (key, value) => admitStoredRecord(key, value, now().unix),
+    services: () => {
+      const reflectors = reflectorsToTell(loop.shared.sockets().map(({ address }) => address))
+      return encodeServices({ version: 1, reflectors })
+    },
+    onKnock: ({ from, bytes }) =>
+      knocks.ask((id) => loop.handle({ type: 'knock-received', id, from, knock: bytes })),
+    mayDial: (ip) => !leavesByTunnel(machine.routes, ip),
+    ...(fwMark === 0 ? {} : { socketMark: fwMark }),
+    onDrop: (reason) => engine.drop(reason),
+    onChange: meshChanged,
+    log,
+  })
+  undo.push(() => mesh.stop(), MESH_STOP_MS)
+  undo.push(() => knocks.close())
+  const stun = new NamedReflectors(options.stun, () => meshChanged(mesh.state()), log)
+  undo.push(() => stun.stop())
+  const errands = new MeshErrands(mesh, keys.publicKey, (input) => loop.handle(input), log)
+  undo.push(() => errands.stop())
+  undo.push(() => loop.stop())
+  undo.push(() => machine.stop())
+
+  if (wireguard !== undefined) loop.openCatchAll(engine.catchAll)
+  loop.run({
+    lookUp: (peer) => errands.lookUp(peer),
+    knock: (effect) => errands.knock(effect),
+    publish: (signedRecord, sequence) => {
+      state.update({ sequence })
+      errands.publish(signedRecord)
+    },
+    answerKnock: (id, answer) => knocks.answer(id, answer),
+    setEndpoint: (peer, endpoint) => wireguard?.setEndpoint(peer, endpoint),
+  })
+  await machine.start()
+  if (fwMark !== 0) warnOfMissingMarks(loop, fwMark, log)
+  stun.start()
+  await mesh.start()
+  meshChanged(mesh.state())
 
   return {
     loop,
     engine,
-    shared,
     port,
-    peerId: mesh.peerId,
-    async begin() {
-      await machine.start()
-      if (fwMark !== 0 && shared.sockets().some(({ marked }) => !marked)) {
-        log.warn({ mark: fwMark }, 'cannot mark our own packets: a full tunnel would swallow them')
+    peerId,
+    status: () => {
+      const { addresses, bootstrap } = mesh.state()
+      return {
+        peerId,
+        addresses,
+        ...engineStatus(engine),
+        bootstrap: bootstrapStatus(bootstrap),
+        network: config.network,
+        version: VERSION,
+        uptimeS: Math.round(elapsed(startedAt.instant, now().instant) / SECOND),
       }
-      undo.push(() => machine.stop())
-      meshChanged()
     },
-    status: () => ({
-      peerId: mesh.peerId,
-      addresses: mesh.state().addresses,
-      ...engineStatus(engine),
-      bootstrap: bootstrapStatus(mesh),
-      network: config.network,
-      version: VERSION,
-      uptimeS: Math.round(elapsed(startedAt.instant, now().instant) / SECOND),
-    }),
     resolve: (peer, signal) => resolve(mesh, engine, peer, signal),
   }
 }
 
-async function choosePort(config: NodeConfig, state: StateFile, log: Logger): Promise<number> {
-  const ips = localAddresses(new Set(await tunnelNames(log))).map(({ ip }) => ip)
-  const port = await chooseListenPort(config.listenPort, state.state.listenPort, ips)
+async function choosePort(
+  config: NodeConfig,
+  state: StateFile,
+  tunnels: Tunnels,
+  loopbackIp: string,
+): Promise<number> {
+  const ips = localAddresses(await tunnels.names()).map(({ ip }) => ip)
+  const port = await chooseListenPort(config.listenPort, state.state.listenPort, ips, loopbackIp)
   state.update({ listenPort: port })
   return port
+}
+
+function warnOfMissingMarks(loop: EngineLoop, mark: number, log: Logger): void {
+  if (loop.shared.sockets().every(({ marked }) => marked)) return
+  const options = socketOptionsAvailable()
+  const reason = options.available ? 'no permission: run as root or with CAP_NET_ADMIN' : options.reason
+  log.warn({ mark, reason }, 'cannot mark our own packets: a full tunnel would swallow them')
 }
 
 /** The newest record of a peer that we know or the mesh has. */
@@ -234,7 +250,9 @@ async function resolve(
     const record = admitRecord(bytes, now().unix)
     if (!isDropped(record) && record.sequence > (newest?.sequence ?? 0)) newest = record
   }
-  return newest === undefined ? undefined : resolvedRecord(newest, identityOf(newest.identity))
+  return newest === undefined
+    ? undefined
+    : resolvedRecord(newest, peerIdOfIdentity(newest.identity).toString())
 }
 
 function engineStatus(engine: Node): Pick<Status, 'nat' | 'drops'> {
@@ -242,11 +260,10 @@ function engineStatus(engine: Node): Pick<Status, 'nat' | 'drops'> {
   return { nat: { ...nat, reflexive: nat.reflexive.map(formatSocketAddress) }, drops: drops.toJSON() }
 }
 
-function bootstrapStatus(mesh: Mesh): Status['bootstrap'] {
-  return mesh.state().bootstrap.map(({ multiaddr, connected, lastError }) => ({
-    multiaddr,
-    connected,
-    ...(lastError === undefined ? {} : { lastError }),
+function bootstrapStatus(bootstrap: MeshState['bootstrap']): Status['bootstrap'] {
+  return bootstrap.map(({ nextTryInS, ...node }) => ({
+    ...node,
+    ...(nextTryInS === undefined ? {} : { nextTryInS: Math.round(nextTryInS) }),
   }))
 }
 

@@ -18,22 +18,25 @@ export function loopbackPort(listenPort: number): number {
 }
 
 /**
- * The listen port: the one asked for, or the remembered one, or the default or the next free one.
+ * The listen port: the one asked for, or the remembered one, or the default or the next free one. It is to be free on
+ * `ips`, and the port beside it on `loopbackIp`, where the catch-all endpoint is.
  * Throws a UserError where it is taken; a remembered one that is taken gives way to a free one.
  */
 export async function chooseListenPort(
   asked: number | undefined,
   remembered: number | undefined,
   ips: readonly string[],
+  loopbackIp: string,
 ): Promise<number> {
   if (asked !== undefined) {
-    const taken = await takenBy(asked, ips)
+    const taken = await takenBy(asked, ips, loopbackIp)
     if (taken === undefined) return asked
     throw new UserError(`${taken} is in use: choose another with --listen-port`)
   }
-  if (remembered !== undefined && (await takenBy(remembered, ips)) === undefined) return remembered
+  if (remembered !== undefined && (await takenBy(remembered, ips, loopbackIp)) === undefined)
+    return remembered
   for (let port = DEFAULT_LISTEN_PORT; port < DEFAULT_LISTEN_PORT + 2 * TRIES; port += 2) {
-    if ((await takenBy(port, ips)) === undefined) return port
+    if ((await takenBy(port, ips, loopbackIp)) === undefined) return port
   }
   throw new UserError(
     `no free port from ${DEFAULT_LISTEN_PORT} to ${DEFAULT_LISTEN_PORT + 2 * TRIES - 1}: choose one with --listen-port`,
@@ -41,10 +44,14 @@ export async function chooseListenPort(
 }
 
 /** What of the ports that go with `port` is taken; undefined where all are free. */
-async function takenBy(port: number, ips: readonly string[]): Promise<string | undefined> {
+async function takenBy(
+  port: number,
+  ips: readonly string[],
+  loopbackIp: string,
+): Promise<string | undefined> {
   for (const ip of ips) if (!isFreeUdp(ip, port)) return `UDP port ${port} on ${ip}`
   const loopback = loopbackPort(port)
-  if (!isFreeUdp('127.0.0.1', loopback)) return `UDP port ${loopback} on 127.0.0.1`
+  if (!isFreeUdp(loopbackIp, loopback)) return `UDP port ${loopback} on ${loopbackIp}`
   return (await isFreeTcp(port)) ? undefined : `TCP port ${port}`
 }
 

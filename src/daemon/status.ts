@@ -57,6 +57,8 @@ export interface BootstrapStatus {
   readonly connected: boolean
   /** Why the last attempt failed; absent when none did. */
   readonly lastError?: string
+  /** Until it is tried again; absent while it is connected or tried. */
+  readonly nextTryInS?: number
 }
 
 export interface NatStatus {

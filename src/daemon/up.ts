@@ -1,17 +1,14 @@
 /** `tunnelbore up`: a node beside a WireGuard interface. */
 
-import type { SocketAddress } from '../base/address.js'
-import { causeOf } from '../base/userError.js'
+import { UserError } from '../base/userError.js'
 import { nodeKeys } from '../crypto/nodeKeys.js'
-import { LoopbackSockets } from '../io/loopbackSockets.js'
-import { resolveName } from '../io/resolveName.js'
 import { now } from '../io/systemClock.js'
 import type { InterfaceDump } from '../io/wireguard/interfaceDump.js'
 import { InterfaceReader } from '../io/wireguard/interfaceReader.js'
-import type { HostPort, UpConfig } from './config.js'
+import type { UpConfig } from './config.js'
 import { EndpointWriter } from './endpointWriter.js'
-import { CATCH_ALL, type LoopbackHandle } from './engineLoop.js'
 import { FormerEndpoints } from './formerEndpoints.js'
+import { lockInterface } from './interfaceLock.js'
 import { InterfaceWatch } from './interfaceWatch.js'
 import type { Logger } from './logger.js'
 import { startMeshNode, takeControl } from './meshNode.js'
@@ -22,9 +19,6 @@ import { StateFile } from './state.js'
 import type { Status } from './status.js'
 import type { Undo } from './undo.js'
 
-/** Names of reflectors are resolved within this; one that is not is left out, which is said. */
-const RESOLVE_MS = 5_000
-
 /** Starts the node. Throws, with nothing changed on the system, where that cannot be done. */
 export async function startUp(config: UpConfig, log: Logger): Promise<RunningNode> {
   return startNode(log, (undo) => start(config, log, undo))
@@ -34,18 +28,19 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
   const reader = new InterfaceReader(config.interface)
   undo.push(() => reader.close())
   let dump = await reader.read()
+  if (dump.listenPort === 0) {
+    throw new UserError(
+      `${config.interface} is down: bring it up, e.g. \`ip link set ${config.interface} up\``,
+    )
+  }
   const keys = nodeKeys(dump.privateKey)
   const answerControl = await takeControl(config, config.interface, undo)
+  const lock = await lockInterface(config.interface)
+  undo.push(() => lock.release())
   await warnOfSaveConfig(config.interface, log)
   const state = await StateFile.open(config.stateDir, config.interface, log)
   undo.push(() => state.flush())
 
-  const loopback = new LoopbackSockets<LoopbackHandle>(dump.listenPort, {
-    onDatagram: (handle, bytes) => node.loop.sent(handle, bytes),
-    onForeignDatagram: () => node.engine.drop('loopback-foreign-sender'),
-    onSendError: (_handle, code) => log.trace({ code }, 'WireGuard did not take a message'),
-  })
-  undo.push(() => loopback.closeAll())
   const former = new FormerEndpoints(config.interface, state)
   const endpoints = new EndpointWriter(config.interface, () => state.flush(), log)
   const node = await startMeshNode(
@@ -55,9 +50,10 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
       state,
       serves: config.reachability === 'reachable',
       fwMark: dump.fwmark,
-      stun: await resolveReflectors(config.stun, log),
+      stun: config.stun,
       wireguard: {
-        loopback,
+        interface: config.interface,
+        listenPort: dump.listenPort,
         formerEndpoints: former.recall(),
         setEndpoint: (peer, endpoint) => endpoints.set(peer, endpoint),
       },
@@ -65,24 +61,30 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
     },
     undo,
   )
-  loopback.open(CATCH_ALL, node.engine.catchAll)
 
-  await node.begin()
   undo.push(async () => {
     await endpoints.stop()
     await former.restore(node.engine.endpointsToRestore)
   })
   const onRead = (read: InterfaceDump) => {
-    if (read.listenPort !== dump.listenPort && read.listenPort !== 0) loopback.reconnect(read.listenPort)
+    if (read.listenPort !== dump.listenPort && read.listenPort !== 0) {
+      node.loop.followWireguard(read.listenPort)
+    }
     if (read.fwmark !== dump.fwmark) {
-      node.shared.setMark(read.fwmark)
+      node.loop.shared.setMark(read.fwmark)
       log.warn(
         { mark: read.fwmark },
         'the interface has another mark: start again, so that TCP carries it too',
       )
     }
     dump = read
-    node.loop.handle({ type: 'interface-read', peers: read.peers })
+    const peers = read.peers.map(({ publicKey, endpoint, zonedEndpoint, latestHandshake }) => ({
+      publicKey,
+      endpoint,
+      isLinkLocal: zonedEndpoint !== undefined,
+      latestHandshake,
+    }))
+    node.loop.handle({ type: 'interface-read', peers })
     former.note(read.peers, node.engine.endpointsToRestore)
   }
   onRead(dump)
@@ -107,16 +109,4 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
   await endpoints.written()
   log.info({ port: node.port, peers: dump.peers.length, peerId: node.peerId }, 'tunnelbore is up')
   return { failed: watch.failed }
-}
-
-async function resolveReflectors(hosts: readonly HostPort[], log: Logger): Promise<readonly SocketAddress[]> {
-  const resolved = await Promise.all(
-    hosts.map(({ host, port }) =>
-      resolveName(host, port, RESOLVE_MS).catch((error: unknown) => {
-        log.warn({ host, cause: causeOf(error) }, 'a reflector is left out')
-        return []
-      }),
-    ),
-  )
-  return resolved.flat()
 }

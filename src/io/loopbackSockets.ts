@@ -24,6 +24,7 @@ interface OpenSocket {
   readonly socket: Socket
   readonly local: SocketAddress
   readonly onSent: (error: Error | null) => void
+  connected: boolean
 }
 
 export class LoopbackSockets<Handle> {
@@ -67,22 +68,29 @@ export class LoopbackSockets<Handle> {
       onSent(error) {
         if (error !== null) onSendError(handle, errorCode(error))
       },
+      connected: true,
     })
   }
 
   /** Hands `bytes` to WireGuard, from the endpoint `handle`; nothing happens if it is not open. Never throws. */
   send(handle: Handle, bytes: Uint8Array): void {
     const open = this.#open.get(handle)
-    open?.socket.send(bytes, open.onSent)
+    if (open === undefined) return
+    if (!open.connected) this.#reconnect(handle, open)
+    if (open.connected) open.socket.send(bytes, open.onSent)
   }
 
-  /** Follows WireGuard to another listen port. Throws a RangeError for port 0. */
+  /**
+   * Follows WireGuard to another listen port. Throws a RangeError for port 0. A socket that cannot be connected now is
+   * connected when something is to be sent; until then what it receives is still told by its sender.
+   */
   reconnect(wireGuardPort: number): void {
     if (!isPort(wireGuardPort)) throw new RangeError('WireGuard listens on no port')
     this.#wireGuardPort = wireGuardPort
-    for (const { socket, local } of this.#open.values()) {
-      socket.disconnect()
-      this.#connect(socket, local)
+    for (const [handle, open] of this.#open) {
+      if (open.connected) open.socket.disconnect()
+      open.connected = false
+      this.#reconnect(handle, open)
     }
   }
 
@@ -94,6 +102,15 @@ export class LoopbackSockets<Handle> {
 
   closeAll(): void {
     for (const handle of [...this.#open.keys()]) this.close(handle)
+  }
+
+  #reconnect(handle: Handle, open: OpenSocket): void {
+    try {
+      this.#connect(open.socket, open.local)
+      open.connected = true
+    } catch (error) {
+      this.#handlers.onSendError(handle, errorCode(error))
+    }
   }
 
   #connect(socket: Socket, local: SocketAddress): void {
@@ -118,6 +135,6 @@ function wireGuardAddress(local: SocketAddress): string {
   return familyOf(local.ip) === 4 ? '127.0.0.1' : '::1'
 }
 
-function errorCode(error: Error): string {
+function errorCode(error: unknown): string {
   return codeOf(error) ?? 'EINVAL'
 }

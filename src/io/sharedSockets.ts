@@ -8,7 +8,7 @@
 
 import type { Socket } from 'node:dgram'
 import { familyOf, type SocketAddress } from '../base/address.js'
-import { codeOf, UserError } from '../base/userError.js'
+import { codeOf } from '../base/userError.js'
 import { bindUdpSocket, enlargeBuffers, markUdpSocket } from './udpSocket.js'
 
 export interface SharedSocketHandlers {
@@ -28,21 +28,13 @@ export interface SharedSocket {
   readonly marked: boolean
 }
 
-/** An address on which no socket could be opened: EADDRNOTAVAIL where it is gone, or not usable yet. */
+/**
+ * An address on which no socket could be opened: EADDRNOTAVAIL where it is gone, or not usable yet; EADDRINUSE where
+ * another program has the port on it.
+ */
 export interface BindFailure {
   readonly ip: string
   readonly code: string
-}
-
-/** The shared port is taken by another program. */
-export class PortInUseError extends UserError {
-  override readonly name = 'PortInUseError'
-  readonly address: SocketAddress
-
-  constructor(address: SocketAddress) {
-    super(`UDP port ${address.port} is in use on ${address.ip}: choose another with --listen-port`)
-    this.address = address
-  }
 }
 
 interface OpenSocket extends SharedSocket {
@@ -77,29 +69,18 @@ export class SharedSockets {
 
   /**
    * Opens and closes sockets until there is one for each of `ips` (canonical, without link-local ones) and no other.
-   * Returns the addresses for which that was not possible. Throws a {@link PortInUseError} if the port is taken on one
-   * of them; then nothing has changed.
+   * Returns the addresses for which that was not possible.
    */
   setAddresses(ips: readonly string[]): readonly BindFailure[] {
     const wanted = new Set(ips)
     const present = new Set([...this.#open.values()].map(({ address }) => address.ip))
-    const formerPort = this.#port
-    const opened: OpenSocket[] = []
     const failures: BindFailure[] = []
     for (const ip of wanted) {
       if (present.has(ip)) continue
       try {
-        opened.push(this.#openSocket(ip))
+        this.#openSocket(ip)
       } catch (error) {
-        const code = errorCode(error)
-        if (code !== 'EADDRINUSE') {
-          failures.push({ ip, code })
-          continue
-        }
-        for (const { id } of opened) this.#closeSocket(id)
-        const taken = { ip, port: this.#port }
-        this.#port = formerPort
-        throw new PortInUseError(taken)
+        failures.push({ ip, code: errorCode(error) })
       }
     }
     for (const { id, address } of [...this.#open.values()]) if (!wanted.has(address.ip)) this.#closeSocket(id)
@@ -132,7 +113,7 @@ export class SharedSockets {
     for (const id of [...this.#open.keys()]) this.#closeSocket(id)
   }
 
-  #openSocket(ip: string): OpenSocket {
+  #openSocket(ip: string): void {
     const socket = bindUdpSocket({ ip, port: this.#port })
     this.#port = socket.address().port
     enlargeBuffers(socket)
@@ -157,7 +138,6 @@ export class SharedSockets {
       },
     }
     this.#open.set(id, open)
-    return open
   }
 
   #closeSocket(id: number): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import ipaddr from 'ipaddr.js'
 import {
   canonicalIp,
   familyOf,
@@ -175,6 +176,30 @@ describe('prefixes', () => {
         const length = Math.min(any, 8 * ipToBytes(ip).length)
         const shared = bits(ipToBytes(ip)).slice(0, length) === bits(ipToBytes(other)).slice(0, length)
         assert.equal(prefixContains({ ip, length }, other), shared)
+      }),
+    )
+  })
+
+  it("contain what ipaddr.js's own matching says, however often and in whatever order they are asked", () => {
+    const pair = fc.oneof(sameLength(4), sameLength(16))
+    const questions = fc.array(fc.tuple(pair, fc.nat({ max: 128 })), { minLength: 1, maxLength: 6 })
+    fc.assert(
+      fc.property(questions, (asked) => {
+        const prefixes = asked.map(([[start], any]) => {
+          const ip = ipFromBytes(start) ?? ''
+          return { ip, length: Math.min(any, 8 * ipToBytes(ip).length) }
+        })
+        const ips = asked.map(([[, other]]) => ipFromBytes(other) ?? '')
+        for (const _ of ['parsed', 'remembered']) {
+          for (const prefix of prefixes) {
+            for (const ip of [...ips, prefix.ip]) {
+              const matches =
+                familyOf(prefix.ip) === familyOf(ip) &&
+                ipaddr.parse(ip).match(ipaddr.parse(prefix.ip), prefix.length)
+              assert.equal(prefixContains(prefix, ip), matches, `${ip} in ${prefix.ip}/${prefix.length}`)
+            }
+          }
+        }
       }),
     )
   })

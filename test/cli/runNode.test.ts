@@ -27,7 +27,7 @@ function host(t: TestContext, what: string): Host {
   }
 }
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   test(`${signal} stops the node, and the process ends with 0`, async (t) => {
     const node = host(t, 'runs')
     assert.equal(await node.next(), 'started')

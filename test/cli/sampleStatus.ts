@@ -103,6 +103,7 @@ export const sampleStatus: Status = {
       multiaddr: `/ip4/203.0.113.2/tcp/51821/p2p/${PEER_ID}`,
       connected: false,
       lastError: 'connection refused',
+      nextTryInS: 8,
     },
   ],
   network: 'tunnelbore',

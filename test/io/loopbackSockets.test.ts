@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { createSocket, type RemoteInfo, Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import type { SocketAddress } from '../../src/base/address.js'
@@ -133,6 +133,31 @@ describe('loopback sockets', () => {
     } finally {
       sockets.closeAll()
       again.close()
+    }
+  })
+
+  it('that could not follow WireGuard to another port are connected when something is to be sent', async (t) => {
+    const former = await boundSocket('127.0.0.1')
+    const later = await boundSocket('127.0.0.1')
+    const { sockets, sendErrors } = recording(former)
+    const endpoint = await freeEndpoint()
+    try {
+      sockets.open('a', endpoint)
+      const connect = t.mock.method(Socket.prototype, 'connect', () => {
+        throw Object.assign(new Error('no way there'), { code: 'ENETUNREACH' })
+      })
+      sockets.reconnect(later.address().port)
+      sockets.send('a', Buffer.from('lost'))
+      sockets.reconnect(later.address().port)
+      assert.deepEqual(sendErrors, ['ENETUNREACH', 'ENETUNREACH', 'ENETUNREACH'])
+      connect.mock.restore()
+      sockets.send('a', Buffer.from('here I am'))
+      const [bytes] = (await once(later, 'message')) as [Buffer]
+      assert.equal(bytes.toString(), 'here I am')
+    } finally {
+      sockets.closeAll()
+      former.close()
+      later.close()
     }
   })
 

@@ -94,9 +94,8 @@ export class FirstMessage {
   /** The peer's own was handed to WireGuard, which forgets ours: sending ours now would end the peer's handshake. */
   yieldToPeer(): void {
     const own = this.#parts.handshakes.own
-    if (own === undefined) return
-    if (own.sent === undefined) own.settled = true
-    else own.sent = { ...own.sent, doubtful: false }
+    if (own !== undefined) own.settled = true
+    this.#answerDueAt = undefined
   }
 
   /** True where ours, on its way to where the peer is, goes before the peer's that came from there. */

@@ -41,6 +41,9 @@ export const PUNCH_MS = PUNCH.reduce((sum, gap) => sum + gap, 0)
 /** Bounds what one peer's record, and its peer-reflexive addresses, may make us check. */
 const MAX_PAIRS = 64
 
+/** A peer that answers no checks leaves a proof wherever it was. Of those out of use so many are kept, the latest. */
+const MAX_HANDSHAKE_PROOFS = 4
+
 interface ProofState {
   readonly kind: Proof
   readonly at: Instant
@@ -214,7 +217,11 @@ export class PathAgent {
     if (pair === undefined) return
     if (pair.proof?.kind === 'check' && !pair.proof.suspect) return
     pair.proof = { kind: 'handshake', at: now, answeredAt: now, rttMs: undefined, suspect: false }
+    // Where such a peer was before it is no more.
+    if (this.#current !== pair && this.#current?.proof?.kind === 'handshake')
+      this.#current.proof.suspect = true
     this.#choose()
+    this.#forgetFormerHandshakes()
   }
 
   /** Sends the checks that are due. True where a path in use has become suspect. */
@@ -315,6 +322,16 @@ export class PathAgent {
     }
     this.#pairs.push(pair)
     return pair
+  }
+
+  #forgetFormerHandshakes(): void {
+    const latestFirst = this.#pairs
+      .flatMap((pair) =>
+        pair.proof?.kind === 'handshake' && pair !== this.#current ? [{ pair, at: pair.proof.at }] : [],
+      )
+      .sort((a, b) => b.at - a.at)
+    for (const { pair } of latestFirst.slice(MAX_HANDSHAKE_PROOFS)) pair.proof = undefined
+    this.#dropUnoffered()
   }
 
   #dropUnoffered(): void {

@@ -45,7 +45,7 @@ interface Inquiry extends Route {
         readonly name: 'asking'
         readonly sent: number
         readonly nextAt: Instant
-        /** The answer to the questions before; it counts until there are new ones, or none come. */
+        /** The answer to the questions before; it counts until there is a new one, or none comes. */
         readonly former: SocketAddress | undefined
       }
     | { readonly name: 'answered'; readonly at: Instant; readonly seen: SocketAddress }
@@ -61,7 +61,8 @@ export class Reflection {
   #inquiries: Inquiry[] = []
   #begunAt: Instant | undefined = undefined
   #settlesAt: Instant | undefined = undefined
-  #formerMapping: NatMapping = 'unknown'
+  /** What was known of each socket's mapping when the questions began. */
+  #formerMappings: ReadonlyMap<SocketId, NatMapping> = new Map()
 
   constructor(emit: Emit, random: Random) {
     this.#emit = emit
@@ -131,8 +132,11 @@ export class Reflection {
     const inquiry = this.#inquiries.find((known) => sameRoute(known, from))
     const seen = response.mappedAddress
     if (inquiry !== undefined && seen !== undefined) {
+      const { state } = inquiry
       inquiry.expected = true
       inquiry.state = { name: 'answered', at: now, seen }
+      if (state.name === 'asking' && state.former !== undefined)
+        this.#replace(state.former, seen, from.socket)
     }
     return undefined
   }
@@ -141,8 +145,7 @@ export class Reflection {
   get candidates(): readonly Candidate[] {
     const found: Candidate[] = []
     for (const socket of this.#sockets) {
-      const answered = this.#seenBy(socket)
-      for (const seen of answered.length > 0 ? answered : this.#formerlySeenBy(socket)) {
+      for (const seen of this.#knownOf(socket)) {
         if (sameSocketAddress(socket.address, seen)) continue
         if (found.some(({ address }) => sameSocketAddress(address, seen))) continue
         found.push({ type: 'server-reflexive', address: seen })
@@ -154,9 +157,7 @@ export class Reflection {
   /** How the NAT of the sockets that have most to say maps; of several uplinks, the strictest. */
   get mapping(): NatMapping {
     const mappings = this.#sockets.map((socket) => this.#mappingOf(socket))
-    const told = STRICTEST_FIRST.find((mapping) => mappings.includes(mapping))
-    if (told !== undefined) return told
-    return this.#inquiries.some(({ state }) => state.name === 'asking') ? this.#formerMapping : 'unknown'
+    return STRICTEST_FIRST.find((mapping) => mappings.includes(mapping)) ?? 'unknown'
   }
 
   wake(now: Instant): void {
@@ -208,7 +209,7 @@ export class Reflection {
   }
 
   #begin(now: Instant): void {
-    this.#formerMapping = this.mapping
+    this.#formerMappings = new Map(this.#sockets.map((socket) => [socket.id, this.#mappingOf(socket)]))
     this.#begunAt = now
     this.#settlesAt = after(now, SETTLE_MS)
     for (const inquiry of this.#inquiries) {
@@ -240,13 +241,34 @@ export class Reflection {
     )
   }
 
-  #formerlySeenBy(socket: LocalSocket): SocketAddress[] {
-    return this.#inquiries.flatMap(({ socket: id, state }) =>
-      id === socket.id && state.name === 'asking' && state.former !== undefined ? [state.former] : [],
-    )
+  /** What each reflector saw of a socket, the one before where it is still being asked. */
+  #knownOf(socket: LocalSocket): SocketAddress[] {
+    return this.#inquiries.flatMap(({ socket: id, state }) => {
+      if (id !== socket.id || state.name === 'silent') return []
+      const known = state.name === 'answered' ? state.seen : state.former
+      return known === undefined ? [] : [known]
+    })
   }
 
+  /** A mapping is another one now: so it will be for whoever saw the same one before, and is still being asked. */
+  #replace(former: SocketAddress, seen: SocketAddress, socket: SocketId): void {
+    for (const inquiry of this.#inquiries) {
+      const { state } = inquiry
+      if (inquiry.socket !== socket || state.name !== 'asking' || state.former === undefined) continue
+      if (sameSocketAddress(state.former, former)) inquiry.state = { ...state, former: seen }
+    }
+  }
+
+  /** How a socket's NAT maps, as far as the answers tell; as before while there are too few to tell. */
   #mappingOf(socket: LocalSocket): NatMapping {
+    const told = this.#toldMappingOf(socket)
+    const isAsked = this.#inquiries.some(
+      ({ socket: id, state }) => id === socket.id && state.name === 'asking',
+    )
+    return told === 'unknown' && isAsked ? (this.#formerMappings.get(socket.id) ?? 'unknown') : told
+  }
+
+  #toldMappingOf(socket: LocalSocket): NatMapping {
     const seen = this.#seenBy(socket)
     const [first] = seen
     if (first === undefined) return 'unknown'

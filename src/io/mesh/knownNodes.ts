@@ -47,7 +47,7 @@ interface KnownNode {
 }
 
 export class KnownNodes {
-  readonly #given: readonly (KnownNode & { readonly target: Multiaddr })[]
+  #given: readonly (KnownNode & { readonly target: Multiaddr })[]
   readonly #relays = new Map<string, KnownNode>()
   readonly #greet: (connection: Connection) => Promise<void>
   readonly #onChange: () => void
@@ -71,15 +71,16 @@ export class KnownNodes {
     this.#onChange = onChange
   }
 
-  /** Begins to dial the nodes given. */
+  /** Begins to dial the nodes given. We may be one of them: a fleet can have one list for all. */
   start(parts: Parts): void {
     this.#parts = parts
+    this.#given = this.#given.filter(({ peerId }) => peerId !== parts.peerId.toString())
     parts.events.addEventListener('peer:disconnect', ({ detail: peer }) => {
       const relay = this.#relays.get(peer.toString())
       for (const node of relay === undefined ? this.#given : [...this.#given, relay])
         if (node.connected && node.peerId === peer.toString()) this.#onLost(node)
     })
-    for (const node of this.#given) if (node.peerId !== parts.peerId.toString()) void this.#dial(node)
+    for (const node of this.#given) void this.#dial(node)
   }
 
   stop(): void {

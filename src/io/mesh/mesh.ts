@@ -6,14 +6,13 @@
 
 import '../nodeCompatibility.js'
 
-import { publicKeyFromRaw } from '@libp2p/crypto/keys'
-import type { ConnectionGater, PeerId } from '@libp2p/interface'
-import { peerIdFromPublicKey } from '@libp2p/peer-id'
+import type { Connection, ConnectionGater } from '@libp2p/interface'
 import { isDropped } from '../../base/drops.js'
 import { DeadPeers } from './deadPeers.js'
 import { Dht } from './dht.js'
+import { peerIdOfIdentity } from './identity.js'
 import { Knocking } from './knock.js'
-import { type BootstrapState, KnownNodes } from './knownNodes.js'
+import { KnownNodes } from './knownNodes.js'
 import { lookUp } from './lookUp.js'
 import { addressedIp, relayIdOf } from './multiaddrs.js'
 import { makeNode } from './node.js'
@@ -22,31 +21,17 @@ import { publish } from './publish.js'
 import { RecordStore } from './recordStore.js'
 import { circuitsAsDialled, keepRelays, reservedAt } from './relays.js'
 import { Servers } from './servers.js'
-
-export interface MeshState {
-  /** Full multiaddrs with `/p2p/`, direct ones and circuits. */
-  readonly addresses: readonly string[]
-  /** Connected nodes that serve, with what they answered when asked for their services. */
-  readonly servers: readonly {
-    readonly peerId: string
-    readonly services: Uint8Array
-    /** The address of our connection to it. */
-    readonly ip: string | undefined
-  }[]
-  readonly bootstrap: readonly BootstrapState[]
-  /** At how many relays we hold a reservation. */
-  readonly reservations: number
-  readonly connections: number
-  /** How many nodes are in the DHT's routing table. */
-  readonly routingTable: number
-  /** How many records are stored here for others. */
-  readonly storedRecords: number
-}
+import type { MeshState } from './state.js'
 
 export interface Mesh {
   /** Our libp2p identity: a raw Ed25519 public key of 32 bytes. */
   readonly identity: Uint8Array
   readonly peerId: string
+  /**
+   * Listens, and connects to the known nodes; neither waits for nor fails on one that is down. Nothing is called back
+   * before this is called. Rejects where a port is in use. May be called once.
+   */
+  start(): Promise<void>
   state(): MeshState
   /**
    * Stores a record in the DHT; resolves to how many nodes acknowledged it, which may be none. Waits for a first server.
@@ -71,25 +56,17 @@ export interface Mesh {
   stop(): Promise<void>
 }
 
-/** The peer id, as libp2p writes it, of an identity: a raw Ed25519 public key of 32 bytes. */
-export function identityOf(identity: Uint8Array): string {
-  return peerIdFromRaw(identity).toString()
-}
-
-/**
- * Starts a node. Neither waits for nor fails on bootstrap nodes that are down. Rejects where a port is in use, or an
- * option is malformed (a TypeError that names it).
- */
-export async function startMesh(options: MeshOptions): Promise<Mesh> {
+/** Makes a node. Rejects where an option is malformed (a TypeError that names it). */
+export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const { network, judge, log, onDrop } = options
   let running = false
   const onChange = () => {
-    if (running) options.onChange()
+    if (running) options.onChange(state())
   }
   const store = new RecordStore(judge, onDrop)
   const deadPeers = new DeadPeers()
   const servers = new Servers(network, onChange)
-  const knocking = new Knocking(network, options.onKnock, onDrop)
+  const knocking = new Knocking(network, options.onKnock, onDrop, () => servers.connected)
   const knownNodes = new KnownNodes(options.bootstrap, (connection) => servers.greet(connection), onChange)
 
   const { mayDial } = options
@@ -114,44 +91,43 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     },
   )
 
+  const state = (): MeshState => {
+    const connections = libp2p.getConnections()
+    const connected = new Set(connections.map(({ remotePeer }) => remotePeer.toString()))
+    const ips = ipsOf(connections)
+    // A circuit address outlives its relay's connection if that closes in the midst of a reservation.
+    const addresses = libp2p.getMultiaddrs().filter((address) => {
+      const relay = relayIdOf(address)
+      return relay === undefined || connected.has(relay)
+    })
+    return {
+      addresses: [...circuitsAsDialled(addresses, connections, self), ...addresses.map(String)],
+      servers: servers.answers.map((server) => ({ ...server, ip: ips.get(server.peerId) })),
+      bootstrap: knownNodes.state,
+      reservations: reservedAt(addresses).size,
+      connections: connections.length,
+      routingTable: dht.routingTableSize,
+      storedRecords: store.recordCount,
+    }
+  }
+
   deadPeers.start(parts)
   keepRelays(parts, () => libp2p.getMultiaddrs(), knownNodes)
   parts.events.addEventListener('transport:listening', onChange)
   parts.events.addEventListener('transport:close', onChange)
-  await servers.start(parts, options.serves ? options.services : undefined)
-  await knocking.start(parts)
-  await libp2p.start()
-  running = true
-  knownNodes.start(parts)
-  log.info({ peerId: self.toString(), network, serves: options.serves }, 'the mesh node has started')
-
-  /** The address at which a connected node answers, or from which it came. */
-  const ipOf = (peerId: string): string | undefined => {
-    const connections = libp2p.getConnections().filter(({ remotePeer }) => remotePeer.toString() === peerId)
-    const best = connections.find(({ direction }) => direction === 'outbound') ?? connections[0]
-    return best === undefined ? undefined : addressedIp(best.remoteAddr)
-  }
-
   return {
     identity: self.publicKey.raw,
     peerId: self.toString(),
 
-    state() {
-      const connected = new Set(libp2p.getPeers().map(String))
-      // A circuit address outlives its relay's connection if that closes in the midst of a reservation.
-      const addresses = libp2p.getMultiaddrs().filter((address) => {
-        const relay = relayIdOf(address)
-        return relay === undefined || connected.has(relay)
-      })
-      return {
-        addresses: [...circuitsAsDialled(addresses, libp2p.getConnections(), self), ...addresses.map(String)],
-        servers: servers.answers.map((server) => ({ ...server, ip: ipOf(server.peerId) })),
-        bootstrap: knownNodes.state,
-        reservations: reservedAt(addresses).size,
-        connections: libp2p.getConnections().length,
-        routingTable: dht.routingTableSize,
-        storedRecords: store.recordCount,
-      }
+    state,
+
+    async start() {
+      await servers.start(parts, options.serves ? options.services : undefined)
+      await knocking.start(parts)
+      await libp2p.start()
+      running = true
+      knownNodes.start(parts)
+      log.info({ peerId: self.toString(), network, serves: options.serves }, 'the mesh node has started')
     },
 
     async publish(key, value, signal) {
@@ -169,7 +145,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     },
 
     async knock({ identity, multiaddrs }, bytes, signal) {
-      return knocking.knock(parts, peerIdFromRaw(identity), multiaddrs, bytes, signal)
+      return knocking.knock(parts, peerIdOfIdentity(identity), multiaddrs, bytes, signal)
     },
 
     async stop() {
@@ -180,6 +156,16 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   }
 }
 
-function peerIdFromRaw(identity: Uint8Array): PeerId {
-  return peerIdFromPublicKey(publicKeyFromRaw(identity))
+/**
+ * The address at which each directly connected node answers, or else from which it came. A relayed connection has none:
+ * its address is the relay's.
+ */
+function ipsOf(connections: readonly Connection[]): ReadonlyMap<string, string> {
+  const ips = new Map<string, string>()
+  const direct = connections.filter(({ limits }) => limits === undefined)
+  for (const { remotePeer, remoteAddr, direction } of direct) {
+    const [peer, ip] = [remotePeer.toString(), addressedIp(remoteAddr)]
+    if (ip !== undefined && (direction === 'outbound' || !ips.has(peer))) ips.set(peer, ip)
+  }
+  return ips
 }

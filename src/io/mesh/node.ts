@@ -52,6 +52,7 @@ export async function makeNode(
   const prefix = `tunnelbore/${options.network}`
   const protector = options.networkKey === undefined ? undefined : preSharedKey({ psk: options.networkKey })
   let parts: Parts | undefined
+  let unmarked = 0
 
   const libp2p = await createLibp2p({
     start: false,
@@ -63,11 +64,14 @@ export async function makeNode(
         ...options.listen.map(tcpMultiaddr),
         ...(serves ? [] : Array.from({ length: RESERVATIONS }, () => '/p2p-circuit')),
       ],
-      appendAnnounce: [...(options.announce ?? [])],
       announceFilter: (addresses) => addresses.filter((address) => isAnnounced(address, options.announces)),
     },
     transports: [
-      tcpTransport(options.socketMark, (what) => log.warn({ what }, 'could not mark a TCP socket')),
+      tcpTransport(options.socketMark, (what) => {
+        if (unmarked === 0) log.warn({}, 'could not mark a TCP socket: a full tunnel would swallow it')
+        unmarked += 1
+        log.debug({ what, unmarked }, 'could not mark a TCP socket')
+      }),
       circuitRelayTransport(),
     ],
     connectionProtector: () => new AnticipatingProtector(protector?.()),
@@ -92,7 +96,8 @@ export async function makeNode(
       protocolPrefix: prefix,
     },
     services: {
-      identify: identify({ protocolPrefix: prefix }),
+      // Relayed connections carry knocks only; identify, begun by both ends at once, would get in the first one's way.
+      identify: identify({ protocolPrefix: prefix, runOnLimitedConnection: false }),
       // By default one at a time; the monitor takes a second one of the DHT's for a dead connection.
       ping: ping({ protocolPrefix: prefix, maxInboundStreams: 8, maxOutboundStreams: 8 }),
       dht: withoutPeerRouting(

@@ -4,6 +4,7 @@ import type { SocketAddress } from '../../base/address.js'
 import type { DropReason } from '../../base/drops.js'
 import type { Knock } from './knock.js'
 import type { RecordJudge } from './recordStore.js'
+import type { MeshState } from './state.js'
 
 /** Where the mesh writes what happens: pino, or anything of its shape. */
 export interface MeshLog {
@@ -21,8 +22,6 @@ export interface MeshOptions {
   readonly listen: readonly SocketAddress[]
   /** False for an address among those listened on that others are not told of. All are, by default. */
   readonly announces?: (ip: string) => boolean
-  /** Multiaddrs to announce besides those listened on. */
-  readonly announce?: readonly string[]
   /** Known nodes: multiaddrs ending with `/p2p/` and an id. */
   readonly bootstrap: readonly string[]
   /** True for a reachable node: it serves the DHT and relays streams. Others hold reservations at two relays. */
@@ -39,7 +38,7 @@ export interface MeshOptions {
   /** The firewall mark of all TCP sockets. */
   readonly socketMark?: number
   readonly onDrop: (reason: DropReason) => void
-  /** The own addresses, the servers or the reservations changed: see `state` of the mesh. */
-  readonly onChange: () => void
+  /** The own addresses, the servers or the reservations changed. Not called while the node is starting. */
+  readonly onChange: (state: MeshState) => void
   readonly log: MeshLog
 }

@@ -14,7 +14,7 @@ import {
   SECOND,
 } from '../../../src/base/time.js'
 import { openSignedRecord } from '../../../src/crypto/signedRecord.js'
-import { admitRecord } from '../../../src/engine/directory/admission.js'
+import { admitRecord, admitStoredRecord, recordKey } from '../../../src/engine/directory/admission.js'
 import { type OwnContent, OwnRecord } from '../../../src/engine/directory/ownRecord.js'
 import type { Effect } from '../../../src/engine/effects.js'
 import { MAX_CANDIDATES, MAX_MULTIADDRS, type PeerRecord } from '../../../src/wire/record.js'
@@ -45,12 +45,12 @@ beforeEach(() => {
 })
 
 describe('our own record', () => {
-  it('says what there is to say, for two hours, signed', () => {
+  it('says what there is to say, for two hours and as much as clocks may differ, signed', () => {
     assert.deepEqual(open(own.signed(nowAt(0))), {
       publicKey: ALICE.publicKey,
       sequence: UNIX_START,
       issuedAt: UNIX_START,
-      expiresAt: after(UNIX_START, 2 * HOUR),
+      expiresAt: after(UNIX_START, 4 * HOUR),
       identity: IDENTITY,
       ...CONTENT,
     })
@@ -115,7 +115,21 @@ describe('our own record', () => {
   it('has whole milliseconds, whatever the clock has', () => {
     const record = open(own.signed({ instant: START, unix: after(UNIX_START, 0.75) }))
     assert.equal(record.issuedAt, UNIX_START)
-    assert.equal(record.expiresAt, after(UNIX_START, 2 * HOUR))
+    assert.equal(record.expiresAt, after(UNIX_START, 4 * HOUR))
+  })
+
+  it('is admitted until it is made anew by readers and storers whose clock is 1 h 59 min ahead, or behind', () => {
+    const signed = own.signed(nowAt(0))
+    const last = nowAt(REPUBLISH_MS - 1)
+    assert.equal(own.signed(last), signed)
+    for (const [made, skew] of [
+      [last, 119 * MINUTE],
+      [nowAt(0), -119 * MINUTE],
+    ] as const) {
+      const theirs = after(made.unix, skew)
+      assert.deepEqual(admitRecord(signed, theirs), open(signed))
+      assert.deepEqual(admitStoredRecord(recordKey(ALICE.publicKey), signed, theirs), open(signed))
+    }
   })
 
   it('is believed as soon as a clock that was days ahead is right again', () => {

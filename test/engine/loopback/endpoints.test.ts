@@ -33,7 +33,7 @@ describe('loopback endpoints', () => {
     fc.assert(
       fc.property(plans, peers, (plan, keys) => {
         const endpoints = new LoopbackEndpoints(plan)
-        const names = keys.map((key) => formatSocketAddress(endpoints.assign(key)))
+        const names = keys.map((key) => formatSocketAddress(assigned(endpoints, key)))
         assert.equal(new Set([...names, formatSocketAddress(endpoints.catchAll)]).size, keys.length + 1)
       }),
     )
@@ -76,12 +76,12 @@ describe('loopback endpoints', () => {
 
   it('come from the key, and where two keys want one, the next is taken', () => {
     const endpoints = new LoopbackEndpoints(RANGE)
-    assert.equal(endpoints.assign(keyWishing(0, 1)).ip, '127.1.0.1')
-    assert.equal(endpoints.assign(keyWishing(0, 2)).ip, '127.1.0.2')
-    assert.equal(endpoints.assign(keyWishing(253, 1)).ip, '127.1.0.254')
-    assert.equal(endpoints.assign(keyWishing(253, 2)).ip, '127.1.1.1')
-    assert.equal(endpoints.assign(keyWishing(ADDRESSES - 1, 1)).ip, '127.254.255.254')
-    assert.equal(endpoints.assign(keyWishing(ADDRESSES - 1, 2)).ip, '127.1.0.3')
+    assert.equal(assigned(endpoints, keyWishing(0, 1)).ip, '127.1.0.1')
+    assert.equal(assigned(endpoints, keyWishing(0, 2)).ip, '127.1.0.2')
+    assert.equal(assigned(endpoints, keyWishing(253, 1)).ip, '127.1.0.254')
+    assert.equal(assigned(endpoints, keyWishing(253, 2)).ip, '127.1.1.1')
+    assert.equal(assigned(endpoints, keyWishing(ADDRESSES - 1, 1)).ip, '127.254.255.254')
+    assert.equal(assigned(endpoints, keyWishing(ADDRESSES - 1, 2)).ip, '127.1.0.3')
   })
 
   it('are free again when they are released', () => {
@@ -112,25 +112,66 @@ describe('loopback endpoints', () => {
     const keys = Array.from({ length: LOOPBACK_PORTS }, (_, index) => keyWishing(index, 0))
     const ports = new Set<number>()
     for (const key of keys) {
-      const { ip, port } = endpoints.assign(key)
+      const { ip, port } = assigned(endpoints, key)
       assert.equal(ip, '::1')
       assert.ok(port > PORTS.port && port <= PORTS.port + LOOPBACK_PORTS)
       ports.add(port)
     }
     assert.equal(ports.size, LOOPBACK_PORTS)
     const late = keyWishing(5, 1)
-    assert.throws(() => endpoints.assign(late), RangeError)
+    assert.equal(endpoints.assign(late), undefined)
     const [early] = keys
     assert.ok(early)
-    const { port } = endpoints.assign(early)
+    const { port } = assigned(endpoints, early)
     endpoints.release(early)
-    assert.equal(endpoints.assign(late).port, port)
+    assert.equal(assigned(endpoints, late).port, port)
   })
 
   it('on ::1 are ports that exist', () => {
     const endpoints = new LoopbackEndpoints({ style: 'ports', port: 65_530 })
-    for (let index = 0; index < 5; index++) assert.ok(isPort(endpoints.assign(keyWishing(9, 0, index)).port))
-    assert.throws(() => endpoints.assign(keyWishing(9, 1)), RangeError)
+    for (let index = 0; index < 5; index++)
+      assert.ok(isPort(assigned(endpoints, keyWishing(9, 0, index)).port))
+    assert.equal(endpoints.assign(keyWishing(9, 1)), undefined)
+  })
+})
+
+describe('a loopback endpoint that something else has', () => {
+  it('is exchanged for another one, which stays, and no peer gets it any more', () => {
+    fc.assert(
+      fc.property(plans, peers, fc.nat(), fc.integer({ min: 1, max: 8 }), (plan, keys, pick, times) => {
+        fc.pre(keys.length > 0)
+        const endpoints = new LoopbackEndpoints(plan)
+        const others = keys.map((key) => formatSocketAddress(assigned(endpoints, key)))
+        const peer = keys[pick % keys.length]
+        assert.ok(peer)
+        const seen = new Set(others)
+        for (let time = 0; time < times; time++) {
+          const other = endpoints.reassign(peer)
+          assert.ok(other)
+          assert.equal(endpoints.assign(peer), other)
+          assert.ok(endpoints.isOurs(peer, other))
+          assert.ok(!seen.has(formatSocketAddress(other)))
+          seen.add(formatSocketAddress(other))
+        }
+        // Whoever wishes for the same one finds it taken.
+        for (let last = 1; last <= 20; last++) {
+          const late = formatSocketAddress(assigned(endpoints, keyWishing(0, last, 7)))
+          assert.ok(!seen.has(late))
+          seen.add(late)
+        }
+        endpoints.release(peer)
+        assert.ok(!others.includes(formatSocketAddress(assigned(endpoints, peer))))
+      }),
+    )
+  })
+
+  it('is given up where no other is left', () => {
+    const endpoints = new LoopbackEndpoints({ style: 'ports', port: 65_533 })
+    const peer = keyWishing(9, 0)
+    assigned(endpoints, peer)
+    assert.ok(endpoints.reassign(peer))
+    assert.equal(endpoints.reassign(peer), undefined)
+    assert.equal(endpoints.assign(peer), undefined)
   })
 })
 
@@ -141,7 +182,7 @@ describe('an endpoint is ours', () => {
     fc.assert(
       fc.property(plans, peers, (plan, keys) => {
         const endpoints = new LoopbackEndpoints(plan)
-        for (const key of keys) assert.ok(endpoints.isOurs(key, endpoints.assign(key)))
+        for (const key of keys) assert.ok(endpoints.isOurs(key, assigned(endpoints, key)))
       }),
     )
   })
@@ -150,11 +191,25 @@ describe('an endpoint is ours', () => {
     const range = new LoopbackEndpoints(RANGE)
     assert.equal(range.isOurs(peer, { ip: '127.9.8.7', port: RANGE.port }), true)
     assert.equal(range.isOurs(peer, range.catchAll), true)
-    const own = range.assign(peer)
-    assert.equal(range.isOurs(peer, { ip: own.ip, port: RANGE.port + 1 }), true)
     const ports = new LoopbackEndpoints(PORTS)
     assert.equal(ports.isOurs(peer, { ip: '::1', port: PORTS.port + LOOPBACK_PORTS }), true)
     assert.equal(ports.isOurs(peer, ports.catchAll), true)
+  })
+
+  it("on whatever port an earlier run had, where the address is the peer's own", () => {
+    fc.assert(
+      fc.property(peers, fc.integer({ min: 1, max: 65_535 }), (keys, port) => {
+        const endpoints = new LoopbackEndpoints(RANGE)
+        const own = keys.map((key) => ({ ip: assigned(endpoints, key).ip, port }))
+        for (const [index, key] of keys.entries()) {
+          for (const [other, endpoint] of own.entries())
+            assert.equal(endpoints.isOurs(key, endpoint), other === index || port === RANGE.port)
+        }
+      }),
+    )
+    const ports = new LoopbackEndpoints(PORTS)
+    assigned(ports, peer)
+    assert.equal(ports.isOurs(peer, { ip: '::1', port: PORTS.port - 1 }), false)
   })
 
   it('and no other is', () => {
@@ -182,5 +237,12 @@ function keyWishing(wish: number, last: number, middle = 0): PublicKey {
 
 function assignAll(plan: LoopbackPlan, keys: readonly PublicKey[]): readonly SocketAddress[] {
   const endpoints = new LoopbackEndpoints(plan)
-  return keys.map((key) => endpoints.assign(key))
+  return keys.map((key) => assigned(endpoints, key))
+}
+
+/** The endpoint of a peer, where there is one left. */
+function assigned(endpoints: LoopbackEndpoints, peer: PublicKey): SocketAddress {
+  const endpoint = endpoints.assign(peer)
+  assert.ok(endpoint)
+  return endpoint
 }

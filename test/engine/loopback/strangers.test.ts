@@ -112,3 +112,43 @@ describe('a first message from a stranger', () => {
     )
   })
 })
+
+describe('a first message over a path', () => {
+  const older = firstMessage(ALICE, BOB, { sentAt: UNIX_START })
+  const newer = firstMessage(ALICE, BOB, { sentAt: UNIX_START + 1, senderIndex: 2 })
+
+  it("counts as its peer's newest: an older one from a stranger is a replay", () => {
+    const strangers = new Strangers(BOB.keys, START)
+    strangers.passed(newer, ALICE.publicKey, '203.0.113.9', START)
+    assert.equal(strangers.identify(older, SOURCE, isPeer, START), drop('wireguard-replayed'))
+    assert.equal(strangers.identify(newer, SOURCE, isPeer, START), ALICE.publicKey)
+    assert.equal(strangers.identify(firstMessage(CAROL, BOB), SOURCE, isPeer, START), CAROL.publicKey)
+  })
+
+  it('that is older than the newest does not turn time back', () => {
+    const strangers = new Strangers(BOB.keys, START)
+    strangers.passed(newer, ALICE.publicKey, SOURCE, START)
+    strangers.passed(older, ALICE.publicKey, SOURCE, START)
+    assert.equal(strangers.identify(older, SOURCE, isPeer, START), drop('wireguard-replayed'))
+  })
+
+  it("does not count where it does not decrypt, or is another peer's", () => {
+    const strangers = new Strangers(BOB.keys, START)
+    const garbled = newer.slice()
+    garbled[50] = (garbled[50] ?? 0) ^ 1
+    strangers.passed(garbled, ALICE.publicKey, SOURCE, START)
+    const carols = firstMessage(CAROL, BOB, { sentAt: UNIX_START + 1 })
+    strangers.passed(carols, ALICE.publicKey, SOURCE, START)
+    assert.equal(strangers.identify(older, SOURCE, isPeer, START), ALICE.publicKey)
+    const earlier = firstMessage(CAROL, BOB, { sentAt: UNIX_START })
+    assert.equal(strangers.identify(earlier, SOURCE, isPeer, START), CAROL.publicKey)
+  })
+
+  it('counts against the limit of its source, and is not opened beyond it', () => {
+    const strangers = new Strangers(BOB.keys, START)
+    for (let count = 0; count < 10; count++) strangers.passed(older, ALICE.publicKey, SOURCE, START)
+    assert.equal(strangers.identify(older, SOURCE, isPeer, START), drop('wireguard-rate-limited'))
+    strangers.passed(newer, ALICE.publicKey, SOURCE, START)
+    assert.equal(strangers.identify(older, '203.0.113.2', isPeer, START), ALICE.publicKey)
+  })
+})

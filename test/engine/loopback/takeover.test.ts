@@ -19,6 +19,7 @@ const ROAMED: SocketAddress = { ip: '203.0.113.2', port: 51_820 }
 const TAKEN = [{ type: 'set-endpoint', peer: PEER, endpoint: OWN }]
 
 let log: EffectLog
+let endpoints: LoopbackEndpoints
 let takeover: Takeover
 
 beforeEach(() => {
@@ -143,6 +144,44 @@ describe('a peer with an endpoint of its own', () => {
   })
 })
 
+describe('a peer with a link-local endpoint', () => {
+  it('is external while it has a session, and never taken', () => {
+    readLinkLocal(after(UNIX_START, -179 * SECOND))
+    assert.equal(takeover.isExternal(PEER), true)
+    assert.deepEqual(log.take(), [])
+    assert.deepEqual([...takeover.toRestore], [])
+    takeover.moved(PEER)
+    assert.deepEqual(log.take(), [])
+  })
+
+  it('is taken over where its session is dead, or there was none', () => {
+    for (const latestHandshake of [undefined, after(UNIX_START, -180 * SECOND)]) {
+      takeover = start(new Map())
+      readLinkLocal(latestHandshake)
+      assert.equal(takeover.isExternal(PEER), false)
+      assert.deepEqual(log.take(), TAKEN)
+    }
+  })
+
+  it('is taken over where our checks reach it, and reclaimed as any other', () => {
+    readLinkLocal(UNIX_START, true)
+    assert.equal(takeover.isExternal(PEER), false)
+    assert.deepEqual(log.take(), TAKEN)
+    takeover = start(new Map())
+    readLinkLocal(UNIX_START)
+    assert.equal(takeover.reclaim(PEER), true)
+    assert.deepEqual(log.take(), TAKEN)
+  })
+
+  it('keeps its former endpoint: a link-local one says nothing elsewhere', () => {
+    read(FIXED)
+    readLinkLocal(UNIX_START)
+    assert.equal(takeover.former(PEER), FIXED)
+    readLinkLocal(undefined)
+    assert.deepEqual([...takeover.toRestore], [[PEER, FIXED]])
+  })
+})
+
 describe('reclaiming', () => {
   it('does nothing to a peer that is managed, or not there', () => {
     read(undefined)
@@ -160,15 +199,65 @@ describe('a peer that is gone', () => {
     assert.equal(takeover.former(PEER), undefined)
     assert.deepEqual([...takeover.toRestore], [])
   })
+
+  it('and comes again is a new one: what an earlier run noted down of it is forgotten as well', () => {
+    takeover = start(new Map([[PEER, FIXED]]))
+    read(OWN)
+    assert.equal(takeover.former(PEER), FIXED)
+    takeover.forget(PEER)
+    read(OWN)
+    assert.equal(takeover.former(PEER), undefined)
+    assert.deepEqual([...takeover.toRestore], [[PEER, undefined]])
+  })
+
+  it('leaves the notes of an earlier run as they were', () => {
+    const remembered = new Map([[PEER, FIXED]])
+    takeover = start(remembered)
+    takeover.forget(PEER)
+    assert.equal(remembered.get(PEER), FIXED)
+  })
+})
+
+describe('a peer whose loopback endpoint is another one now', () => {
+  it('is told to WireGuard', () => {
+    read(undefined)
+    log.take()
+    const endpoint = endpoints.reassign(PEER)
+    assert.ok(endpoint)
+    assert.notDeepEqual(endpoint, OWN)
+    takeover.moved(PEER)
+    assert.deepEqual(log.take(), [{ type: 'set-endpoint', peer: PEER, endpoint }])
+    read(endpoint)
+    assert.deepEqual(log.take(), [])
+  })
+
+  it('is left alone where it is external, or not there', () => {
+    read(FIXED, UNIX_START)
+    endpoints.reassign(PEER)
+    takeover.moved(PEER)
+    takeover.moved(OTHER)
+    assert.deepEqual(log.take(), [])
+    assert.equal(takeover.isExternal(PEER), true)
+  })
+})
+
+describe('a peer for whom no loopback endpoint is left', () => {
+  it('keeps the one that it has', () => {
+    endpoints = new LoopbackEndpoints({ style: 'ports', port: 65_535 })
+    takeover = new Takeover(endpoints, new Map(), log.emit)
+    read(FIXED)
+    takeover.moved(PEER)
+    assert.deepEqual(log.take(), [])
+  })
 })
 
 describe('a peer', () => {
   it('is either external or put back, whatever is read; and what is put back is never ours', () => {
-    const endpoints = fc.option(
+    const present = fc.option(
       fc.constantFrom(OWN, FIXED, ROAMED, { ip: '127.5.5.5', port: 51_822 }, { ip: '127.0.0.1', port: 7 }),
       { nil: undefined },
     )
-    const reads = fc.array(fc.tuple(endpoints, handshakes(), fc.boolean(), fc.boolean()), { minLength: 1 })
+    const reads = fc.array(fc.tuple(present, handshakes(), fc.boolean(), fc.boolean()), { minLength: 1 })
     fc.assert(
       fc.property(reads, (taken) => {
         log = new EffectLog()
@@ -191,11 +280,16 @@ describe('a peer', () => {
 })
 
 function start(remembered: ReadonlyMap<PublicKey, SocketAddress | undefined>): Takeover {
-  return new Takeover(new LoopbackEndpoints({ style: 'range', port: 51_822 }), remembered, log.emit)
+  endpoints = new LoopbackEndpoints({ style: 'range', port: 51_822 })
+  return new Takeover(endpoints, remembered, log.emit)
 }
 
 function read(endpoint: SocketAddress | undefined, latestHandshake?: UnixTime, reached = false): void {
   takeover.read({ ...interfacePeer(endpoint), latestHandshake }, reached, UNIX_START)
+}
+
+function readLinkLocal(latestHandshake: UnixTime | undefined, reached = false): void {
+  takeover.read({ ...interfacePeer(undefined), isLinkLocal: true, latestHandshake }, reached, UNIX_START)
 }
 
 function interfacePeer(endpoint: SocketAddress | undefined): InterfacePeer {

@@ -10,9 +10,10 @@ import type { Effect } from '../../../src/engine/effects.js'
 import type { Input } from '../../../src/engine/inputs.js'
 import { Node } from '../../../src/engine/node.js'
 import { encodeCheck, encodeCheckAnswer } from '../../../src/engine/path/checks.js'
+import { encodeKnock } from '../../../src/wire/knock.js'
 import { decodeStun } from '../../../src/wire/stun/message.js'
 import type { Sent } from '../effectLog.js'
-import { pairKeysOf, type TestNode } from '../nodes.js'
+import { pairKeysOf, recordOf, signedRecordOf, type TestNode } from '../nodes.js'
 import { nowAt, START } from '../virtualTime.js'
 
 const SOCKET = 1
@@ -70,17 +71,23 @@ export class NodeByHand {
     return sent
   }
 
-  /** The interface has these peers, none of whom has an endpoint. */
-  readInterface(peers: readonly TestNode[]): readonly Effect[] {
+  /** The interface has these peers, none of whom had a handshake, and who have no endpoint unless one is said. */
+  readInterface(peers: readonly TestNode[], endpoint?: SocketAddress): readonly Effect[] {
     return this.tell({
       type: 'interface-read',
       peers: peers.map(({ publicKey }) => ({
         publicKey,
-        endpoint: undefined,
+        endpoint,
         isLinkLocal: false,
         latestHandshake: undefined,
       })),
     })
+  }
+
+  /** `peer` knocks, with the record that {@link signedRecordOf} makes for it. */
+  knock(peer: TestNode, id: number): readonly Effect[] {
+    const knock = encodeKnock({ version: 1, signedRecord: signedRecordOf(peer) })
+    return this.tell({ type: 'knock-received', id, from: recordOf(peer).identity, knock })
   }
 
   receive(remote: SocketAddress, datagram: Uint8Array): readonly Effect[] {

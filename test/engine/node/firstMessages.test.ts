@@ -4,6 +4,7 @@ import type { SocketAddress } from '../../../src/base/address.js'
 import { formatSocketAddress } from '../../../src/base/address.js'
 import { SECOND } from '../../../src/base/time.js'
 import type { Effect } from '../../../src/engine/effects.js'
+import type { MachineRoute } from '../../../src/engine/inputs.js'
 import { wireguardType } from '../../../src/wire/wireguard.js'
 import { firstMessage, testNode } from '../nodes.js'
 import { nowAt } from '../virtualTime.js'
@@ -70,6 +71,59 @@ describe('a first message of ours', () => {
     }
   })
 })
+
+describe('a first message to a configured endpoint', () => {
+  const configured: SocketAddress = { ip: '203.0.113.1', port: 51_820 }
+
+  it('goes at once from every socket that can reach it, and from no other', () => {
+    const { ana, from } = anaWithManySockets()
+    ana.readInterface([BEN], configured)
+    assert.deepEqual(from(makes(ana)), ['1 203.0.113.1:51820', '2 203.0.113.1:51820'])
+    ana.tell({ type: 'routes-read', routes: [routeBy('eth1')] })
+    assert.deepEqual(from(makes(ana)), ['2 203.0.113.1:51820'])
+  })
+
+  it('is held nevertheless, and goes over the path of a peer that runs Tunnelbore', () => {
+    const { ana, from } = anaWithManySockets()
+    ana.readInterface([BEN], configured)
+    makes(ana)
+    const effects = ana.check(BEN, X)
+    ana.pass(20)
+    assert.deepEqual(from([...effects, ...ana.answer(BEN, X, sentOf(effects))]), [
+      `1 ${formatSocketAddress(X)}`,
+    ])
+  })
+
+  it('goes nowhere while no socket reaches it', () => {
+    const { ana, from } = anaWithManySockets()
+    ana.tell({ type: 'routes-read', routes: [routeBy('bridge0', '172.17.0.0', 16)] })
+    ana.readInterface([BEN], configured)
+    assert.deepEqual(from(makes(ana)), [])
+  })
+})
+
+/** Ana has two uplinks, a bridge without a way out, and IPv6. */
+function anaWithManySockets() {
+  const ana = new NodeByHand(ANA, [])
+  const sockets = [
+    { id: 1, address: { ip: '192.0.2.1', port: 1 }, device: 'eth0' },
+    { id: 2, address: { ip: '192.0.2.129', port: 1 }, device: 'eth1' },
+    { id: 3, address: { ip: '172.17.0.1', port: 1 }, device: 'bridge0' },
+    { id: 4, address: { ip: '2001:db8::1', port: 1 }, device: 'eth0' },
+  ]
+  ana.tell({ type: 'sockets-changed', sockets })
+  const routes = [routeBy('eth0'), routeBy('eth1'), routeBy('bridge0', '172.17.0.0', 16)]
+  ana.tell({ type: 'routes-read', routes })
+  const from = (effects: readonly Effect[]) =>
+    sentOf(effects).flatMap(({ socket, remote, datagram }) =>
+      wireguardType(datagram) === 1 ? [`${socket} ${formatSocketAddress(remote)}`] : [],
+    )
+  return { ana, from }
+}
+
+function routeBy(device: string, ip = '0.0.0.0', length = 0): MachineRoute {
+  return { prefix: { ip, length }, device, tunnel: false }
+}
 
 /** Our WireGuard makes a first message for Ben. */
 function makes(ana: NodeByHand): readonly Effect[] {

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isDropped } from '../../../src/base/drops.js'
 import { MINUTE, SECOND } from '../../../src/base/time.js'
+import type { Effect } from '../../../src/engine/effects.js'
 import { decodeKnock, encodeKnock } from '../../../src/wire/knock.js'
+import { testNode } from '../nodes.js'
 import { World } from '../world/world.js'
+import { NodeByHand } from './byHand.js'
 
 describe('a knock', () => {
   it('is answered, with fresh addresses, and makes us check at once', () => {
@@ -85,6 +88,24 @@ describe('a knock', () => {
   })
 })
 
+describe('a knock that waits for the reflectors', () => {
+  it('is ended without an answer when its peer is no peer any more; others wait on', () => {
+    const [own, gone, stays] = [testNode(1), testNode(2), testNode(3)]
+    const node = new NodeByHand(own, [gone, stays])
+    const reflectors = [{ ip: '203.0.113.9', port: 3_478 }]
+    node.tell({ type: 'mesh-changed', connected: true, multiaddrs: [], reflectors })
+    assert.deepEqual(answersIn([...node.knock(gone, 1), ...node.knock(stays, 2), ...node.knock(gone, 3)]), [])
+    assert.deepEqual(answersIn(node.readInterface([stays])), [
+      [1, false],
+      [3, false],
+    ])
+    node.pass(299)
+    assert.deepEqual(answersIn(node.tell({ type: 'woken' })), [])
+    node.pass(1)
+    assert.deepEqual(answersIn(node.tell({ type: 'woken' })), [[2, true]])
+  })
+})
+
 describe('a record from the mesh', () => {
   it('of another peer than was looked up changes nothing', () => {
     const { world, ana, ben, mallory } = anaIsKnocked()
@@ -111,6 +132,13 @@ describe('a record from the mesh', () => {
     assert.deepEqual(ana.node.drops.toJSON(), { 'record-rollback': 1 })
   })
 })
+
+/** The knocks that are ended, and whether with an answer. */
+function answersIn(effects: readonly Effect[]): readonly (readonly [id: number, answered: boolean])[] {
+  return effects.flatMap((effect) =>
+    effect.type === 'answer-knock' ? [[effect.id, effect.answer !== undefined] as const] : [],
+  )
+}
 
 /** Ana and Ben are peers and never spoke; Ben's knock is on its way to her. Mallory is in the mesh, and nobody's peer. */
 function anaIsKnocked() {

@@ -591,6 +591,44 @@ describe("WireGuard's own handshake", () => {
   })
 })
 
+describe('a peer without Tunnelbore that roams', () => {
+  it('is where it was last, and never fills the pairs: of its former paths the latest four are kept', () => {
+    for (let host = 1; host <= 200; host++) {
+      agent.provedByHandshake(over(remote(host)), at(host * SECOND))
+      const latest = Array.from({ length: 5 }, (_, index) => host - index).filter((number) => number > 0)
+      assert.deepEqual(
+        agent.provedRemotes.map(({ remote }) => remote),
+        latest.reverse().map((number) => remote(number)),
+      )
+      assert.equal(agent.triable, agent.provedRemotes.length)
+      assert.deepEqual(agent.current?.remote, remote(host))
+      assert.equal(agent.isSound, true)
+    }
+  })
+
+  it('may come back to where it was', () => {
+    for (let host = 1; host <= 5; host++) agent.provedByHandshake(over(remote(host)), at(host))
+    agent.provedByHandshake(over(remote(2)), at(10))
+    assert.deepEqual(agent.current?.remote, remote(2))
+    for (let host = 6; host <= 8; host++) agent.provedByHandshake(over(remote(host)), at(10 + host))
+    assert.deepEqual(agent.current?.remote, remote(8))
+    assert.deepEqual(
+      agent.provedRemotes.map(({ remote }) => remote),
+      [remote(2), remote(5), remote(6), remote(7), remote(8)],
+    )
+  })
+
+  it('loses no path that checks proved', () => {
+    agent.offer(HOSTS)
+    prove(NEAR, 0)
+    prove(FAR, 0)
+    for (let host = 10; host <= 50; host++) agent.provedByHandshake(over(remote(host)), at(host))
+    const proved = agent.provedRemotes.map(({ remote }) => remote)
+    assert.deepEqual(proved.slice(0, 2), [NEAR, FAR])
+    assert.equal(proved.length, 6)
+  })
+})
+
 describe('when the machine changes', () => {
   it('paths of sockets that are closed are gone', () => {
     machine([HOME, OFFICE])

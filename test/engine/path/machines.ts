@@ -7,8 +7,10 @@ import type { Candidate, CandidateType } from '../../../src/wire/candidate.js'
 
 export const PORT = 51_821
 
-/** What all sockets are on, and all routes leave by, that do not enter the tunnel. */
+/** What all sockets are on, and all routes leave by, unless something else is said. */
 export const DEVICE = 'eth0'
+/** Another device of the same machine. */
+export const OTHER_DEVICE = 'eth1'
 
 /** A socket at home in 192.168.1.0/24. */
 export const HOME: LocalSocket = { id: 1, address: { ip: '192.168.1.2', port: PORT }, device: DEVICE }
@@ -26,8 +28,12 @@ export function candidate(type: CandidateType, address: SocketAddress): Candidat
 }
 
 /** A route to `prefix`, through a WireGuard interface where `tunnel` is true. */
-export function route(prefix: string, tunnel: boolean): MachineRoute {
-  return { prefix: prefixOf(prefix), device: tunnel ? 'wg0' : DEVICE, tunnel }
+export function route(
+  prefix: string,
+  tunnel: boolean,
+  device: string | undefined = tunnel ? 'wg0' : DEVICE,
+): MachineRoute {
+  return { prefix: prefixOf(prefix), device, tunnel }
 }
 
 function prefixOf(text: string): Prefix {
@@ -51,7 +57,7 @@ export const anyRoutes: fc.Arbitrary<readonly MachineRoute[]> = fc.uniqueArray(
       fc.nat({ max: 32 }).map((length) => ({ ip: '203.0.113.1', length })),
       fc.nat({ max: 128 }).map((length) => ({ ip: '2001:db8:1::2', length })),
     ),
-    device: fc.constant(DEVICE),
+    device: fc.constantFrom(DEVICE, OTHER_DEVICE, undefined),
     tunnel: fc.boolean(),
   }),
   { selector: ({ prefix }) => `${prefix.ip}/${prefix.length}`, maxLength: 12 },

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { familyOf, prefixContains, scopeOf } from '../../../src/base/address.js'
 import { isNear, isUsable, leavesByTunnel, socketsFor } from '../../../src/engine/path/reachability.js'
-import { anyIp, anyRoutes, HOME, HOME6, OFFICE, route } from './machines.js'
+import { anyIp, anyRoutes, HOME, HOME6, OFFICE, OTHER_DEVICE, route } from './machines.js'
 
 const SOCKETS = [HOME, OFFICE, HOME6]
 
@@ -99,9 +99,33 @@ describe('a way is usable', () => {
 })
 
 describe('an address is asked', () => {
-  it('from all sockets of its family', () => {
+  it('from all sockets of its family, where no route of that is known', () => {
     assert.deepEqual(socketsFor('203.0.113.1', SOCKETS, []), [HOME, OFFICE])
     assert.deepEqual(socketsFor('2001:db8:2::1', SOCKETS, []), [HOME6])
+    const routes = [route('0.0.0.0/0', false, OTHER_DEVICE)]
+    assert.deepEqual(socketsFor('2001:db8:2::1', SOCKETS, routes), [HOME6])
+  })
+
+  it('from the sockets by whose device a route leads there, and from no other', () => {
+    const away = { ...OFFICE, device: OTHER_DEVICE }
+    const bridge = { id: 4, address: { ip: '172.17.0.1', port: 1 }, device: 'bridge0' }
+    const sockets = [HOME, away, bridge, HOME6]
+    const routes = [
+      route('0.0.0.0/0', false),
+      route('203.0.113.0/24', false, OTHER_DEVICE),
+      route('172.17.0.0/16', false, 'bridge0'),
+    ]
+    assert.deepEqual(socketsFor('203.0.114.1', sockets, routes), [HOME])
+    assert.deepEqual(socketsFor('203.0.113.1', sockets, routes), [HOME, away])
+    assert.deepEqual(socketsFor('172.17.0.9', sockets, routes), [HOME, bridge])
+    assert.deepEqual(socketsFor('203.0.113.1', [bridge], routes), [])
+    assert.deepEqual(socketsFor('203.0.114.1', sockets, routes.slice(1)), [])
+  })
+
+  it('from none where the only route there leads nowhere', () => {
+    assert.deepEqual(socketsFor('203.0.113.1', SOCKETS, [route('0.0.0.0/0', false, 'gone0')]), [])
+    const nowhere = { ...route('0.0.0.0/0', false), device: undefined }
+    assert.deepEqual(socketsFor('203.0.113.1', SOCKETS, [nowhere]), [])
   })
 
   it('from none where it is not one far host', () => {
@@ -110,20 +134,28 @@ describe('an address is asked', () => {
   })
 
   it('from none where the packet would enter the tunnel', () => {
-    assert.deepEqual(socketsFor('203.0.113.1', SOCKETS, [route('203.0.113.0/24', true)]), [])
-    assert.deepEqual(socketsFor('203.0.113.1', SOCKETS, [route('203.0.114.0/24', true)]), [HOME, OFFICE])
+    const routes = [route('0.0.0.0/0', false), route('203.0.113.0/24', true)]
+    assert.deepEqual(socketsFor('203.0.113.1', SOCKETS, routes), [])
+    assert.deepEqual(socketsFor('203.0.114.1', SOCKETS, routes), [HOME, OFFICE])
   })
 
-  it('not from itself', () => {
-    assert.deepEqual(socketsFor(HOME.address.ip, SOCKETS, []), [OFFICE])
+  it('from none where it is our own, on whichever device', () => {
+    for (const { address } of SOCKETS) {
+      assert.deepEqual(socketsFor(address.ip, SOCKETS, []), [])
+      assert.deepEqual(socketsFor(address.ip, SOCKETS, [route('0.0.0.0/0', false), route('::/0', false)]), [])
+    }
   })
 
   it('never otherwise', () => {
     fc.assert(
       fc.property(anyIp, anyRoutes, (ip, routes) => {
-        for (const socket of socketsFor(ip, SOCKETS, routes)) {
+        const sockets = [HOME, { ...OFFICE, device: OTHER_DEVICE }, HOME6]
+        for (const socket of socketsFor(ip, sockets, routes)) {
           assert.equal(familyOf(socket.address.ip), familyOf(ip))
-          assert.notEqual(socket.address.ip, ip)
+          assert.ok(!sockets.some(({ address }) => address.ip === ip))
+          const ofFamily = routes.filter(({ prefix }) => familyOf(prefix.ip) === familyOf(ip))
+          const leadThere = ofFamily.filter(({ prefix }) => prefixContains(prefix, ip))
+          assert.ok(ofFamily.length === 0 || leadThere.some(({ device }) => device === socket.device))
           assert.ok(['global', 'private'].includes(scopeOf(ip)))
           assert.equal(leavesByTunnel(routes, ip), false)
         }

@@ -55,7 +55,8 @@ describe('asking', () => {
   })
 
   it("stays within a socket's family, and out of the tunnel", () => {
-    reflection.change({ routes: [route('203.0.113.2/32', true)] }, START)
+    const routes = [route('0.0.0.0/0', false), route('203.0.113.2/32', true)]
+    reflection.change({ routes }, START)
     const reflector6 = { ip: '2001:db8:2::1', port: 3_478 }
     const sent = begin([HOME, HOME6], [...REFLECTORS.slice(0, 2), reflector6])
     assert.deepEqual(
@@ -126,6 +127,41 @@ describe('reflection settles', () => {
     assert.equal(reflection.settled(at(SETTLE_MS)), true)
   })
 
+  it('without a socket to which nobody answers, from its second round of questions on', () => {
+    officeIsSilent()
+    const later = 60 * SECOND
+    const [ofHome = none()] = again(later).filter(({ socket }) => socket === HOME.id)
+    assert.equal(reflection.settled(at(later)), false)
+    answer(ofHome, OUTSIDE, later + 20)
+    assert.equal(reflection.settled(at(later + 20)), true)
+  })
+
+  it('with it again once it has had an answer, be that after it was given up', () => {
+    for (const givenUp of [false, true]) {
+      reflection = new Reflection(log.emit, seededRandom(1))
+      officeIsSilent()
+      const later = 60 * SECOND
+      const sent = again(later)
+      if (givenUp) silenceUntil(later, later + 5 * SECOND)
+      for (const request of sent)
+        answer(request, request.socket === HOME.id ? OUTSIDE : MOVED, later + 5 * SECOND)
+      const latest = later + 60 * SECOND
+      const [ofHome = none(), ...others] = again(latest)
+      assert.equal(ofHome.socket, HOME.id)
+      answer(ofHome, OUTSIDE, latest + 20)
+      assert.equal(reflection.settled(at(latest + 20)), false)
+      answer(others.find(({ socket }) => socket === OFFICE.id) ?? none(), MOVED, latest + 30)
+      assert.equal(reflection.settled(at(latest + 30)), true)
+    }
+  })
+
+  it('at once where nobody ever answered', () => {
+    begin([HOME, OFFICE], REFLECTORS)
+    silenceUntil(0, ALL_SILENT_MS)
+    again(60 * SECOND)
+    assert.equal(reflection.settled(at(60 * SECOND)), true)
+  })
+
   it('for those who have nobody to ask as well', () => {
     const sent = begin([HOME, HOME6], REFLECTORS)
     answer(sent[0] ?? none(), OUTSIDE, 1)
@@ -176,6 +212,19 @@ describe('an answer', () => {
     }
     assert.deepEqual(reflection.candidates, [])
     assert.equal(answer(sent, OUTSIDE, 2), undefined)
+  })
+
+  it('is refused more than ten seconds after it was asked for', () => {
+    for (const [ms, refused] of [
+      [10_000, undefined],
+      [10_001, drop('stun-unknown-transaction')],
+    ] as const) {
+      reflection = new Reflection(log.emit, seededRandom(1))
+      const [sent = none()] = begin([HOME], REFLECTORS.slice(0, 1))
+      silenceUntil(0, 9 * SECOND)
+      assert.equal(answer(sent, OUTSIDE, ms), refused)
+      assert.equal(reflection.candidates.length, refused === undefined ? 1 : 0)
+    }
   })
 
   it('is refused to a request that was never made', () => {
@@ -240,6 +289,25 @@ describe('asking again', () => {
     assert.equal(reflection.settled(at(10 + FRESH_MS)), false)
   })
 
+  it('is spared while the answers are fresh, though there is a socket to which nobody answers', () => {
+    officeIsSilent()
+    reflection.refresh(at(10 + FRESH_MS - 1))
+    assert.deepEqual(log.take(), [])
+    reflection.refresh(at(10 + FRESH_MS))
+    assert.equal(log.takeSent().length, 6)
+  })
+
+  it('is done where nobody ever answered: there may be somebody now', () => {
+    begin([HOME, OFFICE], REFLECTORS)
+    silenceUntil(0, ALL_SILENT_MS)
+    reflection.refresh(at(ALL_SILENT_MS))
+    const sent = log.takeSent()
+    assert.equal(sent.length, 6)
+    for (const request of sent) answer(request, OUTSIDE, ALL_SILENT_MS + 10)
+    reflection.refresh(at(ALL_SILENT_MS + 20))
+    assert.deepEqual(log.take(), [])
+  })
+
   it('is spared while answers are on their way', () => {
     begin([HOME], REFLECTORS)
     reflection.refresh(at(SETTLE_MS - 1))
@@ -259,6 +327,64 @@ describe('asking again', () => {
     assert.equal(reflection.mapping, 'endpoint-independent')
     answer(second, OUTSIDE, later + 20)
     assert.equal(reflection.mapping, 'address-dependent')
+  })
+
+  it('of a symmetric NAT neither loses nor gains an address while the answers come, in whatever order', () => {
+    const orders = fc.shuffledSubarray([0, 1, 2], { minLength: 3 })
+    fc.assert(
+      fc.property(orders, fc.subarray([0, 1, 2]), (order, moves) => {
+        reflection = new Reflection(log.emit, seededRandom(1))
+        log.take()
+        const ports = [40_000, 40_001, 40_002]
+        for (const [index, sent] of begin([HOME], REFLECTORS).entries())
+          answer(sent, outside(ports, index), 10)
+        const later = 60 * SECOND
+        const sent = again(later)
+        const told = () => reflection.candidates.map(({ address }) => address.port)
+        for (const [place, index] of order.entries()) {
+          assert.deepEqual(told(), ports)
+          if (moves.includes(index)) ports[index] = 50_000 + index
+          answer(sent[index] ?? none(), outside(ports, index), later + 10 * (1 + place))
+          assert.deepEqual(told(), ports)
+          assert.equal(reflection.mapping, 'address-dependent')
+        }
+      }),
+    )
+  })
+
+  it('takes the former address of a reflector for gone when it goes silent, and not before', () => {
+    const ports = [40_000, 40_001, 40_002]
+    for (const [index, sent] of begin([HOME], REFLECTORS).entries()) answer(sent, outside(ports, index), 10)
+    const later = 60 * SECOND
+    const sent = again(later)
+    for (const index of [0, 1]) answer(sent[index] ?? none(), outside(ports, index), later + 10)
+    silenceUntil(later, later + ALL_SILENT_MS - 1)
+    assert.equal(reflection.candidates.length, 3)
+    silenceUntil(later + ALL_SILENT_MS - 1, later + ALL_SILENT_MS)
+    assert.deepEqual(
+      reflection.candidates.map(({ address }) => address.port),
+      [40_000, 40_001],
+    )
+  })
+
+  it('changes nothing twice where all see the same: a mapping that one sees replaced is replaced for all', () => {
+    for (const sent of begin([HOME], REFLECTORS)) answer(sent, OUTSIDE, 10)
+    const later = 60 * SECOND
+    for (const sent of again(later)) {
+      answer(sent, MOVED, later + 10)
+      assert.deepEqual(reflection.candidates, [{ type: 'server-reflexive', address: MOVED }])
+      assert.equal(reflection.mapping, 'endpoint-independent')
+    }
+  })
+
+  it('leaves what another socket knows alone, and how the NAT maps', () => {
+    const first = begin([HOME, OFFICE], REFLECTORS.slice(0, 2))
+    for (const sent of first) answer(sent, OUTSIDE, 10)
+    const later = 60 * SECOND
+    const sent = again(later)
+    answer(sent.find(({ socket }) => socket === HOME.id) ?? none(), HOME.address, later + 10)
+    assert.deepEqual(reflection.candidates, [{ type: 'server-reflexive', address: OUTSIDE }])
+    assert.equal(reflection.mapping, 'endpoint-independent')
   })
 
   it('in vain says in the end that nothing is known any more', () => {
@@ -348,6 +474,23 @@ describe('a change', () => {
     assert.equal(reflection.mapping, 'unknown')
   })
 })
+
+/** {@link HOME} has answers, {@link OFFICE} has none, and all was tried. */
+function officeIsSilent(): void {
+  for (const request of begin([HOME, OFFICE], REFLECTORS))
+    if (request.socket === HOME.id) answer(request, OUTSIDE, 10)
+  silenceUntil(0, ALL_SILENT_MS)
+}
+
+/** Whoever has been asked goes on being asked, in vain. */
+function silenceUntil(fromMs: number, untilMs: number): void {
+  sleepUntil(reflection, fromMs, untilMs, (ms) => reflection.wake(at(ms)))
+  log.take()
+}
+
+function outside(ports: readonly number[], index: number): SocketAddress {
+  return { ip: OUTSIDE.ip, port: ports[index] ?? 0 }
+}
 
 function begin(sockets: readonly LocalSocket[], reflectors: readonly SocketAddress[]): readonly Sent[] {
   reflection.change({ sockets, reflectors }, START)

@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { seededRandom } from '../../../src/base/random.js'
-import { Transactions } from '../../../src/engine/path/transactions.js'
+import { isLate, Transactions } from '../../../src/engine/path/transactions.js'
 import { at, START } from '../virtualTime.js'
+
+describe('an answer', () => {
+  it('is late more than ten seconds after the question', () => {
+    const transaction = { subject: 'a', sentAt: at(5) }
+    assert.equal(isLate(transaction, at(5)), false)
+    assert.equal(isLate(transaction, at(10_005)), false)
+    assert.equal(isLate(transaction, at(10_006)), true)
+  })
+})
 
 describe('transactions', () => {
   it('are found by their id until they end', () => {

@@ -85,6 +85,46 @@ test('a knock reaches a node that cannot be dialled, through a relay, whatever i
   assert.equal(toText(await servers[0].knock(to, fromString('d'), soon())), 'answer to d')
 })
 
+test('a record of the first moments names no relay yet, and the knock arrives through a server that both know', async (t) => {
+  const servers = await startServers(t, 2)
+  const bootstrap = servers.map(addressOf)
+  const hidden = await startTestMesh(t, { bootstrap })
+  await until(() => hidden.state().reservations === 2)
+  const client = await startTestMesh(t, { bootstrap })
+  await until(() => client.state().servers.length === 2)
+  const to = { identity: hidden.identity, multiaddrs: [await blackHole(t)] }
+  assert.equal(toText(await client.knock(to, fromString('a'), soon())), 'answer to a')
+})
+
+test('a knock at nothing but an address that swallows packets fails in time for a better record', async (t) => {
+  const client = await startTestMesh(t)
+  const to = { identity: (await startTestMesh(t)).identity, multiaddrs: [await blackHole(t)] }
+  const started = performance.now()
+  await assert.rejects(client.knock(to, fromString('a'), soon()), Error)
+  assert(performance.now() - started < 3_000)
+})
+
+test('a relayed connection that is opened and then says nothing is hedged through the other relay', async (t) => {
+  const bootstrap = (await startServers(t, 2)).map(addressOf)
+  let heard = 0
+  const hidden = await startTestMesh(t, {
+    bootstrap,
+    onKnock: ({ bytes }) => {
+      heard += 1
+      return heard === 1 ? new Promise(() => {}) : Promise.resolve(bytes)
+    },
+  })
+  await until(() => hidden.state().reservations === 2)
+  const client = await startTestMesh(t, { bootstrap })
+  await until(() => client.state().servers.length === 2)
+  const to = { identity: hidden.identity, multiaddrs: hidden.state().addresses }
+  const started = performance.now()
+  assert.equal(toText(await client.knock(to, fromString('a'), soon())), 'a')
+  assert(performance.now() - started < 3_000)
+  assert.equal(heard, 2)
+  assert.equal(client.state().connections, 4)
+})
+
 test('two nodes that cannot be dialled knock each other at the same time', async (t) => {
   const [server] = await startServers(t, 1)
   const bootstrap = [addressOf(server)]
@@ -120,7 +160,7 @@ test('a knock that is not answered fails at once, and is delivered once', async 
 
 test('a knock at nobody, at no address, or at a relay without a reservation fails', async (t) => {
   const [server] = await startServers(t, 1)
-  const client = await startTestMesh(t, { bootstrap: [addressOf(server)] })
+  const client = await startTestMesh(t)
   const identity = (await startTestMesh(t)).identity
   const knock = (multiaddrs: readonly string[]) =>
     client.knock({ identity, multiaddrs }, fromString('a'), soon())

@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { concat, fromString } from 'uint8arrays'
 import { type DropReason, drop } from '../../../src/base/drops.js'
-import { type Mesh, startMesh } from '../../../src/io/mesh/mesh.js'
+import { type Mesh, makeMesh } from '../../../src/io/mesh/mesh.js'
 import type { MeshOptions } from '../../../src/io/mesh/options.js'
 import type { RecordJudge } from '../../../src/io/mesh/recordStore.js'
 
@@ -39,7 +39,7 @@ export function newKey(): Uint8Array {
 /** Starts a node that is stopped at the end of the test. */
 export async function startTestMesh(t: TestContext, options: Partial<MeshOptions> = {}): Promise<TestMesh> {
   const drops: DropReason[] = []
-  const mesh = await startMesh({
+  const mesh = await makeMesh({
     network: 'test',
     identitySeed: randomBytes(32),
     listen: options.serves === true ? [{ ip: '127.0.0.1', port: 0 }] : [],
@@ -53,6 +53,7 @@ export async function startTestMesh(t: TestContext, options: Partial<MeshOptions
     log: { debug: () => {}, info: () => {}, warn: () => {} },
     ...options,
   })
+  await mesh.start()
   let stopped: Promise<void> | undefined
   const stop = () => {
     stopped ??= mesh.stop()

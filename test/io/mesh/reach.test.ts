@@ -3,10 +3,12 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { generateKey } from '@libp2p/pnet'
 import { fromString, toString as toText } from 'uint8arrays'
-import { startMesh } from '../../../src/io/mesh/mesh.js'
+import { makeMesh } from '../../../src/io/mesh/mesh.js'
 import { markedTcpSocket } from '../../../src/io/socketOptions.js'
 import { addressOf, judgeTestRecord, soon, startServers, startTestMesh, until } from './meshes.js'
 
@@ -27,6 +29,18 @@ test('a bootstrap node that is down when we start is found when it is up', async
   await startTestMesh(t, { serves: true, identitySeed, listen: [{ ip: '127.0.0.1', port: portOf(address) }] })
   await until(() => client.state().bootstrap[0]?.connected === true)
   assert.deepEqual(client.state().bootstrap[0], { multiaddr: address, connected: true })
+})
+
+test('a node among its own bootstrap nodes leaves itself out', async (t) => {
+  const identitySeed = randomBytes(32)
+  const first = await startTestMesh(t, { serves: true, identitySeed })
+  const own = addressOf(first)
+  await first.stop()
+  const other = await startTestMesh(t, { serves: true })
+  const bootstrap = [own, addressOf(other)]
+  const again = await startTestMesh(t, { serves: true, identitySeed, bootstrap })
+  await until(() => again.state().bootstrap.every(({ connected }) => connected))
+  assert.deepEqual(again.state().bootstrap, [{ multiaddr: addressOf(other), connected: true }])
 })
 
 test('a relay that restarts gets its reservations back, and knocks pass again', async (t) => {
@@ -116,8 +130,8 @@ test('a malformed bootstrap address is named, and nothing is started', async () 
     onChange: () => {},
     log: { debug: () => {}, info: () => {}, warn: () => {} },
   }
-  await assert.rejects(startMesh({ ...options, bootstrap: ['nonsense'] }), /not a multiaddr: nonsense/)
-  await assert.rejects(startMesh({ ...options, bootstrap: ['/ip4/127.0.0.1/tcp/1'] }), /\/p2p\//)
+  await assert.rejects(makeMesh({ ...options, bootstrap: ['nonsense'] }), /not a multiaddr: nonsense/)
+  await assert.rejects(makeMesh({ ...options, bootstrap: ['/ip4/127.0.0.1/tcp/1'] }), /\/p2p\//)
 })
 
 test('a port in use is an error', async (t) => {
@@ -169,4 +183,25 @@ test('a process whose node has stopped ends by itself', async () => {
   const [code] = await once(child, 'exit')
   clearTimeout(timer)
   assert.equal(code, 0)
+})
+
+test('sockets that cannot be marked are warned of once, and where they lead is for the debug log', async (t) => {
+  const servers = await startServers(t, 2)
+  const addresses = servers.map(addressOf)
+  const script = fileURLToPath(new URL('./unmarkedProcess.js', import.meta.url))
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups']
+  const child = spawn('setpriv', [...nobody, process.execPath, script, ...addresses], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  const lines = (await text(child.stdout))
+    .trimEnd()
+    .split('\n')
+    .map((line): { level: string; what?: string; message: string } => JSON.parse(line))
+    .filter(({ message }) => message.includes('mark'))
+  const warnings = lines.filter(({ level }) => level === 'warn')
+  assert.equal(warnings.length, 1)
+  assert.equal(warnings[0]?.what, undefined)
+  const debugged = lines.filter(({ level }) => level === 'debug').map(({ what }) => what)
+  for (const address of addresses) assert(debugged.some((what) => what?.includes(address)))
 })

@@ -9,7 +9,6 @@
 
 import { createSocket } from 'node:dgram'
 import { readFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A receiver that shares a busy machine takes more than this; a faster sender would only fill its buffers. */
 const BURST = 25
@@ -54,9 +53,17 @@ const send = (payload: Buffer): Promise<void> =>
     socket.send(payload, Number(port), ip, (error) => (error === null ? resolve() : reject(error)))
   })
 for (const payload of captured) await send(payload)
-for (let sent = 0; sent < Number(count); sent += BURST) {
-  await Promise.all(Array.from({ length: BURST }, (_, offset) => send(datagram(sent + offset))))
-  await sleep(BURST_MS)
-}
-process.stdout.write('sent\n')
-socket.close()
+let sent = 0
+let lastBurst: Promise<unknown> = Promise.resolve()
+const bursts = setInterval(async () => {
+  if (sent >= Number(count)) {
+    clearInterval(bursts)
+    await lastBurst
+    process.stdout.write('sent\n')
+    socket.close()
+    return
+  }
+  const first = sent
+  sent += BURST
+  lastBurst = Promise.all(Array.from({ length: BURST }, (_, offset) => send(datagram(first + offset))))
+}, BURST_MS)

@@ -1,0 +1,56 @@
+/**
+ * Reflectors, as servers tell of them and as they are asked.
+ *
+ * A private address of a server means something in its own network only. So others are told of it only by a server
+ * that has no other, and asked there only by those who are connected to the server at a private address.
+ */
+
+import { formatSocketAddress, type SocketAddress, scopeOf } from '../base/address.js'
+import { type DropReason, isDropped } from '../base/drops.js'
+import type { ServerState } from '../io/mesh/state.js'
+import { decodeServices, MAX_REFLECTORS } from '../wire/services.js'
+import { interleave } from './interleave.js'
+
+/** Which of our sockets others are told of: the global ones, or all where there is no global one. */
+export function reflectorsToTell(own: readonly SocketAddress[]): readonly SocketAddress[] {
+  const global = own.filter(({ ip }) => isGlobal(ip))
+  return (global.length > 0 ? global : own).slice(0, MAX_REFLECTORS)
+}
+
+/**
+ * Where to ask, the best first: one address of each connected server, then `stun`, which are the user's own, then the
+ * servers' other addresses. Answers from different hosts tell a NAT's behaviour, so servers take turns.
+ *
+ * The first address of a server is the one at which we are connected to it. It does not know that one itself where it
+ * is behind one-to-one NAT.
+ */
+export function reflectorsToAsk(
+  servers: readonly ServerState[],
+  stun: readonly SocketAddress[],
+  onDrop: (reason: DropReason) => void,
+): readonly SocketAddress[] {
+  const each = servers.map((server) => reflectorsOf(server, onDrop))
+  const [firsts, others] = [each.map((list) => list.slice(0, 1)), each.map((list) => list.slice(1))]
+  const all = [...interleave(firsts), ...stun, ...interleave(others)]
+  return [...new Map(all.map((address) => [formatSocketAddress(address), address])).values()]
+}
+
+function reflectorsOf(
+  { services, ip }: ServerState,
+  onDrop: (reason: DropReason) => void,
+): readonly SocketAddress[] {
+  const decoded = decodeServices(services)
+  if (isDropped(decoded)) {
+    onDrop(decoded.dropped)
+    return []
+  }
+  const [first] = decoded.reflectors
+  if (first === undefined) return []
+  if (ip === undefined) return decoded.reflectors.filter((told) => isGlobal(told.ip))
+  const others = decoded.reflectors.filter((told) => told.ip !== ip && (isGlobal(told.ip) || !isGlobal(ip)))
+  return [{ ip, port: first.port }, ...others]
+}
+
+function isGlobal(ip: string): boolean {
+  return scopeOf(ip) === 'global'
+}

@@ -1,0 +1,16 @@
+/** Libp2p identities: Ed25519 keys, as raw public keys of 32 bytes, and as the peer ids that libp2p writes. */
+
+import { generateKeyPairFromSeed, publicKeyFromRaw } from '@libp2p/crypto/keys'
+import type { PeerId } from '@libp2p/interface'
+import { peerIdFromPublicKey } from '@libp2p/peer-id'
+
+/** The identity that a node has whose key is made from this seed of 32 bytes. */
+export async function identityOfSeed(seed: Uint8Array): Promise<Uint8Array> {
+  const { publicKey } = await generateKeyPairFromSeed('Ed25519', seed)
+  return publicKey.raw
+}
+
+/** The peer id of an identity. */
+export function peerIdOfIdentity(identity: Uint8Array): PeerId {
+  return peerIdFromPublicKey(publicKeyFromRaw(identity))
+}
