@@ -121,7 +121,8 @@ export function prefixContains(prefix: Prefix, ip: string): boolean {
   const whole = prefix.length >> 3
   for (let at = 0; at < whole; at++) if (start[at] !== address[at]) return false
   const rest = prefix.length & 7
-  return rest === 0 || ((start[whole] ?? 0) ^ (address[whole] ?? 0)) >> (8 - rest) === 0
+  // Of no bits at all, eight are shifted away.
+  return ((start[whole] ?? 0) ^ (address[whole] ?? 0)) >> (8 - rest) === 0
 }
 
 /** One address is compared with many prefixes, and each prefix with many addresses: neither is parsed each time. */

@@ -16,6 +16,7 @@ import { elapsed, SECOND } from '../base/time.js'
 import { VERSION } from '../base/version.js'
 import type { NodeKeys } from '../crypto/nodeKeys.js'
 import { admitRecord, admitStoredRecord, recordKey } from '../engine/directory/admission.js'
+import type { Input } from '../engine/inputs.js'
 import { Node } from '../engine/node.js'
 import { leavesByTunnel } from '../engine/path/reachability.js'
 import { localAddresses } from '../io/localAddresses.js'
@@ -134,7 +135,13 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   )
   const loop = new EngineLoop(engine, { port, mark: fwMark, wireguardPort: wireguard?.listenPort }, log)
   const knocks = new KnockDesk()
-  const machine = new Machine(loop.shared, tunnels, (input) => loop.handle(input), log)
+  let hasJoined = false
+  const onMachine = (input: Input): void => {
+    loop.handle(input)
+    // What libp2p tells of our addresses depends on the sockets.
+    if (hasJoined && input.type === 'sockets-changed') meshChanged(mesh.state())
+  }
+  const machine = new Machine(loop.shared, tunnels, onMachine, log)
   const bootstrapLog = new BootstrapLog(log)
   const peerId = peerIdOfIdentity(identity).toString()
 
@@ -196,6 +203,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   if (fwMark !== 0) warnOfMissingMarks(loop, fwMark, log)
   stun.start()
   await mesh.start()
+  hasJoined = true
   meshChanged(mesh.state())
 
   return {
