@@ -284,8 +284,9 @@ suite('a source is read', () => {
   })
 })
 
-/** The files below a folder of the repository with an ending, by their path from its top, sorted. */
+/** The files below a folder of the repository with an ending, by their path from its top, sorted; none where it is not there. */
 function read(folder: string, ending: string, { recursive = true } = {}): ReadonlyMap<string, string> {
+  if (!existsSync(join(REPOSITORY, folder))) return new Map()
   const paths = readdirSync(join(REPOSITORY, folder), { recursive, encoding: 'utf8' })
     .filter((path) => path.endsWith(ending))
     .map((path) => join(folder, path))

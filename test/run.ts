@@ -76,6 +76,7 @@ function testFiles(): readonly string[] {
 async function report(parts: readonly Part[]): Promise<number> {
   const closing = new Map<string, number>()
   const empty: string[] = []
+  const failures: string[] = []
   const stopping = new AbortController()
   let stopCode: number | undefined
   // The test processes end with this one, and with them what they made on the machine.
@@ -84,27 +85,30 @@ async function report(parts: readonly Part[]): Promise<number> {
       stopCode = 128 + constants.signals[signal]
       stopping.abort()
     })
-  const events = Readable.from(eventsOf(parts, closing, empty, stopping.signal))
+  const events = Readable.from(eventsOf(parts, closing, empty, failures, stopping.signal))
   await pipeline(events, new spec(), process.stdout, { end: false })
   const count = (name: string): number => closing.get(name) ?? 0
   const { CI } = process.env
   const strict = CI === 'true'
   if (strict && count('skipped') > 0) process.stdout.write('Skipped tests are failures where CI=true.\n')
   for (const file of empty) process.stdout.write(`There is no test in ${file}.\n`)
+  if (failures.length > 0) closing.set('fail', Math.max(count('fail'), 1))
   for (const [name, value] of closing) process.stdout.write(`# ${name} ${Math.round(value)}\n`)
   if (stopCode !== undefined) return stopCode
-  const failed = count('fail') + count('cancelled') + empty.length + (strict ? count('skipped') : 0)
+  const failed = failures.length + count('cancelled') + empty.length + (strict ? count('skipped') : 0)
   return failed > 0 || count('tests') === 0 ? 1 : 0
 }
 
 /**
  * The events of all parts, but for the closing lines of each, which are added up in `closing`. Files without a test are
- * put into `empty`: Node has such a file pass as one test of its own.
+ * put into `empty`: Node has such a file pass as one test of its own. All that fails is put into `failures`: a suite that
+ * throws before its first test is not among what Node counts.
  */
 async function* eventsOf(
   parts: readonly Part[],
   closing: Map<string, number>,
   empty: string[],
+  failures: string[],
   signal: AbortSignal,
 ): AsyncGenerator<TestEvent> {
   for (const { name, files, concurrency, timeoutMs } of parts) {
@@ -114,6 +118,7 @@ async function* eventsOf(
     const paths = files.map((file) => join(COMPILED_TESTS, `${file}.js`))
     const events: AsyncIterable<TestEvent> = run({ files: paths, concurrency, timeout: timeoutMs, signal })
     for await (const event of events) {
+      if (event.type === 'test:fail') failures.push(nameOf(event))
       if (event.type === 'test:pass') empty.push(...paths.filter((path) => path === nameOf(event)))
       const line = closingLine(event)
       if (line === undefined) yield event
