@@ -96,6 +96,11 @@ export function scopeOf(ip: string): AddressScope {
   }
 }
 
+/** True for a canonical address that means the same to everybody. */
+export function isGlobal(ip: string): boolean {
+  return scopeOf(ip) === 'global'
+}
+
 /** A block of addresses in CIDR notation, parsed. */
 export interface Prefix {
   readonly ip: string

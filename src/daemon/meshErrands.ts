@@ -6,6 +6,7 @@ import { causeOf } from '../base/userError.js'
 import { recordKey } from '../engine/directory/admission.js'
 import type { Effect } from '../engine/effects.js'
 import type { Input } from '../engine/inputs.js'
+import { within } from '../io/mesh/exchange.js'
 import type { Mesh } from '../io/mesh/mesh.js'
 import type { Logger } from './logger.js'
 
@@ -76,7 +77,7 @@ export class MeshErrands {
   }
 
   #within(ms: number): AbortSignal {
-    return AbortSignal.any([AbortSignal.timeout(ms), this.#stopping.signal])
+    return within(ms, this.#stopping.signal)
   }
 
   /** Errands catch what can fail; what escapes is a bug and must be seen. */

@@ -4,6 +4,7 @@
  */
 
 import { formatSocketAddress, type SocketAddress } from '../base/address.js'
+import { backoffMs } from '../base/backoff.js'
 import { HOUR, SECOND } from '../base/time.js'
 import { causeOf } from '../base/userError.js'
 import { resolveName } from '../io/resolveName.js'
@@ -73,7 +74,7 @@ export class NamedReflectors {
 }
 
 function pauseAfter(failures: number): number {
-  return failures === 0 ? RENEW_MS : Math.min(RETRY_MS.longest, RETRY_MS.first * 2 ** (failures - 1))
+  return failures === 0 ? RENEW_MS : backoffMs(RETRY_MS, failures - 1)
 }
 
 /** As one text, to be compared: name servers change the order of what they answer. */

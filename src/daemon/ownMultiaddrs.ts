@@ -9,7 +9,7 @@
  */
 
 import { multiaddr } from '@multiformats/multiaddr'
-import { scopeOf } from '../base/address.js'
+import { isGlobal } from '../base/address.js'
 import { addressedIp, relayIdOf } from '../io/mesh/multiaddrs.js'
 import { interleave } from './interleave.js'
 
@@ -19,7 +19,7 @@ export function rankOwnMultiaddrs(multiaddrs: readonly string[], serves: boolean
     const parsed = multiaddr(text)
     const ip = addressedIp(parsed)
     // A name is looked up by others, so it means the same to them.
-    return { text, relay: relayIdOf(parsed), isGlobal: ip === undefined || scopeOf(ip) === 'global' }
+    return { text, relay: relayIdOf(parsed), isGlobal: ip === undefined || isGlobal(ip) }
   })
   const globalFirst = [...addresses].sort((a, b) => Number(b.isGlobal) - Number(a.isGlobal))
   const direct = globalFirst.filter(({ relay }) => relay === undefined)

@@ -3,6 +3,8 @@
  * not be read as a whole. Reads never overlap.
  */
 
+import { backoffMs } from '../base/backoff.js'
+
 /** Changes come in bursts: so long after the first of a burst it is read. */
 export const BURST_MS = 50
 
@@ -34,7 +36,7 @@ export class ReadSchedule {
 
   /** What was read was not whole. */
   retry(): void {
-    this.#arm(Math.min(RETRY_MS.longest, RETRY_MS.first * 2 ** this.#retries))
+    this.#arm(backoffMs(RETRY_MS, this.#retries))
     this.#retries += 1
   }
 

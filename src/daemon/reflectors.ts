@@ -5,7 +5,7 @@
  * that has no other, and asked there only by those who are connected to the server at a private address.
  */
 
-import { formatSocketAddress, type SocketAddress, scopeOf } from '../base/address.js'
+import { formatSocketAddress, isGlobal, type SocketAddress } from '../base/address.js'
 import { type DropReason, isDropped } from '../base/drops.js'
 import type { ServerState } from '../io/mesh/state.js'
 import { decodeServices, MAX_REFLECTORS } from '../wire/services.js'
@@ -49,8 +49,4 @@ function reflectorsOf(
   if (ip === undefined) return decoded.reflectors.filter((told) => isGlobal(told.ip))
   const others = decoded.reflectors.filter((told) => told.ip !== ip && (isGlobal(told.ip) || !isGlobal(ip)))
   return [{ ip, port: first.port }, ...others]
-}
-
-function isGlobal(ip: string): boolean {
-  return scopeOf(ip) === 'global'
 }

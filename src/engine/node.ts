@@ -8,7 +8,7 @@
  * `forwarding` and only come here while there is something to decide.
  */
 
-import { type SocketAddress, scopeOf } from '../base/address.js'
+import { isGlobal, type SocketAddress } from '../base/address.js'
 import { DropCounters, type DropReason, isDropped } from '../base/drops.js'
 import { type PublicKey, publicKeyBytes } from '../base/publicKey.js'
 import type { Random } from '../base/random.js'
@@ -542,7 +542,7 @@ export class Node {
     // A record holds so many and no more: addresses that mean something everywhere come first.
     const hosts: Candidate[] = this.#sockets
       .map(({ address }): Candidate => ({ type: 'host', address }))
-      .sort((a, b) => Number(isGlobal(b)) - Number(isGlobal(a)))
+      .sort((a, b) => Number(isGlobal(b.address.ip)) - Number(isGlobal(a.address.ip)))
     this.#ownRecord.describe(
       {
         candidates: [...this.#reflection.candidates, ...hosts],
@@ -572,8 +572,4 @@ export class Node {
   #log(level: 'info' | 'warn', message: string, fields: Readonly<Record<string, string | number>>): void {
     this.#effects.push({ type: 'log', level, message, fields })
   }
-}
-
-function isGlobal({ address }: Candidate): boolean {
-  return scopeOf(address.ip) === 'global'
 }

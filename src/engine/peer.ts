@@ -339,8 +339,7 @@ export class Peer {
       this.agent.provedByHandshake(proved, now)
       this.#firstMessage.answered()
     }
-    const path = this.agent.current
-    this.#sendOver(path === undefined ? [] : [path], datagram, now)
+    this.#sendOver(this.#pathAsRoutes(), datagram, now)
     if (this.#needsPath(now)) this.#want(now)
   }
 

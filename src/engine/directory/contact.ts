@@ -6,6 +6,7 @@
  * knocked on while the DHT is asked for a newer one. Attempts that fail are made ever more rarely.
  */
 
+import { type Backoff, backoffMs } from '../../base/backoff.js'
 import { after, earliest, elapsed, type Instant, SECOND } from '../../base/time.js'
 import type { PeerRecord } from '../../wire/record.js'
 import type { KnownRecord } from './directory.js'
@@ -16,9 +17,9 @@ const ATTEMPT_MS = 12 * SECOND
 /** A record that was heard of within this time before the attempt is not looked up beside the knock. */
 const SURE_MS = 30 * SECOND
 
-const LOOK_UP_AGAIN_MS = { first: 500, most: 4 * SECOND } as const
-const KNOCK_AGAIN_MS = { first: 1 * SECOND, most: 4 * SECOND } as const
-const ATTEMPT_AGAIN_MS = { first: 1 * SECOND, most: 60 * SECOND } as const
+const LOOK_UP_AGAIN_MS = { first: 500, longest: 4 * SECOND } as const
+const KNOCK_AGAIN_MS = { first: 1 * SECOND, longest: 4 * SECOND } as const
+const ATTEMPT_AGAIN_MS = { first: 1 * SECOND, longest: 60 * SECOND } as const
 
 /** What the contact needs to know to decide. */
 export interface Situation {
@@ -182,11 +183,7 @@ export class Contact {
   }
 }
 
-function again(
-  retries: Retries,
-  wait: { readonly first: number; readonly most: number },
-  now: Instant,
-): void {
-  retries.notBefore = after(now, Math.min(wait.first * 2 ** retries.count, wait.most))
+function again(retries: Retries, wait: Backoff, now: Instant): void {
+  retries.notBefore = after(now, backoffMs(wait, retries.count))
   retries.count += 1
 }

@@ -6,6 +6,7 @@
  * A change of a reflexive *port* alone makes a new record for knocks, but no publication: mappings come and go.
  */
 
+import { backoffMs } from '../../base/backoff.js'
 import type { Random } from '../../base/random.js'
 import {
   after,
@@ -51,7 +52,7 @@ const REPUBLISH_MS = 10 * MINUTE
 /** Changes that come together, as at start, are published together. */
 const DEBOUNCE_MS = 100
 
-const RETRY_MS = { first: 500, most: 30 * SECOND } as const
+const RETRY_MS = { first: 500, longest: 30 * SECOND } as const
 
 type Publication =
   /** Nobody to publish to. */
@@ -68,11 +69,13 @@ export class OwnRecord {
   #sequence: number
   #version = 0
   #said = ''
+  #published: string
   #publication: Publication = { name: 'offline' }
 
   constructor(author: Author, emit: Emit) {
     this.#author = author
     this.#sequence = author.lastSequence
+    this.#published = publishedPart(this.#content)
     this.#emit = emit
   }
 
@@ -83,7 +86,6 @@ export class OwnRecord {
 
   /** What the record has to say now. */
   describe(content: OwnContent, now: Instant): void {
-    const former = publishedPart(this.#content)
     this.#content = {
       candidates: content.candidates.slice(0, MAX_CANDIDATES),
       multiaddrs: content.multiaddrs.slice(0, MAX_MULTIADDRS),
@@ -92,7 +94,9 @@ export class OwnRecord {
     const said = JSON.stringify(this.#content.candidates)
     if (said !== this.#said) this.#version += 1
     this.#said = said
-    if (publishedPart(this.#content) !== former) this.#publishSoon(now)
+    const published = publishedPart(this.#content)
+    if (published !== this.#published) this.#publishSoon(now)
+    this.#published = published
   }
 
   /** Whether there is anybody to publish to. Whoever has just joined a mesh publishes. */
@@ -105,15 +109,9 @@ export class OwnRecord {
   signed(now: Now): Uint8Array {
     const content = JSON.stringify(this.#content)
     const known = this.#signed
-    const aging = known !== undefined && elapsed(known.record.issuedAt, now.unix)
-    if (
-      known !== undefined &&
-      known.content === content &&
-      aging !== false &&
-      aging >= 0 &&
-      aging < REPUBLISH_MS
-    ) {
-      return known.bytes
+    if (known?.content === content) {
+      const age = elapsed(known.record.issuedAt, now.unix)
+      if (age >= 0 && age < REPUBLISH_MS) return known.bytes
     }
     const believable = this.#sequence < now.unix + RECORD_SKEW_MS
     this.#sequence = Math.max(believable ? this.#sequence + 1 : 0, Math.floor(now.unix))
@@ -136,7 +134,7 @@ export class OwnRecord {
     const former = this.#publication
     if (former.name !== 'under-way') return
     if (acknowledgements === 0) {
-      const wait = Math.min(RETRY_MS.first * 2 ** former.failures, RETRY_MS.most)
+      const wait = backoffMs(RETRY_MS, former.failures)
       this.#publication = { name: 'due', at: after(now, wait), failures: former.failures + 1 }
     } else if (former.changed) {
       this.#publication = { name: 'due', at: after(now, DEBOUNCE_MS), failures: 0 }

@@ -53,7 +53,11 @@ export class Takeover {
     }
     const isForeign = endpoint === undefined ? peer.isLinkLocal : !this.#endpoints.isOurs(publicKey, endpoint)
     // A link-local one means something on this machine only: it is kept where it was read.
-    if (isForeign && endpoint !== undefined) tenure.former = endpoint
+    if (isForeign && endpoint !== undefined) {
+      // The same address stays the same object, by which it is seen that nothing changed.
+      const known = tenure.former
+      if (known === undefined || !sameSocketAddress(known, endpoint)) tenure.former = endpoint
+    }
     const isLive = peer.latestHandshake !== undefined && elapsed(peer.latestHandshake, now) < SESSION_MS
     tenure.external = isForeign && isLive && !reached
     if (!tenure.external) this.#take(publicKey, endpoint)

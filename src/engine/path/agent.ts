@@ -155,13 +155,6 @@ export class PathAgent {
     if (pair?.proof !== undefined) this.#ask(pair, pair.proof, now)
   }
 
-  /** Asks a proved pair whether it still carries, unless that is being done. */
-  #ask(pair: Pair, proof: ProofState, now: Instant): void {
-    if (proof.kind !== 'check' || pair.series !== undefined) return
-    const wait = (proof.rttMs ?? 0) * PROBE_ROUND_TRIPS
-    pair.series = { waits: PROBE.map((ms) => Math.max(ms, wait)), sent: 0, nextAt: now }
-  }
-
   /** The path in use is not believed in any more. It stays in use until a better one is proved. */
   suspect(): void {
     if (this.#current?.proof !== undefined) this.#current.proof.suspect = true
@@ -190,12 +183,13 @@ export class PathAgent {
     const pair = this.#find(from) ?? this.#addReflexive(from)
     if (pair === undefined) return
     const { series } = pair
-    const isSound = pair.proof !== undefined && !pair.proof.suspect
+    if (series !== undefined && series.sent < series.waits.length) {
+      if (series.sent > 0) series.nextAt = now
+      return
+    }
     // That its checks arrive does not say that ours do: the last answer to a probe is waited for no longer.
-    if (isSound && (series === undefined || series.sent === series.waits.length)) return
-    if (series === undefined || series.sent === series.waits.length)
-      pair.series = { waits: PUNCH, sent: 0, nextAt: now }
-    else if (series.sent > 0) series.nextAt = now
+    const isSound = pair.proof !== undefined && !pair.proof.suspect
+    if (!isSound) pair.series = { waits: PUNCH, sent: 0, nextAt: now }
   }
 
   /** Our own check over `route`, sent at `sentAt`, was answered. */
@@ -260,6 +254,13 @@ export class PathAgent {
     let next: Instant | undefined
     for (const pair of this.#pairs) next = earliest(next, pair.series?.nextAt)
     return next
+  }
+
+  /** Asks a proved pair whether it still carries, unless that is being done. */
+  #ask(pair: Pair, proof: ProofState, now: Instant): void {
+    if (proof.kind !== 'check' || pair.series !== undefined) return
+    const wait = (proof.rttMs ?? 0) * PROBE_ROUND_TRIPS
+    pair.series = { waits: PROBE.map((ms) => Math.max(ms, wait)), sent: 0, nextAt: now }
   }
 
   #check(pair: Pair, now: Now): void {
@@ -342,8 +343,8 @@ export class PathAgent {
 
   #choose(): void {
     const rated = this.#pairs.flatMap((pair) => rate(pair))
-    const current = this.#current === undefined ? [] : rated.filter(({ pair }) => pair === this.#current)
-    this.#current = choosePath(rated, current[0])?.pair
+    const current = rated.find(({ pair }) => pair === this.#current)
+    this.#current = choosePath(rated, current)?.pair
   }
 }
 

@@ -6,7 +6,7 @@
  * one of our routes leads there, or both of us are behind the same gateway, or we are nowhere else ourselves.
  */
 
-import { scopeOf } from '../../base/address.js'
+import { isGlobal } from '../../base/address.js'
 import type { Candidate } from '../../wire/candidate.js'
 import type { PeerRecord } from '../../wire/record.js'
 import type { LocalSocket, MachineRoute } from '../inputs.js'
@@ -29,8 +29,8 @@ export function plausibility(
   const sharesGateway = candidates.some(
     ({ type, address }) => type === 'server-reflexive' && gateways.has(address.ip),
   )
-  const isOnInternet = [...sockets, ...reflexive].some(({ address }) => scopeOf(address.ip) === 'global')
-  return (ip) => scopeOf(ip) === 'global' || sharesGateway || !isOnInternet || isNear(routes, ip)
+  const isOnInternet = [...sockets, ...reflexive].some(({ address }) => isGlobal(address.ip))
+  return (ip) => isGlobal(ip) || sharesGateway || !isOnInternet || isNear(routes, ip)
 }
 
 /** The IP address at which a multiaddr begins, unless that is a circuit relay's; undefined where there is none. */

@@ -4,12 +4,12 @@ import '../../../src/io/nodeCompatibility.js'
 
 import { randomBytes } from 'node:crypto'
 import type { TestContext } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import { concat, fromString } from 'uint8arrays'
 import { type DropReason, drop } from '../../../src/base/drops.js'
 import { type Mesh, makeMesh } from '../../../src/io/mesh/mesh.js'
 import type { MeshOptions } from '../../../src/io/mesh/options.js'
 import type { RecordJudge } from '../../../src/io/mesh/recordStore.js'
+import { until as untilNamed } from '../../until.js'
 
 /** A node and what was heard from it. */
 export interface TestMesh extends Mesh {
@@ -87,11 +87,7 @@ export async function startServers(
 
 /** Waits until `condition` holds; throws, naming it, after a generous time. */
 export async function until(condition: () => boolean, deadlineMs = 30_000): Promise<void> {
-  const deadline = performance.now() + deadlineMs
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`still not so after ${deadlineMs} ms: ${condition}`)
-    await pause(5)
-  }
+  await untilNamed(String(condition), condition, deadlineMs)
 }
 
 /** A signal for everything that must not take for ever. */
