@@ -1,20 +1,20 @@
 /**
  * Watching the path in use: is there traffic, does anything come back, may its mappings be gone?
  *
- *   traffic ─► every 250 ms: sent, and for 750 ms nothing came back over the path ─► ask it
- *              every 20 s                                                        ─► ask it, which keeps its mappings
+ *   traffic ─► sent, and for 750 ms nothing came back over the path ─► ask it
+ *              every 20 s                                           ─► ask it, which keeps its mappings
  *   no traffic for 120 s ─► nothing at all
+ *
+ * Data passes without a word to the engine, so it is looked at now and then what passed. Nothing can have gone
+ * unanswered for 750 ms sooner than 750 ms after a look at which all was answered: no look is needed before.
  */
 
-import { after, elapsed, type Instant, later, SECOND } from '../../base/time.js'
+import { after, earliest, elapsed, type Instant, later, SECOND } from '../../base/time.js'
 import type { Flow } from '../loopback/forwarding.js'
 import type { PathAgent } from '../path/agent.js'
 
 /** A peer has traffic for this long after its last message; then its mappings are left to die. */
 const ACTIVE_MS = 120 * SECOND
-
-/** While there is traffic, silence is looked for this often. */
-const WATCH_MS = 250
 
 /** Sent, and for this long nothing heard: the path is asked. With the probes' 750 ms, suspicion comes within 2 s. */
 const SILENCE_MS = 750
@@ -52,7 +52,7 @@ export class PathWatch {
   /** Begins or ends the watch, as there is traffic and a path. */
   settle(now: Instant): void {
     if (this.#agent.current === undefined || !this.isActive(now)) this.#watchAt = undefined
-    else this.#watchAt ??= after(now, WATCH_MS)
+    else this.#watchAt ??= this.#nextLook(now)
   }
 
   get nextWake(): Instant | undefined {
@@ -62,16 +62,29 @@ export class PathWatch {
   /** Asks the path in use where that is due. */
   wake(now: Instant): void {
     if (this.#watchAt === undefined || this.#watchAt > now) return
-    this.#watchAt = after(now, WATCH_MS)
     const answered = this.#agent.answeredAt
-    if (answered === undefined) return
-    if (this.#isSilent(answered, now) || elapsed(answered, now) >= KEEPALIVE_MS) this.#agent.probe(now)
+    if (answered !== undefined) {
+      const silent = this.#silentSince(answered)
+      const isSilent = silent !== undefined && elapsed(silent, now) >= SILENCE_MS
+      if (isSilent || elapsed(answered, now) >= KEEPALIVE_MS) this.#agent.probe(now)
+    }
+    this.#watchAt = this.#nextLook(now)
   }
 
-  /** Something was sent since the path last answered, and nothing has come over it for too long. */
-  #isSilent(answered: Instant, now: Instant): boolean {
+  /** Since when what was sent has gone unanswered: nothing came over the path, and it answered no check either. */
+  #silentSince(answered: Instant): Instant | undefined {
     const { unheardSince, lastSentAt } = this.#flow
-    if (unheardSince === undefined || lastSentAt === undefined || lastSentAt <= answered) return false
-    return elapsed(later(unheardSince, answered), now) >= SILENCE_MS
+    if (unheardSince === undefined || lastSentAt === undefined || lastSentAt <= answered) return undefined
+    return later(unheardSince, answered)
+  }
+
+  #nextLook(now: Instant): Instant {
+    const answered = this.#agent.answeredAt
+    const fresh = after(now, SILENCE_MS)
+    if (answered === undefined) return fresh
+    const silent = this.#silentSince(answered)
+    const due = earliest(after(silent ?? now, SILENCE_MS), after(answered, KEEPALIVE_MS))
+    // What is due already was asked just now.
+    return due === undefined || due <= now ? fresh : due
   }
 }
