@@ -21,6 +21,7 @@ import { classify } from '../wire/classify.js'
 import { decodeKnockAnswer, encodeKnockAnswer } from '../wire/knock.js'
 import type { NatBehaviour, PeerRecord } from '../wire/record.js'
 import { receiverIndex, wireguardType } from '../wire/wireguard.js'
+import type { OpenRecord } from './directory/admission.js'
 import { Directory } from './directory/directory.js'
 import { KnockDoor } from './directory/knockDoor.js'
 import { OwnRecord } from './directory/ownRecord.js'
@@ -52,6 +53,8 @@ export interface NodeOptions {
   readonly reflects: boolean
   /** The highest sequence number that an earlier run published under; 0 for none. */
   readonly lastSequence: number
+  /** Opens signed records; by default as they are signed. A simulation may do it without the arithmetic. */
+  readonly openRecord?: OpenRecord
 }
 
 /** Checks that bore holes, for all peers together. */
@@ -89,7 +92,7 @@ export class Node {
   readonly #endpoints: LoopbackEndpoints
   readonly #takeover: Takeover
   readonly #strangers: Strangers
-  readonly #directory = new Directory()
+  readonly #directory: Directory
   readonly #ownRecord: OwnRecord
   readonly #reflection: Reflection
   readonly #names = new CheckNames<Peer>()
@@ -113,6 +116,7 @@ export class Node {
     this.#options = options
     this.#endpoints = new LoopbackEndpoints(options.loopback)
     this.#takeover = new Takeover(this.#endpoints, options.formerEndpoints, emit)
+    this.#directory = new Directory(options.openRecord)
     this.#strangers = new Strangers(keys, now.instant)
     this.#ownRecord = new OwnRecord({ keys, identity, random, lastSequence: options.lastSequence }, emit)
     this.#reflection = new Reflection(emit, random)

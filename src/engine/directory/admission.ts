@@ -31,9 +31,16 @@ export function peerOfRecordKey(key: Uint8Array): PublicKey | undefined {
     : undefined
 }
 
+/** Reads a signed record and verifies its signature. */
+export type OpenRecord = (signedRecord: Uint8Array) => PeerRecord | Dropped
+
 /** The record in `signedRecord`, where it can be believed now. Rollback is for those who know earlier ones. */
-export function admitRecord(signedRecord: Uint8Array, now: UnixTime): PeerRecord | Dropped {
-  const record = openSignedRecord(signedRecord)
+export function admitRecord(
+  signedRecord: Uint8Array,
+  now: UnixTime,
+  open: OpenRecord = openSignedRecord,
+): PeerRecord | Dropped {
+  const record = open(signedRecord)
   if (isDropped(record)) return record
   if (record.issuedAt > after(now, RECORD_SKEW_MS)) return drop('record-from-future')
   // The sequence is a time as well (see OwnRecord): one far ahead would lock its author out for good.

@@ -4,7 +4,8 @@ import { type Dropped, drop, isDropped } from '../../base/drops.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import type { Instant, Now, UnixTime } from '../../base/time.js'
 import type { PeerRecord } from '../../wire/record.js'
-import { admitRecord } from './admission.js'
+import { openSignedRecord } from '../../crypto/signedRecord.js'
+import { admitRecord, type OpenRecord } from './admission.js'
 
 export interface KnownRecord {
   readonly record: PeerRecord
@@ -14,6 +15,11 @@ export interface KnownRecord {
 
 export class Directory {
   readonly #known = new Map<PublicKey, KnownRecord>()
+  readonly #open: OpenRecord
+
+  constructor(open: OpenRecord = openSignedRecord) {
+    this.#open = open
+  }
 
   /** Takes a record of one of `isPeer` unless it is older than the one known. Returns it, or why it was dropped. */
   accept(
@@ -21,7 +27,7 @@ export class Directory {
     isPeer: (key: PublicKey) => boolean,
     now: Now,
   ): { readonly record: PeerRecord; readonly newer: boolean } | Dropped {
-    const record = admitRecord(signedRecord, now.unix)
+    const record = admitRecord(signedRecord, now.unix, this.#open)
     if (isDropped(record)) return record
     if (!isPeer(record.publicKey)) return drop('record-unknown-author')
     const known = this.#known.get(record.publicKey)?.record
