@@ -22,16 +22,19 @@ export type AddressScope = 'unspecified' | 'loopback' | 'link-local' | 'private'
  * Returns undefined where `text` is no IP address.
  */
 export function canonicalIp(text: string): string | undefined {
+  if (!text.includes(':'))
+    return ipaddr.IPv4.isValidFourPartDecimal(text) ? ipaddr.IPv4.parse(text).toString() : undefined
   if (text.includes('%')) return undefined
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text).toString()
   // In a dotted tail ipaddr.js reads octal and hexadecimal, and takes ::1.2.3.4 (deprecated, RFC 4291 section 2.5.5.1)
   // for ::ffff:1.2.3.4.
   const tail = text.slice(text.lastIndexOf(':') + 1)
   if (tail.includes('.') && (!ipaddr.IPv4.isValidFourPartDecimal(tail) || text === `::${tail}`))
     return undefined
-  if (!ipaddr.IPv6.isValid(text)) return undefined
-  const parsed = ipaddr.IPv6.parse(text)
-  return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.toRFC5952String()
+  return ipaddr.IPv6.isValid(text) ? spelling(ipaddr.IPv6.parse(text)) : undefined
+}
+
+function spelling(ip: ipaddr.IPv6): string {
+  return ip.isIPv4MappedAddress() ? ip.toIPv4Address().toString() : ip.toRFC5952String()
 }
 
 /** The family of a canonical address. */
@@ -46,8 +49,8 @@ export function ipToBytes(ip: string): Uint8Array {
 
 /** The canonical address of 4 or 16 bytes in network order; undefined for any other length. */
 export function ipFromBytes(bytes: Uint8Array): string | undefined {
-  if (bytes.length !== 4 && bytes.length !== 16) return undefined
-  return canonicalIp(ipaddr.fromByteArray([...bytes]).toString())
+  if (bytes.length === 4) return bytes.join('.')
+  return bytes.length === 16 ? spelling(new ipaddr.IPv6([...bytes])) : undefined
 }
 
 /** `1.2.3.4:5` or `[2001:db8::1]:5`, as `wg` prints endpoints. */

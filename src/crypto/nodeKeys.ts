@@ -36,6 +36,12 @@ export function nodeKeys(privateKey: Uint8Array): NodeKeys {
   return new StaticKeys(privateKey)
 }
 
+/** {@link NodeKeys.identitySeed} of a private key. Clamped first: one key in its two spellings gives one identity. */
+export function identitySeed(privateKey: Uint8Array): Uint8Array {
+  const secret = clampX25519(privateKey)
+  return new Uint8Array(hkdfSync('sha256', secret, NO_SALT, IDENTITY_LABEL, SEED_LENGTH))
+}
+
 const IDENTITY_LABEL = fromString('tunnelbore libp2p identity v1\0')
 const NO_SALT = new Uint8Array(0)
 const SEED_LENGTH = 32
@@ -52,9 +58,7 @@ class StaticKeys implements NodeKeys {
     this.#static = x25519KeyPair(privateKey)
     this.#mac1Key = mac1Key(this.#static.publicKey)
     this.#signing = xeddsaKeyPair(privateKey)
-    // Clamped first: one key in its two spellings gives one identity.
-    const secret = clampX25519(privateKey)
-    this.#identitySeed = new Uint8Array(hkdfSync('sha256', secret, NO_SALT, IDENTITY_LABEL, SEED_LENGTH))
+    this.#identitySeed = identitySeed(privateKey)
     this.publicKey = publicKeyFromBytes(this.#static.publicKey)
   }
 

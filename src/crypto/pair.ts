@@ -34,7 +34,7 @@ export const CHECK_NAME_SKEW = 2 * HOUR
 export interface CheckCredentials {
   /** MESSAGE-INTEGRITY-SHA256's HMAC under the key of this direction. */
   readonly hmac: HmacSha256
-  /** The user name of an epoch, 16 opaque bytes. */
+  /** The user name of an epoch, 16 opaque bytes, which the caller does not change. */
   nameAt(epoch: number): Uint8Array
 }
 
@@ -62,6 +62,25 @@ export function derivePairKeys(own: X25519KeyPair, peer: Uint8Array): PairKeys |
   return order < 0 ? { outgoing: upward, incoming: downward } : { outgoing: downward, incoming: upward }
 }
 
+/** The credentials of one direction from its two secrets: `hmac` under the key, `name` under the one of user names. */
+export function checkCredentials(hmac: HmacSha256, name: HmacSha256): CheckCredentials {
+  const known = new Map<number, Uint8Array>()
+  return {
+    hmac,
+    nameAt(epoch) {
+      const before = known.get(epoch)
+      if (before !== undefined) return before
+      const message = new Uint8Array(8)
+      new DataView(message.buffer).setBigInt64(0, BigInt(epoch))
+      const fresh = name(message).slice(0, CHECK_NAME_LENGTH)
+      const [oldest] = known.keys()
+      if (oldest !== undefined && known.size >= MAX_KNOWN_NAMES) known.delete(oldest)
+      known.set(epoch, fresh)
+      return fresh
+    },
+  }
+}
+
 /** The epoch that a moment lies in. */
 export function epochOf(unix: UnixTime): number {
   return Math.floor(unix / CHECK_EPOCH)
@@ -78,14 +97,12 @@ const LABEL = fromString('tunnelbore pair v1\0')
 const NO_SALT = new Uint8Array(0)
 const SECRET_LENGTH = 32
 
+/** Every check of an epoch bears the same name: those of {@link epochsAround} are kept, and one to spare. */
+const MAX_KNOWN_NAMES = 6
+
 function credentials(secrets: Uint8Array): CheckCredentials {
-  const name = hmacSha256(secrets.subarray(SECRET_LENGTH))
-  return {
-    hmac: hmacSha256(secrets.subarray(0, SECRET_LENGTH)),
-    nameAt(epoch) {
-      const message = new Uint8Array(8)
-      new DataView(message.buffer).setBigInt64(0, BigInt(epoch))
-      return name(message).slice(0, CHECK_NAME_LENGTH)
-    },
-  }
+  return checkCredentials(
+    hmacSha256(secrets.subarray(0, SECRET_LENGTH)),
+    hmacSha256(secrets.subarray(SECRET_LENGTH)),
+  )
 }

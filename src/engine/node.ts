@@ -36,7 +36,7 @@ import type { CheckSubject } from './path/agent.js'
 import { CheckNames } from './path/checkNames.js'
 import type { Path, Route } from './path/path.js'
 import { isUsable } from './path/reachability.js'
-import { Reflection } from './path/reflection.js'
+import { type Findings, Reflection } from './path/reflection.js'
 import { StunDesk } from './path/stunDesk.js'
 import { Transactions } from './path/transactions.js'
 import { Peer, type PeerContext, type PeerState } from './peer.js'
@@ -106,6 +106,14 @@ export class Node {
   readonly #loopbackFailures = new Map<PublicKey, number>()
   #sockets: readonly LocalSocket[] = []
   #multiaddrs: readonly string[] = []
+  /** What our record was last made of. */
+  #said:
+    | {
+        readonly findings: Findings
+        readonly sockets: readonly LocalSocket[]
+        readonly multiaddrs: readonly string[]
+      }
+    | undefined = undefined
   #effects: Effect[] = []
 
   constructor(options: NodeOptions, now: Now) {
@@ -190,7 +198,7 @@ export class Node {
   }
 
   status(now: Now): NodeStatus {
-    const candidates = this.#reflection.candidates
+    const { candidates } = this.#reflection.findings
     return {
       nat: { ...this.#nat, reflexive: candidates.map(({ address }) => address) },
       peers: [...this.#peers.values()].map((peer) => this.#peerStatus(peer, now)),
@@ -254,7 +262,8 @@ export class Node {
     this.#reflection.wake(now.instant)
     this.#describeOurselves(now)
     for (const peer of this.#peers.values()) {
-      peer.wake(now)
+      const { nextWake } = peer
+      if (nextWake !== undefined && nextWake <= now.instant) peer.wake(now)
       this.#lookForExternal(peer, now.instant)
     }
   }
@@ -539,17 +548,23 @@ export class Node {
   // What we say of ourselves
 
   get #nat(): NatBehaviour {
-    return { mapping: this.#reflection.mapping, filtering: 'unknown' }
+    return { mapping: this.#reflection.findings.mapping, filtering: 'unknown' }
   }
 
+  /** Of what is the same as before there is nothing to say. */
   #describeOurselves(now: Now): void {
+    const { findings } = this.#reflection
+    const said = this.#said
+    if (said?.findings === findings && said.sockets === this.#sockets && said.multiaddrs === this.#multiaddrs)
+      return
+    this.#said = { findings, sockets: this.#sockets, multiaddrs: this.#multiaddrs }
     // A record holds so many and no more: addresses that mean something everywhere come first.
     const hosts: Candidate[] = this.#sockets
       .map(({ address }): Candidate => ({ type: 'host', address }))
       .sort((a, b) => Number(isGlobal(b.address.ip)) - Number(isGlobal(a.address.ip)))
     this.#ownRecord.describe(
       {
-        candidates: [...this.#reflection.candidates, ...hosts],
+        candidates: [...findings.candidates, ...hosts],
         multiaddrs: this.#multiaddrs,
         nat: this.#nat,
       },

@@ -26,7 +26,7 @@ import { FirstMessage } from './loopback/firstMessage.js'
 import type { Flow, Forwarding } from './loopback/forwarding.js'
 import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
 import type { Takeover } from './loopback/takeover.js'
-import { PathAgent, type PathContext } from './path/agent.js'
+import { PathAgent, type PathContext, type Proved } from './path/agent.js'
 import { type Route, sameRoute } from './path/path.js'
 import { directIpOf, plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
@@ -62,6 +62,8 @@ export class Peer {
   readonly #contact = new Contact()
   readonly #watch: PathWatch
   readonly #firstMessage: FirstMessage
+  /** What the flow and the forwarding table were last made to agree with. */
+  readonly #settledFor = { proved: undefined as Proved | undefined, releases: 0 }
   /** Indices of ours that `context.indices` holds for this peer: the newest handshake's each way. */
   readonly #indices = { own: undefined as number | undefined, answer: undefined as number | undefined }
 
@@ -419,7 +421,7 @@ export class Peer {
     return plausibility(record, {
       sockets: paths.sockets,
       routes: paths.routes,
-      reflexive: reflection.candidates,
+      reflexive: reflection.findings.candidates,
     })
   }
 
@@ -453,8 +455,11 @@ export class Peer {
   // Keeping tables in step
 
   #settlePaths(): void {
+    const { forwarding } = this.#context
+    const { proved } = this.agent
+    if (proved === this.#settledFor.proved && forwarding.releases === this.#settledFor.releases) return
     const former = this.flow.path
-    const path = this.agent.current
+    const path = proved.current
     this.flow.path = path
     if (path !== undefined && (former === undefined || !sameRoute(former, path))) {
       this.#log('a path is in use', {
@@ -463,12 +468,12 @@ export class Peer {
         proof: path.proof,
       })
     }
-    const proved = this.agent.provedRemotes
     for (const remote of [...this.flow.remotes]) {
-      if (!proved.some((known) => sameSocketAddress(known.remote, remote)))
-        this.#context.forwarding.unmap(remote)
+      if (!proved.remotes.some((known) => sameSocketAddress(known.remote, remote))) forwarding.unmap(remote)
     }
-    for (const { remote, answeredAt } of proved) this.#context.forwarding.map(remote, this.flow, answeredAt)
+    for (const { remote, answeredAt } of proved.remotes) forwarding.map(remote, this.flow, answeredAt)
+    this.#settledFor.proved = proved
+    this.#settledFor.releases = forwarding.releases
   }
 
   /** Who is where is nobody's business but at debug level. */

@@ -7,9 +7,7 @@ import { canonicalIp, familyOf, ipFromBytes, isPort, type SocketAddress, scopeOf
 
 /** True for a canonical address, other than unspecified, loopback and multicast, and a port above zero. */
 export function isPublishable(address: SocketAddress): boolean {
-  if (canonicalIp(address.ip) !== address.ip || !isPort(address.port)) return false
-  const scope = scopeOf(address.ip)
-  return scope !== 'unspecified' && scope !== 'loopback' && scope !== 'multicast'
+  return canonicalIp(address.ip) === address.ip && meansSomethingToOthers(address)
 }
 
 /**
@@ -20,5 +18,11 @@ export function publishedAddress(ip: Uint8Array, port: number): SocketAddress | 
   const text = ipFromBytes(ip)
   if (text === undefined || ip.length !== (familyOf(text) === 4 ? 4 : 16)) return undefined
   const address = { ip: text, port }
-  return isPublishable(address) ? address : undefined
+  return meansSomethingToOthers(address) ? address : undefined
+}
+
+function meansSomethingToOthers({ ip, port }: SocketAddress): boolean {
+  if (!isPort(port)) return false
+  const scope = scopeOf(ip)
+  return scope !== 'unspecified' && scope !== 'loopback' && scope !== 'multicast'
 }

@@ -54,6 +54,17 @@ test('a name is 16 bytes, and no MAC under the key of the checks', () => {
   assert.notDeepEqual(outgoing.hmac(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 7)).slice(0, CHECK_NAME_LENGTH), name)
 })
 
+test('the name of an epoch stays what it is, however many others are asked for in between', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 20 }), { maxLength: 100 }), (epochs) => {
+      const { outgoing } = pair(ALICE, BOB)
+      for (const epoch of epochs)
+        assert.deepEqual(outgoing.nameAt(epoch), pair(ALICE, BOB).outgoing.nameAt(epoch))
+    }),
+    { numRuns: 10 },
+  )
+})
+
 test('the derivation is the one written down, as a second implementation computed it', () => {
   const { outgoing, incoming } = pair(ALICE, BOB)
   assert.equal(toHex(outgoing.nameAt(490_000)), 'd5681e106ac0e27324f92cb2abbd6d4c')

@@ -3,8 +3,8 @@
 import { type Dropped, drop, isDropped } from '../../base/drops.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import type { Instant, Now, UnixTime } from '../../base/time.js'
-import type { PeerRecord } from '../../wire/record.js'
 import { openSignedRecord } from '../../crypto/signedRecord.js'
+import type { PeerRecord } from '../../wire/record.js'
 import { admitRecord, type OpenRecord } from './admission.js'
 
 export interface KnownRecord {

@@ -64,6 +64,8 @@ interface Mapping {
 export class Forwarding {
   readonly #byPeer = new Map<PublicKey, Flow>()
   readonly #byRemote = new Map<string, Map<number, Mapping>>()
+  /** Counts the remotes that were given up: one of them may be that of another flow, too. */
+  releases = 0
 
   add(peer: PublicKey): Flow {
     const flow = new Flow(peer)
@@ -128,6 +130,7 @@ export class Forwarding {
     const ports = this.#byRemote.get(remote.ip)
     const flow = ports?.get(remote.port)?.flow
     if (ports === undefined || flow === undefined) return
+    this.releases += 1
     ports.delete(remote.port)
     if (ports.size === 0) this.#byRemote.delete(remote.ip)
     const at = flow.remotes.findIndex((known) => known.ip === remote.ip && known.port === remote.port)

@@ -76,6 +76,14 @@ export interface PathContext {
   routes: readonly MachineRoute[]
 }
 
+/** What the checks, or WireGuard's handshakes, have proved. */
+export interface Proved {
+  /** The path in use. */
+  readonly current: Path | undefined
+  /** Remote addresses of all proved paths, and when the peer last answered there. */
+  readonly remotes: readonly { readonly remote: SocketAddress; readonly answeredAt: Instant }[]
+}
+
 export class PathAgent {
   readonly peer: PublicKey
   readonly keys: PairKeys
@@ -85,6 +93,7 @@ export class PathAgent {
   #candidates: readonly Candidate[] = []
   #pairs: Pair[] = []
   #current: Pair | undefined = undefined
+  #proved: Proved | undefined = undefined
   /** True where the peer said in its last check or answer that it holds a first message back. */
   peerHolds = false
 
@@ -95,9 +104,15 @@ export class PathAgent {
     this.#holdsFirstMessage = holdsFirstMessage
   }
 
+  /** What is proved: the same object until that changes. */
+  get proved(): Proved {
+    this.#proved ??= this.#describeProved()
+    return this.#proved
+  }
+
   /** The path in use. */
   get current(): Path | undefined {
-    return this.#current?.proof === undefined ? undefined : describe(this.#current, this.#current.proof)
+    return this.proved.current
   }
 
   /** True where there is a path in use and it answers. */
@@ -108,13 +123,6 @@ export class PathAgent {
   /** When the path in use was last known to carry; undefined where there is none. */
   get answeredAt(): Instant | undefined {
     return this.#current?.proof?.answeredAt
-  }
-
-  /** Remote addresses of all proved paths, and when the peer last answered there. */
-  get provedRemotes(): readonly { readonly remote: SocketAddress; readonly answeredAt: Instant }[] {
-    return this.#pairs.flatMap(({ remote, proof }) =>
-      proof === undefined ? [] : [{ remote, answeredAt: proof.answeredAt }],
-    )
   }
 
   /** True while checks are under way that may prove a first path. */
@@ -220,6 +228,8 @@ export class PathAgent {
 
   /** Sends the checks that are due. True where a path in use has become suspect. */
   wake(now: Now): boolean {
+    const { nextWake } = this
+    if (nextWake === undefined || nextWake > now.instant) return false
     let becameSuspect = false
     for (const pair of this.#pairs) {
       const series = pair.series
@@ -335,16 +345,30 @@ export class PathAgent {
     this.#dropUnoffered()
   }
 
+  /** After every change of what is offered, tried or proved. */
   #dropUnoffered(): void {
+    this.#proved = undefined
     this.#pairs = this.#pairs.filter(
       (pair) => pair.offered || pair.proof !== undefined || pair.series !== undefined,
     )
   }
 
   #choose(): void {
+    this.#proved = undefined
     const rated = this.#pairs.flatMap((pair) => rate(pair))
     const current = rated.find(({ pair }) => pair === this.#current)
     this.#current = choosePath(rated, current)?.pair
+  }
+
+  #describeProved(): Proved {
+    const proof = this.#current?.proof
+    return {
+      current:
+        this.#current === undefined || proof === undefined ? undefined : describe(this.#current, proof),
+      remotes: this.#pairs.flatMap(({ remote, proof: own }) =>
+        own === undefined ? [] : [{ remote, answeredAt: own.answeredAt }],
+      ),
+    }
   }
 }
 

@@ -52,6 +52,14 @@ interface Inquiry extends Route {
     | { readonly name: 'silent' }
 }
 
+/** What the answers say of us. */
+export interface Findings {
+  /** Our addresses as reflectors see them, without those that are a socket's own. */
+  readonly candidates: readonly Candidate[]
+  /** How the NAT of the sockets that have most to say maps; of several uplinks, the strictest. */
+  readonly mapping: NatMapping
+}
+
 export class Reflection {
   readonly #emit: Emit
   readonly #transactions: Transactions<Route>
@@ -63,6 +71,7 @@ export class Reflection {
   #settlesAt: Instant | undefined = undefined
   /** What was known of each socket's mapping when the questions began. */
   #formerMappings: ReadonlyMap<SocketId, NatMapping> = new Map()
+  #findings: Findings | undefined = undefined
 
   constructor(emit: Emit, random: Random) {
     this.#emit = emit
@@ -81,6 +90,7 @@ export class Reflection {
     this.#sockets = change.sockets ?? this.#sockets
     this.#routes = change.routes ?? this.#routes
     this.#reflectors = change.reflectors ?? this.#reflectors
+    this.#findings = undefined
     const former = this.#inquiries
     this.#inquiries = this.#wanted().map(
       (route) =>
@@ -135,29 +145,17 @@ export class Reflection {
       const { state } = inquiry
       inquiry.expected = true
       inquiry.state = { name: 'answered', at: now, seen }
+      this.#findings = undefined
       if (state.name === 'asking' && state.former !== undefined)
         this.#replace(state.former, seen, from.socket)
     }
     return undefined
   }
 
-  /** Our addresses as reflectors see them, without those that are a socket's own. */
-  get candidates(): readonly Candidate[] {
-    const found: Candidate[] = []
-    for (const socket of this.#sockets) {
-      for (const seen of this.#knownOf(socket)) {
-        if (sameSocketAddress(socket.address, seen)) continue
-        if (found.some(({ address }) => sameSocketAddress(address, seen))) continue
-        found.push({ type: 'server-reflexive', address: seen })
-      }
-    }
-    return found
-  }
-
-  /** How the NAT of the sockets that have most to say maps; of several uplinks, the strictest. */
-  get mapping(): NatMapping {
-    const mappings = this.#sockets.map((socket) => this.#mappingOf(socket))
-    return STRICTEST_FIRST.find((mapping) => mappings.includes(mapping)) ?? 'unknown'
+  /** The same object until there is a new answer, or none came. */
+  get findings(): Findings {
+    this.#findings ??= { candidates: this.#candidates(), mapping: this.#mapping() }
+    return this.#findings
   }
 
   wake(now: Instant): void {
@@ -169,6 +167,7 @@ export class Reflection {
       if (wait === undefined) {
         inquiry.expected = false
         inquiry.state = { name: 'silent' }
+        this.#findings = undefined
         continue
       }
       this.#emit({
@@ -212,6 +211,7 @@ export class Reflection {
     this.#formerMappings = new Map(this.#sockets.map((socket) => [socket.id, this.#mappingOf(socket)]))
     this.#begunAt = now
     this.#settlesAt = after(now, SETTLE_MS)
+    this.#findings = undefined
     for (const inquiry of this.#inquiries) {
       const { state } = inquiry
       const former =
@@ -233,6 +233,23 @@ export class Reflection {
       }
     }
     return [...asked].flatMap(([socket, remotes]) => remotes.map((remote) => ({ socket, remote })))
+  }
+
+  #candidates(): readonly Candidate[] {
+    const found: Candidate[] = []
+    for (const socket of this.#sockets) {
+      for (const seen of this.#knownOf(socket)) {
+        if (sameSocketAddress(socket.address, seen)) continue
+        if (found.some(({ address }) => sameSocketAddress(address, seen))) continue
+        found.push({ type: 'server-reflexive', address: seen })
+      }
+    }
+    return found
+  }
+
+  #mapping(): NatMapping {
+    const mappings = this.#sockets.map((socket) => this.#mappingOf(socket))
+    return STRICTEST_FIRST.find((mapping) => mappings.includes(mapping)) ?? 'unknown'
   }
 
   #seenBy(socket: LocalSocket): SocketAddress[] {

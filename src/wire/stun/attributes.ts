@@ -79,37 +79,54 @@ export function encodeAttributes(
   return attributes
 }
 
+/** A message whose attributes are being read. */
+export type StunAttributesRead = { -readonly [Name in keyof StunAttributes]: StunAttributes[Name] }
+
 /**
- * What one attribute says: nothing, for those that are known and not used. `malformed` where its value breaks a
- * rule, `unknown` where its type is not known here. `mask` as in {@link encodeAttributes}.
+ * Puts what one attribute says into `message`: nothing, for those that are known and not used. `malformed` where its
+ * value breaks a rule, `unknown` where its type is not known here. `mask` as in {@link encodeAttributes}.
  */
 export function decodeAttribute(
+  message: StunAttributesRead,
   type: number,
   value: Uint8Array,
   mask: Uint8Array,
-): StunAttributes | 'malformed' | 'unknown' {
+): 'read' | 'malformed' | 'unknown' {
   switch (type) {
     case ATTRIBUTE.username:
-      return value.length <= MAX_USERNAME_LENGTH ? { username: value } : 'malformed'
+      if (value.length > MAX_USERNAME_LENGTH) return 'malformed'
+      message.username = value
+      return 'read'
     case ATTRIBUTE.xorMappedAddress: {
       const mappedAddress = decodeXorAddress(value, mask)
-      return mappedAddress === undefined ? 'malformed' : { mappedAddress }
+      if (mappedAddress === undefined) return 'malformed'
+      message.mappedAddress = mappedAddress
+      return 'read'
     }
     case ATTRIBUTE.priority:
-      return value.length === 4 ? { priority: readUint32(value, 0) } : 'malformed'
+      if (value.length !== 4) return 'malformed'
+      message.priority = readUint32(value, 0)
+      return 'read'
     case ATTRIBUTE.errorCode: {
       const error = decodeError(value)
-      return error === undefined ? 'malformed' : { error }
+      if (error === undefined) return 'malformed'
+      message.error = error
+      return 'read'
     }
     case ATTRIBUTE.unknownAttributes:
-      return value.length % 2 === 0 ? { unknownAttributes: decodeTypes(value) } : 'malformed'
+      if (value.length % 2 !== 0) return 'malformed'
+      message.unknownAttributes = decodeTypes(value)
+      return 'read'
     case ATTRIBUTE.software:
-      return value.length <= MAX_TEXT_READ ? { software: utf8Decoder.decode(value) } : 'malformed'
+      if (value.length > MAX_TEXT_READ) return 'malformed'
+      message.software = utf8Decoder.decode(value)
+      return 'read'
     case ATTRIBUTE.holdsFirstMessage:
-      return { holdsFirstMessage: true }
+      message.holdsFirstMessage = true
+      return 'read'
     case ATTRIBUTE.mappedAddress:
     case ATTRIBUTE.messageIntegrity:
-      return {}
+      return 'read'
     default:
       return 'unknown'
   }
@@ -182,5 +199,5 @@ function encodeText(text: string): Uint8Array {
 }
 
 function xor(bytes: Uint8Array, mask: Uint8Array): Uint8Array {
-  return Uint8Array.from(bytes, (byte, at) => byte ^ (mask[at] ?? 0))
+  return bytes.map((byte, at) => byte ^ (mask[at] ?? 0))
 }

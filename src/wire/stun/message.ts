@@ -102,10 +102,16 @@ export function encodeStun(message: StunMessage, hmac?: Hmac): Uint8Array {
 export function decodeStun(datagram: Uint8Array): DecodedStun | Dropped {
   if (!isStun(datagram)) return drop('stun-malformed')
   const mask = datagram.subarray(4, HEADER_LENGTH)
-  const attributes: StunAttributes = {}
+  const bits = readUint16(datagram, 0)
   const seen = new Set<number>()
   const unknownRequired: number[] = []
-  let integrity: Integrity | undefined
+  const message: { -readonly [Part in keyof DecodedStun]: DecodedStun[Part] } = {
+    messageClass: CLASSES[((bits >>> 7) & 2) | ((bits >>> 4) & 1)] ?? 'request',
+    method: ((bits >>> 2) & 0xf80) | ((bits >>> 1) & 0x70) | (bits & 0xf),
+    transactionId: datagram.subarray(8, HEADER_LENGTH),
+    integrity: undefined,
+    unknownRequired,
+  }
   for (let at = HEADER_LENGTH; at < datagram.length; ) {
     const type = readUint16(datagram, at)
     const value = datagram.subarray(at + 4, at + 4 + readUint16(datagram, at + 2))
@@ -114,27 +120,18 @@ export function decodeStun(datagram: Uint8Array): DecodedStun | Dropped {
     if (type === ATTRIBUTE.fingerprint) {
       if (end !== datagram.length || value.length !== FINGERPRINT_LENGTH) return drop('stun-malformed')
       if (readUint32(value, 0) !== fingerprint(datagram.subarray(0, at))) return drop('stun-bad-fingerprint')
-    } else if (integrity === undefined && type === ATTRIBUTE.messageIntegritySha256) {
+    } else if (message.integrity === undefined && type === ATTRIBUTE.messageIntegritySha256) {
       if (value.length !== INTEGRITY_LENGTH) return drop('stun-malformed')
-      integrity = { covered: datagram.subarray(0, at), tag: value }
-    } else if (integrity === undefined && !seen.has(ATTRIBUTE.messageIntegrity) && !seen.has(type)) {
+      message.integrity = { covered: datagram.subarray(0, at), tag: value }
+    } else if (message.integrity === undefined && !seen.has(ATTRIBUTE.messageIntegrity) && !seen.has(type)) {
       seen.add(type)
-      const read = decodeAttribute(type, value, mask)
+      const read = decodeAttribute(message, type, value, mask)
       if (read === 'malformed') return drop('stun-malformed')
-      if (read !== 'unknown') Object.assign(attributes, read)
-      else if (isComprehensionRequired(type)) unknownRequired.push(type)
+      if (read === 'unknown' && isComprehensionRequired(type)) unknownRequired.push(type)
     }
     at = end
   }
-  const type = readUint16(datagram, 0)
-  return {
-    ...attributes,
-    messageClass: CLASSES[((type >>> 7) & 2) | ((type >>> 4) & 1)] ?? 'request',
-    method: ((type >>> 2) & 0xf80) | ((type >>> 1) & 0x70) | (type & 0xf),
-    transactionId: datagram.subarray(8, HEADER_LENGTH),
-    integrity,
-    unknownRequired,
-  }
+  return message
 }
 
 function messageType(message: StunMessage): number {

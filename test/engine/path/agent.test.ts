@@ -208,7 +208,7 @@ describe('a check', () => {
     })
     assert.equal(agent.isSound, true)
     assert.equal(agent.answeredAt, at(30))
-    assert.deepEqual(agent.provedRemotes, [{ remote: FAR, answeredAt: at(30) }])
+    assert.deepEqual(agent.proved.remotes, [{ remote: FAR, answeredAt: at(30) }])
     assert.equal(agent.isPunching, true)
     assert.deepEqual([...new Set(remotesOf(run(30, 3_600 * SECOND)))], [NEAR])
   })
@@ -219,7 +219,7 @@ describe('a check', () => {
     prove(NEAR, 0)
     agent.answered({ socket: OFFICE.id, remote: NEAR }, at(40), false, at(60))
     assert.deepEqual(
-      agent.provedRemotes.map(({ remote, answeredAt }) => [remote, elapsed(START, answeredAt)]),
+      agent.proved.remotes.map(({ remote, answeredAt }) => [remote, elapsed(START, answeredAt)]),
       [
         [NEAR, 0],
         [NEAR, 60],
@@ -383,7 +383,7 @@ describe('pairs', () => {
       run(ms + 2_000, ms + 10_000)
       ms += 10_000
     }
-    assert.ok(agent.provedRemotes.length < 10)
+    assert.ok(agent.proved.remotes.length < 10)
     assert.ok(agent.triable < 10)
   })
 
@@ -481,7 +481,7 @@ describe('a path in use', () => {
     assert.deepEqual(agent.current?.remote, NEAR)
     assert.equal(agent.isSound, false)
     prove(FAR, PUNCH_MS + 1)
-    assert.deepEqual(agent.provedRemotes, [
+    assert.deepEqual(agent.proved.remotes, [
       { remote: NEAR, answeredAt: at(0) },
       { remote: FAR, answeredAt: at(PUNCH_MS + 1) },
     ])
@@ -489,7 +489,7 @@ describe('a path in use', () => {
     run(PUNCH_MS + 1, PUNCH_MS + 1)
     prove(FAR, PUNCH_MS + 21)
     run(PUNCH_MS + 21, 2 * PUNCH_MS + 1)
-    assert.deepEqual(agent.provedRemotes, [{ remote: FAR, answeredAt: at(PUNCH_MS + 21) }])
+    assert.deepEqual(agent.proved.remotes, [{ remote: FAR, answeredAt: at(PUNCH_MS + 21) }])
     assert.equal(agent.isSound, true)
   })
 
@@ -514,7 +514,7 @@ describe('a path in use', () => {
     agent.giveUp()
     assert.equal(agent.current, undefined)
     assert.equal(agent.answeredAt, undefined)
-    assert.deepEqual(agent.provedRemotes, [])
+    assert.deepEqual(agent.proved.remotes, [])
     assert.equal(agent.nextWake, undefined)
   })
 
@@ -546,7 +546,7 @@ describe("WireGuard's own handshake", () => {
     })
     assert.equal(agent.isSound, true)
     agent.provedByHandshake({ socket: HOME.id, remote: { ip: '127.0.0.1', port: 1 } }, at(6))
-    assert.deepEqual(agent.provedRemotes, [{ remote: ELSEWHERE, answeredAt: at(5) }])
+    assert.deepEqual(agent.proved.remotes, [{ remote: ELSEWHERE, answeredAt: at(5) }])
   })
 
   it('does not displace a path that checks proved, nor take its proof', () => {
@@ -585,7 +585,7 @@ describe("WireGuard's own handshake", () => {
     agent.punch(at(8_000))
     run(8_000, 3_600 * SECOND)
     assert.deepEqual(
-      agent.provedRemotes.map(({ remote }) => remote),
+      agent.proved.remotes.map(({ remote }) => remote),
       [NEAR, ELSEWHERE],
     )
   })
@@ -597,10 +597,10 @@ describe('a peer without Tunnelbore that roams', () => {
       agent.provedByHandshake(over(remote(host)), at(host * SECOND))
       const latest = Array.from({ length: 5 }, (_, index) => host - index).filter((number) => number > 0)
       assert.deepEqual(
-        agent.provedRemotes.map(({ remote }) => remote),
+        agent.proved.remotes.map(({ remote }) => remote),
         latest.reverse().map((number) => remote(number)),
       )
-      assert.equal(agent.triable, agent.provedRemotes.length)
+      assert.equal(agent.triable, agent.proved.remotes.length)
       assert.deepEqual(agent.current?.remote, remote(host))
       assert.equal(agent.isSound, true)
     }
@@ -613,7 +613,7 @@ describe('a peer without Tunnelbore that roams', () => {
     for (let host = 6; host <= 8; host++) agent.provedByHandshake(over(remote(host)), at(10 + host))
     assert.deepEqual(agent.current?.remote, remote(8))
     assert.deepEqual(
-      agent.provedRemotes.map(({ remote }) => remote),
+      agent.proved.remotes.map(({ remote }) => remote),
       [remote(2), remote(5), remote(6), remote(7), remote(8)],
     )
   })
@@ -623,7 +623,7 @@ describe('a peer without Tunnelbore that roams', () => {
     prove(NEAR, 0)
     prove(FAR, 0)
     for (let host = 10; host <= 50; host++) agent.provedByHandshake(over(remote(host)), at(host))
-    const proved = agent.provedRemotes.map(({ remote }) => remote)
+    const proved = agent.proved.remotes.map(({ remote }) => remote)
     assert.deepEqual(proved.slice(0, 2), [NEAR, FAR])
     assert.equal(proved.length, 6)
   })
@@ -733,7 +733,7 @@ describe('the laws of an engine', () => {
         const path = agent.current
         if (path === undefined) return
         assert.ok(context.sockets.some(({ id }) => id === path.socket))
-        assert.ok(agent.provedRemotes.some(({ remote }) => remote.ip === path.remote.ip))
+        assert.ok(agent.proved.remotes.some(({ remote }) => remote.ip === path.remote.ip))
       }),
     )
   })

@@ -77,7 +77,7 @@ describe('asking', () => {
     })
     assert.deepEqual(times, [100, 300])
     assert.equal(reflection.nextWake, undefined)
-    assert.deepEqual(reflection.candidates, [])
+    assert.deepEqual(reflection.findings.candidates, [])
   })
 
   it('ends for one that has answered', () => {
@@ -173,7 +173,7 @@ describe('an answer', () => {
   it('gives a server-reflexive candidate, each address once', () => {
     const sent = begin([HOME, OFFICE], REFLECTORS)
     for (const request of sent) answer(request, request.socket === HOME.id ? OUTSIDE : MOVED, 10)
-    assert.deepEqual(reflection.candidates, [
+    assert.deepEqual(reflection.findings.candidates, [
       { type: 'server-reflexive', address: OUTSIDE },
       { type: 'server-reflexive', address: MOVED },
     ])
@@ -181,22 +181,22 @@ describe('an answer', () => {
 
   it('that shows the socket’s own address gives none: there is no NAT', () => {
     for (const request of begin([HOME], REFLECTORS)) answer(request, HOME.address, 10)
-    assert.deepEqual(reflection.candidates, [])
-    assert.equal(reflection.mapping, 'none')
+    assert.deepEqual(reflection.findings.candidates, [])
+    assert.equal(reflection.findings.mapping, 'none')
   })
 
   it('counts once', () => {
     const [sent = none()] = begin([HOME], REFLECTORS)
     assert.equal(answer(sent, OUTSIDE, 10), undefined)
     assert.equal(answer(sent, MOVED, 20), drop('stun-unknown-transaction'))
-    assert.deepEqual(reflection.candidates, [{ type: 'server-reflexive', address: OUTSIDE }])
+    assert.deepEqual(reflection.findings.candidates, [{ type: 'server-reflexive', address: OUTSIDE }])
   })
 
   it('to an earlier request of three is as good', () => {
     const [sent = none()] = begin([HOME], REFLECTORS.slice(0, 1))
     reflection.wake(at(100))
     assert.equal(answer(sent, OUTSIDE, 110), undefined)
-    assert.equal(reflection.candidates.length, 1)
+    assert.equal(reflection.findings.candidates.length, 1)
   })
 
   it('is refused from another address or socket than was asked', () => {
@@ -210,7 +210,7 @@ describe('an answer', () => {
     ]) {
       assert.equal(reflection.answered(response, from, at(1)), drop('stun-unknown-transaction'))
     }
-    assert.deepEqual(reflection.candidates, [])
+    assert.deepEqual(reflection.findings.candidates, [])
     assert.equal(answer(sent, OUTSIDE, 2), undefined)
   })
 
@@ -223,7 +223,7 @@ describe('an answer', () => {
       const [sent = none()] = begin([HOME], REFLECTORS.slice(0, 1))
       silenceUntil(0, 9 * SECOND)
       assert.equal(answer(sent, OUTSIDE, ms), refused)
-      assert.equal(reflection.candidates.length, refused === undefined ? 1 : 0)
+      assert.equal(reflection.findings.candidates.length, refused === undefined ? 1 : 0)
     }
   })
 
@@ -246,8 +246,8 @@ describe('an answer', () => {
       assert.equal(reflection.isOurs(response), true)
       assert.equal(reflection.answered(response, sent, at(1)), drop(reason))
     }
-    assert.deepEqual(reflection.candidates, [])
-    assert.equal(reflection.mapping, 'unknown')
+    assert.deepEqual(reflection.findings.candidates, [])
+    assert.equal(reflection.findings.mapping, 'unknown')
   })
 })
 
@@ -255,19 +255,19 @@ describe('the mapping of the NAT', () => {
   it('is unknown from one host', () => {
     const [sent = none()] = begin([HOME], REFLECTORS)
     answer(sent, OUTSIDE, 1)
-    assert.equal(reflection.mapping, 'unknown')
+    assert.equal(reflection.findings.mapping, 'unknown')
   })
 
   it('is endpoint-independent where different hosts see the same', () => {
     for (const sent of begin([HOME], REFLECTORS.slice(0, 2))) answer(sent, OUTSIDE, 1)
-    assert.equal(reflection.mapping, 'endpoint-independent')
+    assert.equal(reflection.findings.mapping, 'endpoint-independent')
   })
 
   it('depends on the address where they don’t', () => {
     for (const [index, sent] of begin([HOME], REFLECTORS).entries())
       answer(sent, { ...OUTSIDE, port: 40_000 + index }, 1)
-    assert.equal(reflection.mapping, 'address-dependent')
-    assert.equal(reflection.candidates.length, 3)
+    assert.equal(reflection.findings.mapping, 'address-dependent')
+    assert.equal(reflection.findings.candidates.length, 3)
   })
 
   it('is that of the strictest uplink', () => {
@@ -275,7 +275,7 @@ describe('the mapping of the NAT', () => {
       const strict = sent.socket === OFFICE.id && sent.remote.ip === REFLECTORS[0]?.ip
       answer(sent, strict ? MOVED : OUTSIDE, 1)
     }
-    assert.equal(reflection.mapping, 'address-dependent')
+    assert.equal(reflection.findings.mapping, 'address-dependent')
   })
 })
 
@@ -320,13 +320,13 @@ describe('asking again', () => {
     for (const sent of begin([HOME], REFLECTORS.slice(0, 2))) answer(sent, OUTSIDE, 10)
     const later = 60 * SECOND
     const [first = none(), second = none()] = again(later)
-    assert.deepEqual(reflection.candidates, [{ type: 'server-reflexive', address: OUTSIDE }])
-    assert.equal(reflection.mapping, 'endpoint-independent')
+    assert.deepEqual(reflection.findings.candidates, [{ type: 'server-reflexive', address: OUTSIDE }])
+    assert.equal(reflection.findings.mapping, 'endpoint-independent')
     answer(first, MOVED, later + 10)
-    assert.deepEqual(reflection.candidates, [{ type: 'server-reflexive', address: MOVED }])
-    assert.equal(reflection.mapping, 'endpoint-independent')
+    assert.deepEqual(reflection.findings.candidates, [{ type: 'server-reflexive', address: MOVED }])
+    assert.equal(reflection.findings.mapping, 'endpoint-independent')
     answer(second, OUTSIDE, later + 20)
-    assert.equal(reflection.mapping, 'address-dependent')
+    assert.equal(reflection.findings.mapping, 'address-dependent')
   })
 
   it('of a symmetric NAT neither loses nor gains an address while the answers come, in whatever order', () => {
@@ -340,13 +340,13 @@ describe('asking again', () => {
           answer(sent, outside(ports, index), 10)
         const later = 60 * SECOND
         const sent = again(later)
-        const told = () => reflection.candidates.map(({ address }) => address.port)
+        const told = () => reflection.findings.candidates.map(({ address }) => address.port)
         for (const [place, index] of order.entries()) {
           assert.deepEqual(told(), ports)
           if (moves.includes(index)) ports[index] = 50_000 + index
           answer(sent[index] ?? none(), outside(ports, index), later + 10 * (1 + place))
           assert.deepEqual(told(), ports)
-          assert.equal(reflection.mapping, 'address-dependent')
+          assert.equal(reflection.findings.mapping, 'address-dependent')
         }
       }),
     )
@@ -359,10 +359,10 @@ describe('asking again', () => {
     const sent = again(later)
     for (const index of [0, 1]) answer(sent[index] ?? none(), outside(ports, index), later + 10)
     silenceUntil(later, later + ALL_SILENT_MS - 1)
-    assert.equal(reflection.candidates.length, 3)
+    assert.equal(reflection.findings.candidates.length, 3)
     silenceUntil(later + ALL_SILENT_MS - 1, later + ALL_SILENT_MS)
     assert.deepEqual(
-      reflection.candidates.map(({ address }) => address.port),
+      reflection.findings.candidates.map(({ address }) => address.port),
       [40_000, 40_001],
     )
   })
@@ -372,8 +372,8 @@ describe('asking again', () => {
     const later = 60 * SECOND
     for (const sent of again(later)) {
       answer(sent, MOVED, later + 10)
-      assert.deepEqual(reflection.candidates, [{ type: 'server-reflexive', address: MOVED }])
-      assert.equal(reflection.mapping, 'endpoint-independent')
+      assert.deepEqual(reflection.findings.candidates, [{ type: 'server-reflexive', address: MOVED }])
+      assert.equal(reflection.findings.mapping, 'endpoint-independent')
     }
   })
 
@@ -383,8 +383,8 @@ describe('asking again', () => {
     const later = 60 * SECOND
     const sent = again(later)
     answer(sent.find(({ socket }) => socket === HOME.id) ?? none(), HOME.address, later + 10)
-    assert.deepEqual(reflection.candidates, [{ type: 'server-reflexive', address: OUTSIDE }])
-    assert.equal(reflection.mapping, 'endpoint-independent')
+    assert.deepEqual(reflection.findings.candidates, [{ type: 'server-reflexive', address: OUTSIDE }])
+    assert.equal(reflection.findings.mapping, 'endpoint-independent')
   })
 
   it('in vain says in the end that nothing is known any more', () => {
@@ -392,8 +392,8 @@ describe('asking again', () => {
     const later = 60 * SECOND
     again(later)
     sleepUntil(reflection, later, later + 10 * SECOND, (ms) => reflection.wake(at(ms)))
-    assert.deepEqual(reflection.candidates, [])
-    assert.equal(reflection.mapping, 'unknown')
+    assert.deepEqual(reflection.findings.candidates, [])
+    assert.equal(reflection.findings.mapping, 'unknown')
   })
 
   it('on a sign that the answers are wrong does not mind that they are fresh, but is done once a second at most', () => {
@@ -403,7 +403,7 @@ describe('asking again', () => {
     reflection.renew(at(1_000))
     assert.equal(log.takeSent().length, 3)
     assert.equal(reflection.settled(at(1_000)), false)
-    assert.deepEqual(reflection.candidates, [{ type: 'server-reflexive', address: OUTSIDE }])
+    assert.deepEqual(reflection.findings.candidates, [{ type: 'server-reflexive', address: OUTSIDE }])
     reflection.renew(at(1_999))
     assert.deepEqual(log.take(), [])
   })
@@ -468,10 +468,10 @@ describe('a change', () => {
     for (const sent of begin([HOME, OFFICE], REFLECTORS))
       answer(sent, sent.socket === HOME.id ? OUTSIDE : MOVED, 1)
     begin([OFFICE], REFLECTORS)
-    assert.deepEqual(reflection.candidates, [{ type: 'server-reflexive', address: MOVED }])
+    assert.deepEqual(reflection.findings.candidates, [{ type: 'server-reflexive', address: MOVED }])
     begin([OFFICE], [])
-    assert.deepEqual(reflection.candidates, [])
-    assert.equal(reflection.mapping, 'unknown')
+    assert.deepEqual(reflection.findings.candidates, [])
+    assert.equal(reflection.findings.mapping, 'unknown')
   })
 })
 
