@@ -52,12 +52,18 @@ interface ProofState {
   suspect: boolean
 }
 
+interface SeriesState {
+  readonly waits: Series
+  sent: number
+  nextAt: Instant
+}
+
 interface Pair extends Route {
   type: CandidateType
   /** False where the peer does not name the address, or no longer: then only a proof, or a series of checks, keeps the pair. */
   offered: boolean
   proof: ProofState | undefined
-  series: { readonly waits: Series; sent: number; nextAt: Instant } | undefined
+  series: SeriesState | undefined
 }
 
 /** What a check is about: the subject of its transaction. */
@@ -190,13 +196,14 @@ export class PathAgent {
     this.peerHolds = peerHolds
     const pair = this.#find(from) ?? this.#addReflexive(from)
     if (pair === undefined) return
+    const isSound = pair.proof !== undefined && !pair.proof.suspect
     const { series } = pair
     if (series !== undefined && series.sent < series.waits.length) {
-      if (series.sent > 0) series.nextAt = now
+      // The hole is open now, so our next check gets through; but the answer to the last one may be on its way.
+      if (series.sent > 0 && !(isSound && isUnderWay(pair, series, now))) series.nextAt = now
       return
     }
     // That its checks arrive does not say that ours do: the last answer to a probe is waited for no longer.
-    const isSound = pair.proof !== undefined && !pair.proof.suspect
     if (!isSound) pair.series = { waits: PUNCH, sent: 0, nextAt: now }
   }
 
@@ -374,6 +381,12 @@ export class PathAgent {
 
 interface RatedPair extends Rated {
   readonly pair: Pair
+}
+
+/** True where the answer to the last check of a series may still be on its way. */
+function isUnderWay({ proof }: Pair, { waits, sent, nextAt }: SeriesState, now: Instant): boolean {
+  const sinceMs = (waits[sent - 1] ?? 0) - elapsed(now, nextAt)
+  return sinceMs < (proof?.rttMs ?? 0) * PROBE_ROUND_TRIPS
 }
 
 function rate(pair: Pair): RatedPair[] {
