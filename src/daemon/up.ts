@@ -42,7 +42,12 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
   undo.push(() => state.flush())
 
   const former = new FormerEndpoints(config.interface, state)
-  const endpoints = new EndpointWriter(config.interface, () => state.flush(), log)
+  // A knock or a record may have us take over an endpoint between two reads of the interface.
+  const noted = async () => {
+    former.note([], node.engine.endpointsToRestore)
+    await state.flush()
+  }
+  const endpoints = new EndpointWriter(config.interface, noted, log)
   const node = await startMeshNode(
     {
       config,

@@ -115,6 +115,7 @@ export class Node {
       }
     | undefined = undefined
   #effects: Effect[] = []
+  #nextWake: Instant | undefined = undefined
 
   constructor(options: NodeOptions, now: Now) {
     const emit = (effect: Effect) => {
@@ -179,6 +180,12 @@ export class Node {
     this.#route(input, now)
     this.#answerKnocks(now)
     this.#ownRecord.wake(now)
+    this.#nextWake = this.#earliestWake()
+    if (this.#nextWake !== undefined && this.#nextWake < now.instant) {
+      // Timers of the system come late, and this input was faster.
+      this.#wake(now)
+      this.#nextWake = this.#earliestWake()
+    }
     const effects = this.#effects
     this.#effects = []
     return effects
@@ -186,6 +193,10 @@ export class Node {
 
   /** When to call `handle` with `woken` at the latest; undefined where time alone changes nothing. */
   get nextWake(): Instant | undefined {
+    return this.#nextWake
+  }
+
+  #earliestWake(): Instant | undefined {
     let next = earliest(this.#reflection.nextWake, this.#ownRecord.nextWake)
     for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
     if (this.#context.online) next = earliest(next, this.#externals.nextWake)
