@@ -44,7 +44,33 @@ export function familyOf(ip: string): AddressFamily {
 
 /** The 4 or 16 bytes of a canonical address, in network order. Throws on what is no address at all. */
 export function ipToBytes(ip: string): Uint8Array {
-  return Uint8Array.from(ipaddr.parse(ip).toByteArray())
+  return dottedDecimal(ip) ?? Uint8Array.from(ipaddr.parse(ip).toByteArray())
+}
+
+/** Reads what most addresses are; the general parser takes ten times as long, and each answer to a check holds one. */
+function dottedDecimal(ip: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(4)
+  let parts = 0
+  let value = 0
+  let digits = 0
+  for (let at = 0; at < ip.length; at++) {
+    const character = ip[at] ?? ''
+    if (character === '.') {
+      if (digits === 0 || parts === 3) return undefined
+      bytes[parts++] = value
+      value = 0
+      digits = 0
+    } else {
+      const digit = character.charCodeAt(0) - 48
+      if (digit < 0 || digit > 9) return undefined
+      value = value * 10 + digit
+      digits += 1
+      if (value > 255 || digits > 3) return undefined
+    }
+  }
+  if (parts !== 3 || digits === 0) return undefined
+  bytes[3] = value
+  return bytes
 }
 
 /** The canonical address of 4 or 16 bytes in network order; undefined for any other length. */

@@ -164,10 +164,9 @@ export class Peer {
   checkReceived(from: Route, peerHolds: boolean, now: Now): void {
     this.#handshakes.expire(now.instant)
     this.agent.checkReceived(from, peerHolds, now.instant)
-    // It uses another way than we do. Ours may have died, and what comes over the other would hide it.
     const path = this.agent.current
     if (path === undefined) this.#log('its check came in', { remote: formatSocketAddress(from.remote) })
-    if (path !== undefined && !sameRoute(path, from)) this.agent.probe(now.instant)
+    if (path !== undefined && !sameRoute(path, from)) this.agent.probeQuickly(now.instant)
     this.#check(now)
     this.#firstMessage.followCheck(from, now.instant)
     this.settle(now)

@@ -8,12 +8,15 @@
 
 import type { SocketAddress } from '../../base/address.js'
 import type { PublicKey } from '../../base/publicKey.js'
-import { type Instant, later } from '../../base/time.js'
+import { elapsed, type Instant, later } from '../../base/time.js'
 import { MIN_TRANSPORT_LENGTH, wireguardType } from '../../wire/wireguard.js'
 import type { Path } from '../path/path.js'
 
 /** What a peer may occupy: as many as it may have proved paths, so that none of these is ever forgotten here. */
 const MAX_REMOTES_PER_FLOW = 64
+
+/** What is sent this soon after something was heard answers it, as a rule, and need not be answered itself. */
+const ANSWER_MS = 50
 
 /** What goes between WireGuard and one peer. */
 export class Flow {
@@ -31,9 +34,12 @@ export class Flow {
   carriedAt: Instant | undefined = undefined
   /**
    * When the first message was sent over the path in use after which nothing has come over it. A keepalive does not
-   * count: it asks for no answer.
+   * count: it asks for no answer. Nor does the first message right after one for which nobody waited: who only answers,
+   * hears nothing until he is asked again.
    */
   unheardSince: Instant | undefined = undefined
+  /** True where the message that last came over the path in use answered nothing of ours, and was not answered yet. */
+  #isAsked = false
   /** The remote addresses that name this flow, the oldest first. */
   readonly remotes: SocketAddress[] = []
 
@@ -44,7 +50,10 @@ export class Flow {
   sent(bytes: number, now: Instant): void {
     this.txBytes += bytes
     this.lastSentAt = now
-    if (bytes > MIN_TRANSPORT_LENGTH) this.unheardSince ??= now
+    if (bytes <= MIN_TRANSPORT_LENGTH || this.unheardSince !== undefined) return
+    const answers = this.#isAsked && this.carriedAt !== undefined && elapsed(this.carriedAt, now) < ANSWER_MS
+    this.#isAsked = false
+    if (!answers) this.unheardSince = now
   }
 
   heard(bytes: number, ip: string, port: number, now: Instant): void {
@@ -52,6 +61,7 @@ export class Flow {
     this.lastHeardAt = now
     if (this.path?.remote.port !== port || this.path.remote.ip !== ip) return
     this.carriedAt = now
+    this.#isAsked = this.unheardSince === undefined
     this.unheardSince = undefined
   }
 }

@@ -35,6 +35,9 @@ const PUNCH: Series = [100, 150, 250, 500, 1_000, 2_000, 3_000]
 const PROBE: Series = [250, 250, 250]
 const PROBE_ROUND_TRIPS = 2
 
+/** The same where there is a sign that it does not: what goes over it meanwhile is lost. */
+const QUICK_PROBE: Series = [50, 50, 100]
+
 /** The whole of {@link PUNCH}: how long an effort lasts. */
 export const PUNCH_MS = PUNCH.reduce((sum, gap) => sum + gap, 0)
 
@@ -54,6 +57,7 @@ interface ProofState {
 
 interface SeriesState {
   readonly waits: Series
+  readonly isQuick?: boolean
   sent: number
   nextAt: Instant
 }
@@ -167,6 +171,15 @@ export class PathAgent {
   probe(now: Instant): void {
     const pair = this.#current
     if (pair?.proof !== undefined) this.#ask(pair, pair.proof, now)
+  }
+
+  /** The peer uses another way than we do: ours may have died, and what comes over the other would hide it. */
+  probeQuickly(now: Instant): void {
+    const pair = this.#current
+    if (pair?.proof?.kind !== 'check' || pair.series?.waits === PUNCH || pair.series?.isQuick === true) return
+    const last = (pair.proof.rttMs ?? 0) * PROBE_ROUND_TRIPS
+    const waits = QUICK_PROBE.map((ms, index) => (index === QUICK_PROBE.length - 1 ? Math.max(ms, last) : ms))
+    pair.series = { waits, sent: 0, nextAt: now, isQuick: true }
   }
 
   /** The path in use is not believed in any more. It stays in use until a better one is proved. */

@@ -216,6 +216,29 @@ describe('a flow', () => {
     assert.equal(flow.unheardSince, at(4))
   })
 
+  it('awaits no answer to its answers, but to what it sends after them', () => {
+    const flow = openFlow(new Forwarding(), ALICE)
+    flow.heard(100, PATH.remote.ip, PATH.remote.port, at(1))
+    flow.sent(100, at(2))
+    assert.equal(flow.unheardSince, undefined)
+    flow.heard(100, PATH.remote.ip, PATH.remote.port, at(1_000))
+    flow.sent(100, at(1_001))
+    assert.equal(flow.unheardSince, undefined)
+    flow.sent(100, at(1_002))
+    assert.equal(flow.unheardSince, at(1_002))
+    flow.heard(100, PATH.remote.ip, PATH.remote.port, at(1_010))
+    // What it heard was an answer: this is a new question.
+    flow.sent(100, at(1_011))
+    assert.equal(flow.unheardSince, at(1_011))
+  })
+
+  it('takes nothing that comes late for an answer', () => {
+    const flow = openFlow(new Forwarding(), ALICE)
+    flow.heard(100, PATH.remote.ip, PATH.remote.port, at(1))
+    flow.sent(100, at(51))
+    assert.equal(flow.unheardSince, at(51))
+  })
+
   it('is not taken for carried by what comes another way, nor where it has no path', () => {
     const forwarding = new Forwarding()
     const flow = openFlow(forwarding, ALICE)
