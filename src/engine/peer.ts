@@ -62,6 +62,8 @@ export class Peer {
   readonly #contact = new Contact()
   readonly #watch: PathWatch
   readonly #firstMessage: FirstMessage
+  /** Where the peer was by its record. */
+  #places = ''
   /** What the flow and the forwarding table were last made to agree with. */
   readonly #settledFor = { proved: undefined as Proved | undefined, releases: 0 }
   /** Indices of ours that `context.indices` holds for this peer: the newest handshake's each way. */
@@ -166,7 +168,11 @@ export class Peer {
     this.agent.checkReceived(from, peerHolds, now.instant)
     const path = this.agent.current
     if (path === undefined) this.#log('its check came in', { remote: formatSocketAddress(from.remote) })
-    if (path !== undefined && !sameRoute(path, from)) this.agent.probeQuickly(now.instant)
+    // It uses another way than we do. Ours may have died, and what comes over the other would hide it.
+    if (path !== undefined && !sameRoute(path, from) && !this.#watch.isAnswered(now.instant))
+      this.agent.probeQuickly(now.instant)
+    // Another peer was there since we last proved it.
+    if (this.#context.forwarding.flowAt(from.remote) !== this.flow) this.agent.ask(from, now.instant)
     this.#check(now)
     this.#firstMessage.followCheck(from, now.instant)
     this.settle(now)
@@ -175,6 +181,7 @@ export class Peer {
   /** Our check was answered. */
   checkAnswered(route: Route, sentAt: Instant, peerHolds: boolean, now: Now): void {
     this.agent.answered(route, sentAt, peerHolds, now.instant)
+    if (this.agent.current !== undefined && sameRoute(route, this.agent.current)) this.flow.answered()
     this.settle(now)
   }
 
@@ -197,7 +204,7 @@ export class Peer {
   /** A record of the peer is known that was not known before, or was heard of again. */
   recordKnown(now: Now): void {
     this.#log('its record was found')
-    this.#contact.encourage()
+    this.#contact.heardOf(this.#hasMoved(now))
     this.offerCandidates(now)
     if (this.#contact.isUnderWay) this.agent.punch(now.instant)
     this.settle(now)
@@ -212,7 +219,8 @@ export class Peer {
   /** The peer knocked: it wants us to check now. */
   knocked(now: Now): void {
     this.#log('it knocked')
-    this.#contact.encourage()
+    this.#contact.heardOf(this.#hasMoved(now))
+    this.#contact.inTouch()
     this.offerCandidates(now)
     this.agent.suspectWithdrawn()
     this.agent.probe(now.instant)
@@ -239,6 +247,17 @@ export class Peer {
     this.offerCandidates(now)
     this.agent.machineChanged()
     this.settle(now)
+  }
+
+  /** True where its record names other places than when this was last asked. Ports come and go. */
+  #hasMoved(now: Now): boolean {
+    const record = this.#context.directory.get(this.key, now.unix)?.record
+    const places = [...new Set(record?.candidates.map(({ type, address }) => `${type} ${address.ip}`))]
+      .sort()
+      .join()
+    const moved = places !== this.#places
+    this.#places = places
+    return moved
   }
 
   /** Tells the agent where the peer may be: where its record says, and where the user said. */

@@ -19,6 +19,9 @@ const SURE_MS = 30 * SECOND
 
 const LOOK_UP_AGAIN_MS = { first: 500, longest: 4 * SECOND } as const
 const KNOCK_AGAIN_MS = { first: 1 * SECOND, longest: 4 * SECOND } as const
+/** Within one attempt: our addresses may be found one after the other, and each makes another record. */
+const MAX_KNOCKS_FOR_CHANGES = 3
+
 const ATTEMPT_AGAIN_MS = { first: 1 * SECOND, longest: 60 * SECOND } as const
 
 /** What the contact needs to know to decide. */
@@ -48,6 +51,8 @@ interface Attempt {
   readonly knocks: Retries
   /** What our own record said when the peer was last knocked. */
   knockedAs: number | undefined
+  /** Knocks that were made because our record had changed. */
+  changes: number
   /** The sequence of the record that was knocked on, to no avail. */
   failedOn: number | undefined
 }
@@ -57,6 +62,8 @@ export class Contact {
   #lookingUp = false
   /** The sequence of the record that is being knocked on. */
   #knockingOn: number | undefined = undefined
+  /** True where the peer and we spoke to each other since the last attempt began. */
+  #isInTouch = false
   #failures: Retries = { count: 0, notBefore: Number.NEGATIVE_INFINITY as Instant }
   /** When it was last asked what to do: what was due then, and not done, waits for something other than time. */
   #pursuedAt = Number.NEGATIVE_INFINITY as Instant
@@ -80,8 +87,10 @@ export class Contact {
       lookUps: { count: 0, notBefore: now },
       knocks: { count: 0, notBefore: now },
       knockedAs: undefined,
+      changes: 0,
       failedOn: undefined,
     }
+    this.#isInTouch = false
     this.reason = 'looking for it'
     return true
   }
@@ -91,6 +100,19 @@ export class Contact {
     this.#attempt = undefined
     this.encourage()
     this.reason = 'connected'
+  }
+
+  /**
+   * There is news of the peer. Where it is as it was at an attempt that failed though the two were in touch, the next
+   * one is as hopeless, and waits: two that cannot meet would otherwise encourage each other for ever.
+   */
+  heardOf(hasMoved: boolean): void {
+    if (hasMoved || !this.#isInTouch) this.encourage()
+  }
+
+  /** The peer knocked, or answered a knock. */
+  inTouch(): void {
+    this.#isInTouch = true
   }
 
   /** Something changed for the better: the next attempt need not wait. */
@@ -112,6 +134,7 @@ export class Contact {
     }
     if (knock !== undefined) {
       this.#knockingOn = knock.sequence
+      if (attempt.knockedAs !== undefined && attempt.knockedAs !== situation.own) attempt.changes += 1
       attempt.knockedAs = situation.own
       this.reason = 'knocking'
     }
@@ -127,6 +150,7 @@ export class Contact {
 
   /** The peer answered our knock. */
   knockAnswered(now: Instant): void {
+    this.#isInTouch = true
     this.#knockingOn = undefined
     if (this.#attempt === undefined) return
     this.#attempt.failedOn = undefined
@@ -175,7 +199,7 @@ export class Contact {
     // The first knock goes at once: our addresses are mostly what they were. If not, it is repeated with the new ones.
     if (attempt.knockedAs === undefined) return this.#knockingOn === undefined ? known.record : undefined
     if (!ready) return undefined
-    if (attempt.knockedAs !== own) return known.record
+    if (attempt.knockedAs !== own && attempt.changes < MAX_KNOCKS_FOR_CHANGES) return known.record
     if (this.#knockingOn !== undefined) return undefined
     // A record other than the one that failed is worth a knock at once.
     const fresh = attempt.failedOn !== undefined && known.record.sequence !== attempt.failedOn

@@ -25,6 +25,8 @@ export class Flow {
   path: Path | undefined = undefined
   /** True while the engine wants to see every message of WireGuard's, not only handshakes. */
   attentive = true
+  /** True while the engine wants to see the next message that may go unanswered, because it does not look by itself. */
+  tellsOfQuestions = false
   /** Bytes of WireGuard's messages that were sent to the peer, and came from it. */
   txBytes = 0
   rxBytes = 0
@@ -33,9 +35,9 @@ export class Flow {
   /** When a message last came over the path in use; one that comes another way says nothing of it. */
   carriedAt: Instant | undefined = undefined
   /**
-   * When the first message was sent over the path in use after which nothing has come over it. A keepalive does not
-   * count: it asks for no answer. Nor does the first message right after one for which nobody waited: who only answers,
-   * hears nothing until he is asked again.
+   * When the first message was sent over the path in use after which nothing has come over it, nor was a check answered.
+   * A keepalive does not count: it asks for no answer. Nor does the first message right after one for which nobody
+   * waited: who only answers, hears nothing until he is asked again.
    */
   unheardSince: Instant | undefined = undefined
   /** True where the message that last came over the path in use answered nothing of ours, and was not answered yet. */
@@ -50,10 +52,20 @@ export class Flow {
   sent(bytes: number, now: Instant): void {
     this.txBytes += bytes
     this.lastSentAt = now
-    if (bytes <= MIN_TRANSPORT_LENGTH || this.unheardSince !== undefined) return
-    const answers = this.#isAsked && this.carriedAt !== undefined && elapsed(this.carriedAt, now) < ANSWER_MS
+    if (bytes <= MIN_TRANSPORT_LENGTH) return
+    if (this.asks(bytes, now)) this.unheardSince = now
     this.#isAsked = false
-    if (!answers) this.unheardSince = now
+  }
+
+  /** True where a message of so many bytes, sent now, is the first since the last answer that may go unanswered. */
+  asks(bytes: number, now: Instant): boolean {
+    if (bytes <= MIN_TRANSPORT_LENGTH || this.unheardSince !== undefined) return false
+    return !this.#isAsked || this.carriedAt === undefined || elapsed(this.carriedAt, now) >= ANSWER_MS
+  }
+
+  /** A check over the path in use was answered: what was sent before it may have arrived as well. */
+  answered(): void {
+    this.unheardSince = undefined
   }
 
   heard(bytes: number, ip: string, port: number, now: Instant): void {
@@ -95,6 +107,7 @@ export class Forwarding {
     const flow = this.#byPeer.get(peer)
     if (flow === undefined || flow.attentive || flow.path === undefined) return undefined
     if (wireguardType(datagram) !== 4) return undefined
+    if (flow.tellsOfQuestions && flow.asks(datagram.length, now)) return undefined
     flow.sent(datagram.length, now)
     return flow.path
   }

@@ -12,9 +12,10 @@
  */
 
 import type { SocketAddress } from '../../base/address.js'
+import { backoffMs } from '../../base/backoff.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import type { TokenBucket } from '../../base/rateLimit.js'
-import { after, earliest, elapsed, type Instant, type Now } from '../../base/time.js'
+import { after, earliest, elapsed, type Instant, type Now, SECOND } from '../../base/time.js'
 import type { PairKeys } from '../../crypto/pair.js'
 import type { Candidate, CandidateType } from '../../wire/candidate.js'
 import type { Emit } from '../effects.js'
@@ -46,6 +47,14 @@ const MAX_PAIRS = 64
 
 /** A peer that answers no checks leaves a proof wherever it was. Of those out of use so many are kept, the latest. */
 const MAX_HANDSHAKE_PROOFS = 4
+
+/**
+ * Addresses that only the peer's checks name and that are tried at once: where each check bears another one, as from
+ * behind a symmetric NAT that lets everybody in, they would have no end. While there is a sound path, one at a time, and
+ * after each that came to nothing ever more rarely.
+ */
+const MAX_CHASED = { sound: 1, otherwise: 8 } as const
+const CHASE_AGAIN_MS = { first: 1 * SECOND, longest: 60 * SECOND } as const
 
 interface ProofState {
   readonly kind: Proof
@@ -104,6 +113,8 @@ export class PathAgent {
   #pairs: Pair[] = []
   #current: Pair | undefined = undefined
   #proved: Proved | undefined = undefined
+  /** Addresses that only checks named and that came to nothing since the last {@link punch}; until when there is no other. */
+  readonly #chase = { failures: 0, notBefore: Number.NEGATIVE_INFINITY as Instant }
   /** True where the peer said in its last check or answer that it holds a first message back. */
   peerHolds = false
 
@@ -160,6 +171,8 @@ export class PathAgent {
 
   /** Checks every pair from the beginning, the most promising first; those that are proved are only asked. */
   punch(now: Instant): void {
+    this.#chase.failures = 0
+    this.#chase.notBefore = now
     for (const pair of this.#pairs) {
       if (pair.proof !== undefined && !pair.proof.suspect) this.#ask(pair, pair.proof, now)
       else if (pair.series?.waits !== PUNCH || pair.series.sent > 0)
@@ -170,6 +183,12 @@ export class PathAgent {
   /** Asks the path in use whether it still carries, unless that is being done. */
   probe(now: Instant): void {
     const pair = this.#current
+    if (pair?.proof !== undefined) this.#ask(pair, pair.proof, now)
+  }
+
+  /** Asks a proved path, in use or not, whether it still carries. */
+  ask(route: Route, now: Instant): void {
+    const pair = this.#find(route)
     if (pair?.proof !== undefined) this.#ask(pair, pair.proof, now)
   }
 
@@ -217,7 +236,9 @@ export class PathAgent {
       return
     }
     // That its checks arrive does not say that ours do: the last answer to a probe is waited for no longer.
-    if (!isSound) pair.series = { waits: PUNCH, sent: 0, nextAt: now }
+    if (isSound) return
+    if (pair.offered || this.#mayChase(now)) pair.series = { waits: PUNCH, sent: 0, nextAt: now }
+    else this.#dropUnoffered()
   }
 
   /** Our own check over `route`, sent at `sentAt`, was answered. */
@@ -257,6 +278,7 @@ export class PathAgent {
       const wait = series.waits[series.sent]
       if (wait === undefined) {
         pair.series = undefined
+        if (!pair.offered && pair.proof === undefined) this.#chaseFailed(now.instant)
         // A peer without Tunnelbore answers no check.
         if (pair.proof?.kind === 'handshake') continue
         if (pair.proof?.suspect === true && pair !== this.#current) {
@@ -302,6 +324,17 @@ export class PathAgent {
       remote: pair.remote,
       datagram: encodeCheck(this.keys, id, this.#holdsFirstMessage(), now.unix),
     })
+  }
+
+  #mayChase(now: Instant): boolean {
+    const chased = this.#pairs.filter((pair) => !pair.offered && pair.series !== undefined).length
+    if (!this.isSound) return chased < MAX_CHASED.otherwise
+    return chased < MAX_CHASED.sound && now >= this.#chase.notBefore
+  }
+
+  #chaseFailed(now: Instant): void {
+    this.#chase.notBefore = after(now, backoffMs(CHASE_AGAIN_MS, this.#chase.failures))
+    this.#chase.failures += 1
   }
 
   #find(route: Route): Pair | undefined {

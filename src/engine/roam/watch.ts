@@ -5,8 +5,8 @@
  *              every 20 s                                           ─► ask it, which keeps its mappings
  *   no traffic for 120 s ─► nothing at all
  *
- * Data passes without a word to the engine, so it is looked at now and then what passed. Nothing can have gone
- * unanswered for 750 ms sooner than 750 ms after a look at which all was answered: no look is needed before.
+ * Data passes without a word to the engine. While all that was sent is answered, the flow tells of the next message that
+ * may not be; from then on the engine looks by itself, until a look finds all answered again.
  */
 
 import { after, earliest, elapsed, type Instant, later, SECOND } from '../../base/time.js'
@@ -37,8 +37,17 @@ export class PathWatch {
 
   /** True where there was traffic lately, in either direction. */
   isActive(now: Instant): boolean {
+    const until = this.#activeUntil
+    return until !== undefined && now < until
+  }
+
+  get #activeUntil(): Instant | undefined {
     const { lastSentAt, lastHeardAt } = this.#flow
-    return [lastSentAt, lastHeardAt].some((at) => at !== undefined && elapsed(at, now) < ACTIVE_MS)
+    const last =
+      lastSentAt === undefined || lastHeardAt === undefined
+        ? (lastSentAt ?? lastHeardAt)
+        : later(lastSentAt, lastHeardAt)
+    return last === undefined ? undefined : after(last, ACTIVE_MS)
   }
 
   /** True where there is a path in use, and nothing came over it for so long that its mappings may be gone. */
@@ -49,10 +58,20 @@ export class PathWatch {
     return elapsed(carried === undefined ? answered : later(carried, answered), now) >= STALE_MS
   }
 
-  /** Begins or ends the watch, as there is traffic and a path. */
+  /** True where a check was answered over the path in use a moment ago. */
+  isAnswered(now: Instant): boolean {
+    const answered = this.#agent.answeredAt
+    return answered !== undefined && elapsed(answered, now) < SILENCE_MS
+  }
+
+  /** Begins or ends the watch, as there is traffic and a path; and sees to it that what may go unanswered is looked at. */
   settle(now: Instant): void {
-    if (this.#agent.current === undefined || !this.isActive(now)) this.#watchAt = undefined
-    else this.#watchAt ??= this.#nextLook(now)
+    if (this.#agent.current === undefined || !this.isActive(now)) {
+      this.#watchAt = undefined
+      return
+    }
+    if (this.#watchAt === undefined || this.#flow.unheardSince !== undefined) this.#leaveItToTheFlow()
+    this.#watchAt = earliest(this.#watchAt, this.#nextLook(now))
   }
 
   get nextWake(): Instant | undefined {
@@ -61,30 +80,30 @@ export class PathWatch {
 
   /** Asks the path in use where that is due. */
   wake(now: Instant): void {
-    if (this.#watchAt === undefined || this.#watchAt > now) return
+    if (this.#watchAt === undefined || this.#watchAt > now || !this.isActive(now)) return
     const answered = this.#agent.answeredAt
     if (answered !== undefined) {
-      const silent = this.#silentSince(answered)
-      const isSilent = silent !== undefined && elapsed(silent, now) >= SILENCE_MS
+      const { unheardSince } = this.#flow
+      const isSilent = unheardSince !== undefined && elapsed(unheardSince, now) >= SILENCE_MS
       if (isSilent || elapsed(answered, now) >= KEEPALIVE_MS) this.#agent.probe(now)
     }
+    this.#leaveItToTheFlow()
     this.#watchAt = this.#nextLook(now)
   }
 
-  /** Since when what was sent has gone unanswered: nothing came over the path, and it answered no check either. */
-  #silentSince(answered: Instant): Instant | undefined {
-    const { unheardSince, lastSentAt } = this.#flow
-    if (unheardSince === undefined || lastSentAt === undefined || lastSentAt <= answered) return undefined
-    return later(unheardSince, answered)
+  /** Where nothing goes unanswered now, the flow says when that changes. */
+  #leaveItToTheFlow(): void {
+    this.#flow.tellsOfQuestions = this.#flow.unheardSince === undefined
   }
 
   #nextLook(now: Instant): Instant {
     const answered = this.#agent.answeredAt
-    const fresh = after(now, SILENCE_MS)
-    if (answered === undefined) return fresh
-    const silent = this.#silentSince(answered)
-    const due = earliest(after(silent ?? now, SILENCE_MS), after(answered, KEEPALIVE_MS))
+    const again = after(now, SILENCE_MS)
+    if (answered === undefined) return again
+    const { unheardSince } = this.#flow
+    const silentAt = unheardSince === undefined ? undefined : after(unheardSince, SILENCE_MS)
+    const due = earliest(silentAt, earliest(after(answered, KEEPALIVE_MS), this.#activeUntil))
     // What is due already was asked just now.
-    return due === undefined || due <= now ? fresh : due
+    return due === undefined || due <= now ? again : due
   }
 }
