@@ -7,7 +7,7 @@ import { causeOf, UserError } from '../base/userError.js'
 import type { Input, MachineRoute } from '../engine/inputs.js'
 import { type LocalAddress, localAddresses } from '../io/localAddresses.js'
 import { NetworkChanges } from '../io/networkChanges.js'
-import { readRoutes } from '../io/routes.js'
+import { type Route, readRoutes } from '../io/routes.js'
 import type { BindFailure, SharedSockets } from '../io/sharedSockets.js'
 import type { Logger } from './logger.js'
 import { ReadSchedule } from './readSchedule.js'
@@ -26,16 +26,30 @@ export class Machine {
   readonly #shared: SharedSockets
   readonly #tunnels: Tunnels
   readonly #handle: (input: Input) => void
+  readonly #onNetworkChanged: () => void
   readonly #log: Logger
   readonly #schedule = new ReadSchedule((isRetry) => this.#readAgain(isRetry))
   #routes: readonly MachineRoute[] = []
+  /** The addresses and the ways out, as they were last read. */
+  #network: string | undefined
   #changes: NetworkChanges | undefined
   #stopped = false
 
-  constructor(shared: SharedSockets, tunnels: Tunnels, handle: (input: Input) => void, log: Logger) {
+  /**
+   * `handle` gets what the engine is to know at every reading; `onNetworkChanged` is called before, where an address or
+   * a way out has come or gone since the last one.
+   */
+  constructor(
+    shared: SharedSockets,
+    tunnels: Tunnels,
+    handle: (input: Input) => void,
+    onNetworkChanged: () => void,
+    log: Logger,
+  ) {
     this.#shared = shared
     this.#tunnels = tunnels
     this.#handle = handle
+    this.#onNetworkChanged = onNetworkChanged
     this.#log = log
   }
 
@@ -87,11 +101,24 @@ export class Machine {
       tunnel: device !== undefined && tunnels.has(device),
     }))
     const addresses = localAddresses(tunnels)
+    this.#compare(addresses, waysOut(routes, tunnels))
     const failures = this.#shared.setAddresses(addresses.map(({ ip }) => ip))
     for (const { ip, code } of failures) this.#log.debug({ ip, code }, 'cannot use an address yet')
     this.#handle({ type: 'routes-read', routes: this.#routes })
     this.#handle({ type: 'sockets-changed', sockets: this.#sockets(addresses) })
     return failures
+  }
+
+  #compare(addresses: readonly LocalAddress[], ways: readonly Route[]): void {
+    const network = [
+      ...addresses.map(({ ip, device }) => `${ip} ${device}`),
+      ...ways.map(({ prefix, device, gateway }) => `${prefix.ip}/${prefix.length} ${device} ${gateway}`),
+    ]
+      .toSorted()
+      .join('\n')
+    const former = this.#network
+    this.#network = network
+    if (former !== undefined && former !== network) this.#onNetworkChanged()
   }
 
   #sockets(addresses: readonly LocalAddress[]): Extract<Input, { type: 'sockets-changed' }>['sockets'] {
@@ -102,4 +129,15 @@ export class Machine {
       device: devices.get(address.ip) ?? '',
     }))
   }
+}
+
+/**
+ * The routes by which packets leave the networks that the machine is in. The others come and go with the containers on
+ * it, and with our own tunnel.
+ */
+function waysOut(routes: readonly Route[], tunnels: ReadonlySet<string>): readonly Route[] {
+  return routes.filter(
+    ({ prefix, device, gateway }) =>
+      (prefix.length === 0 || gateway !== undefined) && (device === undefined || !tunnels.has(device)),
+  )
 }

@@ -19,7 +19,7 @@ import { admitRecord, admitStoredRecord, recordKey } from '../engine/directory/a
 import type { Input } from '../engine/inputs.js'
 import { Node } from '../engine/node.js'
 import { leavesByTunnel } from '../engine/path/reachability.js'
-import { localAddresses } from '../io/localAddresses.js'
+import { localAddresses, ownAddresses } from '../io/localAddresses.js'
 import { canUseLoopbackRange } from '../io/loopbackSockets.js'
 import { identityOfSeed, peerIdOfIdentity } from '../io/mesh/identity.js'
 import { type Mesh, makeMesh } from '../io/mesh/mesh.js'
@@ -141,7 +141,10 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     // What libp2p tells of our addresses depends on the sockets.
     if (hasJoined && input.type === 'sockets-changed') meshChanged(mesh.state())
   }
-  const machine = new Machine(loop.shared, tunnels, onMachine, log)
+  const onNetworkChanged = (): void => {
+    if (hasJoined) mesh.networkChanged(ownAddresses())
+  }
+  const machine = new Machine(loop.shared, tunnels, onMachine, onNetworkChanged, log)
   const bootstrapLog = new BootstrapLog(log)
   const peerId = peerIdOfIdentity(identity).toString()
 

@@ -18,6 +18,27 @@ export function localAddresses(excluded: ReadonlySet<string>): readonly LocalAdd
   return selectAddresses(networkInterfaces(), excluded)
 }
 
+/**
+ * Says of an address whether this machine has it now: of any scope, on any device that is up. Zones are ignored, and
+ * all of 127.0.0.0/8 is ours (RFC 1122 section 3.2.1.3) though one address of it is listed.
+ */
+export function ownAddresses(): (ip: string) => boolean {
+  const own = new Set(
+    Object.values(networkInterfaces()).flatMap((addresses = []) =>
+      addresses.map(({ address }) => canonicalIp(withoutZone(address))),
+    ),
+  )
+  return (ip) => {
+    const canonical = canonicalIp(withoutZone(ip))
+    return canonical !== undefined && (own.has(canonical) || scopeOf(canonical) === 'loopback')
+  }
+}
+
+function withoutZone(ip: string): string {
+  const [address = ip] = ip.split('%')
+  return address
+}
+
 /** {@link localAddresses} of what `os.networkInterfaces()` returned. */
 export function selectAddresses(
   devices: NodeJS.Dict<readonly NetworkInterfaceInfo[]>,

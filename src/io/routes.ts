@@ -8,6 +8,8 @@ import { CommandError, runCommand } from './command.js'
 export interface Route {
   readonly prefix: Prefix
   readonly device: string | undefined
+  /** The next hop; undefined where the destination is on the link. */
+  readonly gateway: string | undefined
 }
 
 /**
@@ -36,7 +38,12 @@ export function parseRoutes(family: AddressFamily, json: string): readonly Route
     if (prefix === undefined) return []
     const nexthops = field(entry, 'nexthops')
     const hops: readonly unknown[] = Array.isArray(nexthops) ? nexthops : [entry]
-    return hops.map((hop) => ({ prefix, device: text(hop, 'dev') }))
+    return hops.map((hop) => ({
+      prefix,
+      device: text(hop, 'dev'),
+      // A next hop of the other family is printed as `via` (ip-route(8)).
+      gateway: text(hop, 'gateway') ?? text(field(hop, 'via'), 'host'),
+    }))
   })
 }
 

@@ -73,6 +73,11 @@ class Follower {
     return (this.newest('sockets-changed')?.sockets ?? []).map(show).sort()
   }
 
+  /** How often it was told that an address or a way out came or went. */
+  get changes(): number {
+    return this.#said.filter((said) => (said as { changed?: true }).changed === true).length
+  }
+
   get warnings(): readonly LoggedLine[] {
     return (this.#said as Partial<LoggedLine>[]).filter((said): said is LoggedLine => said.level === 'warn')
   }
@@ -102,6 +107,28 @@ describe('The machine', () => {
     assert.deepEqual(follower.sockets, [`tba 192.0.2.2:${PORT}`, `tba 192.0.2.3:${PORT}`])
     ip('address', 'delete', '192.0.2.3/24', 'dev', 'tba')
     await until('its end', () => follower.sockets.length === 1)
+  })
+
+  test('says when an address or a way out came or went, and not for other routes', async (t) => {
+    const follower = new Follower(t)
+    await follower.started()
+    ip('address', 'add', '192.0.2.3/24', 'dev', 'tba')
+    await until('the new address', () => follower.changes === 1)
+    ip('route', 'add', 'default', 'via', '192.0.2.1')
+    await until('the way out', () => follower.changes === 2)
+    ip('route', 'replace', 'default', 'via', '192.0.2.7')
+    await until('another gateway', () => follower.changes === 3)
+    ip('route', 'add', '203.0.113.9', 'dev', 'tba')
+    ip('route', 'add', '203.0.113.128/25', 'via', '10.9.0.7', 'dev', 'tbtunnel')
+    const destinations = () => follower.newest('routes-read')?.routes.map(({ prefix }) => prefix.ip)
+    await until('the routes without a meaning', () => destinations()?.includes('203.0.113.128'))
+    assert.equal(follower.changes, 3)
+    ip('route', 'delete', 'default')
+    await until('its end', () => follower.changes === 4)
+    ip('address', 'delete', '192.0.2.3/24', 'dev', 'tba')
+    await until('the end of the address', () => follower.changes === 5)
+    ip('route', 'delete', '203.0.113.9')
+    ip('route', 'delete', '203.0.113.128/25')
   })
 
   test('does not start where another program has the port', async (t) => {

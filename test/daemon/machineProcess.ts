@@ -1,6 +1,6 @@
 /**
  * A program that follows the network of its namespace: `node machineProcess.js <port> <tunnel> <taken ip>?`. On the
- * taken address another socket has the port. Prints a line of JSON for each input, and for each line of the log.
+ * taken address another socket has the port. Prints a line of JSON for each input, each change and each line of the log.
  */
 
 import { Machine } from '../../src/daemon/machine.js'
@@ -18,7 +18,7 @@ const shared = new SharedSockets(
   { onDatagram: () => undefined, onSendError: () => undefined },
 )
 const { log } = recordingLogger(print)
-const machine = new Machine(shared, new Tunnels(tunnel, log), print, log)
+const machine = new Machine(shared, new Tunnels(tunnel, log), print, () => print({ changed: true }), log)
 try {
   await machine.start()
   print('started')

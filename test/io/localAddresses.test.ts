@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { NetworkInterfaceInfo } from 'node:os'
 import { describe, it } from 'node:test'
-import { localAddresses, selectAddresses } from '../../src/io/localAddresses.js'
+import { localAddresses, ownAddresses, selectAddresses } from '../../src/io/localAddresses.js'
 
 describe('local addresses', () => {
   it('are those of both families that a peer could reach, with their devices', () => {
@@ -25,6 +25,15 @@ describe('local addresses', () => {
 
   it('of this machine hold neither loopback nor link-local ones', () => {
     for (const { ip } of localAddresses(new Set())) assert.doesNotMatch(ip, /^(127\.|169\.254\.|::1$|fe80:)/)
+  })
+
+  it('that the machine has are all of those, those of loopback in any spelling, and no others', () => {
+    const isOwn = ownAddresses()
+    const ips = localAddresses(new Set()).map(({ ip }) => ip)
+    for (const ip of [...ips, '127.0.0.1', '127.3.2.1', '::1', '::ffff:127.0.0.1', '::1%lo'])
+      assert.ok(isOwn(ip), ip)
+    for (const ip of ['192.0.2.77', '2001:db8::77', 'fe80::77%eth0', 'nonsense', ''])
+      assert.ok(!isOwn(ip), ip)
   })
 })
 

@@ -65,10 +65,19 @@ describe('routes', () => {
     assert.ok(found.some((route) => /^2001:db8:9::\/48 (undefined|lo)$/.test(route)))
   })
 
+  it('have the gateway that they lead to, also one of the other family', () => {
+    const hops = '[{"gateway":"192.0.2.1","dev":"a"},{"via":{"family":"inet6","host":"fe80::1"},"dev":"b"}]'
+    const json = `[{"dst":"default","gateway":"192.0.2.9","dev":"c"},{"dst":"default","nexthops":${hops}}]`
+    assert.deepEqual(
+      parseRoutes(4, json).map(({ device, gateway }) => `${gateway} ${device}`),
+      ['192.0.2.9 c', '192.0.2.1 a', 'fe80::1 b'],
+    )
+  })
+
   it('without a destination that is a prefix are left out, and what is no list is refused', () => {
     assert.deepEqual(parseRoutes(4, '[{"dev":"a"},{"dst":"nonsense","dev":"a"},{"dst":7},null,3]'), [])
     assert.deepEqual(parseRoutes(4, '[{"dst":"10.0.0.0/8"}]'), [
-      { prefix: { ip: '10.0.0.0', length: 8 }, device: undefined },
+      { prefix: { ip: '10.0.0.0', length: 8 }, device: undefined, gateway: undefined },
     ])
     assert.deepEqual(parseRoutes(4, '[]'), [])
     assert.throws(() => parseRoutes(4, ''), /printed no list/)

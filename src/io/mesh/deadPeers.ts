@@ -29,6 +29,11 @@ export class DeadPeers {
     if (!oldest.done) this.#failedAt.delete(oldest.value)
   }
 
+  /** What could not be reached may be reached now. */
+  clear(): void {
+    this.#failedAt.clear()
+  }
+
   has(peer: PeerId): boolean {
     const failedAt = this.#failedAt.get(peer.toString())
     return failedAt !== undefined && performance.now() - failedAt < FORGOTTEN_AFTER_MS

@@ -32,6 +32,8 @@ const LONGEST_PAUSE_MS = 15_000
 const GROWTH = 1.7
 /** Pauses are stretched by up to this share at random, so that a fleet does not return in step. */
 const JITTER = 0.3
+/** After a connection was lost, or the network changed: what closes has closed by then. */
+const SHORT_PAUSE_MS = FIRST_PAUSE_MS / 5
 const DIAL_DEADLINE_MS = 6_000
 
 interface KnownNode {
@@ -44,6 +46,8 @@ interface KnownNode {
   lastError: string | undefined
   nextTryAt: number | undefined
   timer: NodeJS.Timeout | undefined
+  /** The dial under way, until it is connected. */
+  dialling: AbortController | undefined
 }
 
 export class KnownNodes {
@@ -97,6 +101,18 @@ export class KnownNodes {
     if (this.#parts.connectionManager.getConnections(peer).length === 0) this.#onLost(relay)
   }
 
+  /**
+   * The machine has other addresses or ways out: failures from before mean nothing any more, and what is being dialled
+   * may have left by a way that is gone.
+   */
+  networkChanged(): void {
+    for (const node of [...this.#given, ...this.#relays.values()]) {
+      node.failures = 0
+      if (node.dialling !== undefined) node.dialling.abort(new Error('the network changed'))
+      else if (node.nextTryAt !== undefined) this.#retry(node, SHORT_PAUSE_MS)
+    }
+  }
+
   /** True for the id of a node that is kept connected. */
   has(peerId: string): boolean {
     return this.#relays.has(peerId) || this.#given.some((node) => node.peerId === peerId)
@@ -117,10 +133,14 @@ export class KnownNodes {
   async #dial(node: KnownNode): Promise<void> {
     if (this.#parts === undefined || this.#stopped.signal.aborted) return
     node.nextTryAt = undefined
+    const dialling = new AbortController()
+    node.dialling = dialling
     let connection: Connection | undefined
     try {
-      const signal = within(DIAL_DEADLINE_MS, this.#stopped.signal)
-      connection = await this.#parts.connectionManager.openConnection(node.target, { signal })
+      const signal = within(DIAL_DEADLINE_MS, AbortSignal.any([this.#stopped.signal, dialling.signal]))
+      connection = await this.#parts.connectionManager.openConnection(node.target, { signal }).finally(() => {
+        node.dialling = undefined
+      })
       await this.#greet(connection)
       node.connected = true
       node.failures = 0
@@ -129,6 +149,10 @@ export class KnownNodes {
       if (connection.status !== 'open') this.#onLost(node)
     } catch (error) {
       connection?.abort(asError(error))
+      if (dialling.signal.aborted) {
+        this.#retry(node, SHORT_PAUSE_MS)
+        return
+      }
       node.failures += 1
       node.lastError = explain(asError(error), connection !== undefined)
       this.#retry(node, Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * GROWTH ** (node.failures - 1)))
@@ -140,7 +164,7 @@ export class KnownNodes {
     node.connected = false
     node.lastError = 'the connection was lost'
     if (this.#relays.has(node.peerId)) node.lostAt = performance.now()
-    this.#retry(node, FIRST_PAUSE_MS / 5)
+    this.#retry(node, SHORT_PAUSE_MS)
     this.#onChange()
   }
 
@@ -166,6 +190,7 @@ function newNode(peerId: string): Omit<KnownNode, 'target'> {
     lastError: undefined,
     nextTryAt: undefined,
     timer: undefined,
+    dialling: undefined,
   }
 }
 

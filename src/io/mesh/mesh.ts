@@ -13,6 +13,7 @@ import { Dht } from './dht.js'
 import { peerIdOfIdentity } from './identity.js'
 import { Knocking } from './knock.js'
 import { KnownNodes } from './knownNodes.js'
+import { closeIfDead } from './liveness.js'
 import { lookUp } from './lookUp.js'
 import { addressedIp, relayIdOf } from './multiaddrs.js'
 import { makeNode } from './node.js'
@@ -20,6 +21,7 @@ import type { MeshOptions } from './options.js'
 import { publish } from './publish.js'
 import { RecordStore } from './recordStore.js'
 import { circuitsAsDialled, keepRelays, reservedAt } from './relays.js'
+import { closeFormerConnections } from './returns.js'
 import { Servers } from './servers.js'
 import type { MeshState } from './state.js'
 
@@ -34,8 +36,8 @@ export interface Mesh {
   start(): Promise<void>
   state(): MeshState
   /**
-   * Stores a record in the DHT; resolves to how many nodes acknowledged it, which may be none. Waits for a first server.
-   * Rejects where the record is not valid, or the signal aborts before there is a server.
+   * Stores a record in the DHT; resolves to how many nodes acknowledged it, which may be none, without waiting long for
+   * the last ones, which get it all the same. Waits for a first server. Rejects where the record is not valid, or the signal aborts before there is a server.
    */
   publish(key: Uint8Array, value: Uint8Array, signal: AbortSignal): Promise<number>
   /**
@@ -52,6 +54,12 @@ export interface Mesh {
     bytes: Uint8Array,
     signal: AbortSignal,
   ): Promise<Uint8Array>
+  /**
+   * The machine's addresses or its ways out changed; `has` says of an address whether it is the machine's now.
+   * Connections from addresses that are gone are closed at once; of the others those that we dialled are asked whether
+   * they live. Nodes to which we want a connection are dialled without the pause that they had come to.
+   */
+  networkChanged(has: (ip: string) => boolean): void
   /** Closes all connections and sockets. */
   stop(): Promise<void>
 }
@@ -78,7 +86,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     },
   } satisfies ConnectionGater
 
-  const { libp2p, parts, kadDht } = await makeNode(options, store, gater, onDrop)
+  const { libp2p, parts, kadDht, sockets, ping } = await makeNode(options, store, gater, onDrop)
   const self = libp2p.peerId
   if (self.type !== 'Ed25519') throw new TypeError('the identity is not an Ed25519 key')
   const dht = new Dht(
@@ -112,6 +120,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   }
 
   deadPeers.start(parts)
+  if (options.serves) closeFormerConnections(parts, ping)
   keepRelays(parts, () => libp2p.getMultiaddrs(), knownNodes)
   parts.events.addEventListener('transport:listening', onChange)
   parts.events.addEventListener('transport:close', onChange)
@@ -146,6 +155,18 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
 
     async knock({ identity, multiaddrs }, bytes, signal) {
       return knocking.knock(parts, peerIdOfIdentity(identity), multiaddrs, bytes, signal)
+    },
+
+    networkChanged(has) {
+      if (!running) return
+      const closed = sockets.closeAllBut(has)
+      log.debug({ closed }, 'the network changed')
+      deadPeers.clear()
+      knownNodes.networkChanged()
+      // Those that were dialled to us are doubted at their other ends; relayed ones end with those that carry them.
+      for (const connection of libp2p.getConnections())
+        if (connection.direction === 'outbound' && connection.limits === undefined)
+          void closeIfDead(connection, ping)
     },
 
     async stop() {

@@ -23,12 +23,17 @@ import type { MeshOptions } from './options.js'
 import type { Parts } from './parts.js'
 import type { RecordStore } from './recordStore.js'
 import { RESERVATIONS } from './relays.js'
+import { relayingOverNewest } from './returns.js'
+import { Sockets } from './sockets.js'
 import { tcpTransport } from './tcp.js'
 
 export interface Node {
   readonly libp2p: Libp2p
   readonly parts: Parts
   readonly kadDht: KadDHT
+  readonly sockets: Sockets
+  /** The name of the protocol of pings. */
+  readonly ping: string
 }
 
 /** How long a reservation at a relay lasts. libp2p's client renews it five minutes before its end. */
@@ -51,6 +56,8 @@ export async function makeNode(
   const { serves, judge, log } = options
   const prefix = `tunnelbore/${options.network}`
   const protector = options.networkKey === undefined ? undefined : preSharedKey({ psk: options.networkKey })
+  const pingProtocol = `/${prefix}/ping/1.0.0`
+  const sockets = new Sockets()
   let parts: Parts | undefined
   let unmarked = 0
 
@@ -67,17 +74,21 @@ export async function makeNode(
       announceFilter: (addresses) => addresses.filter((address) => isAnnounced(address, options.announces)),
     },
     transports: [
-      tcpTransport(options.socketMark, (what) => {
-        if (unmarked === 0) log.warn({}, 'could not mark a TCP socket: a full tunnel would swallow it')
-        unmarked += 1
-        log.debug({ what, unmarked }, 'could not mark a TCP socket')
+      tcpTransport({
+        mark: options.socketMark,
+        onUnmarked: (what) => {
+          if (unmarked === 0) log.warn({}, 'could not mark a TCP socket: a full tunnel would swallow it')
+          unmarked += 1
+          log.debug({ what, unmarked }, 'could not mark a TCP socket')
+        },
+        onSocket: (socket) => sockets.add(socket),
       }),
       circuitRelayTransport(),
     ],
     connectionProtector: () => new AnticipatingProtector(protector?.()),
     connectionEncrypters: [noise()],
     // The connection monitor already pings. A ping's handler never ends if all of the ping is there before it begins.
-    streamMuxers: [anticipatingMuxer(yamux({ enableKeepAlive: false }), [`/${prefix}/ping/1.0.0`])],
+    streamMuxers: [anticipatingMuxer(yamux({ enableKeepAlive: false }), [pingProtocol])],
     connectionGater: gater,
     connectionManager: {
       maxConnections: serves ? MAX_CONNECTIONS.serving : MAX_CONNECTIONS.other,
@@ -125,15 +136,17 @@ export async function makeNode(
       ),
       ...(serves
         ? {
-            relay: circuitRelayServer({
-              reservations: {
-                maxReservations: MAX_RESERVATIONS,
-                reservationTtl: RESERVATION_TTL_MS,
-                defaultDurationLimit: RELAYED_CONNECTION_MS,
-              },
-              // Of one client: one for each peer to which it holds a relayed connection.
-              maxInboundHopStreams: 64,
-            }),
+            relay: relayingOverNewest(
+              circuitRelayServer({
+                reservations: {
+                  maxReservations: MAX_RESERVATIONS,
+                  reservationTtl: RESERVATION_TTL_MS,
+                  defaultDurationLimit: RELAYED_CONNECTION_MS,
+                },
+                // Of one client: one for each peer to which it holds a relayed connection.
+                maxInboundHopStreams: 64,
+              }),
+            ),
           }
         : {}),
       parts: (components: Parts) => {
@@ -143,7 +156,7 @@ export async function makeNode(
     },
   })
   if (parts === undefined) throw new Error('libp2p did not hand out its parts')
-  return { libp2p, parts, kadDht: libp2p.services.dht }
+  return { libp2p, parts, kadDht: libp2p.services.dht, sockets, ping: pingProtocol }
 }
 
 /** Circuit addresses begin with the relay's, which is not for us to judge. */

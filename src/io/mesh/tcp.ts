@@ -1,5 +1,5 @@
 /**
- * libp2p's TCP transport with a firewall mark on every socket (SO_MARK): with `AllowedIPs 0.0.0.0/0` a connection of
+ * libp2p's TCP transport, of which all sockets are seen, with a firewall mark on every socket (SO_MARK): with `AllowedIPs 0.0.0.0/0` a connection of
  * ours without the mark would enter the tunnel it is to help build.
  *
  * A dialled socket must carry the mark before its first SYN, and Node has no hook between making a socket and
@@ -8,7 +8,7 @@
  */
 
 import { lookup } from 'node:dns/promises'
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import type { Listener, Transport } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
@@ -20,22 +20,31 @@ type TransportFactory = ReturnType<typeof tcp>
 
 /** The parts of the TCP transport that libp2p's types leave out. */
 interface TcpTransport extends Transport {
-  _connect(address: Multiaddr, options: object): Promise<unknown>
+  _connect(address: Multiaddr, options: object): Promise<Socket>
 }
 interface TcpListener extends Listener {
   readonly server: Server
 }
 
-/** The transport. Without a mark it is libp2p's own. `onUnmarked` hears of each socket that could not be marked. */
-export function tcpTransport(mark: number | undefined, onUnmarked: (what: string) => void): TransportFactory {
+export interface TcpOptions {
+  /** The firewall mark; undefined for none. */
+  readonly mark: number | undefined
+  /** Hears of each socket that could not be marked. */
+  readonly onUnmarked: (what: string) => void
+  /** Hears of each socket that is connected, dialled or accepted. */
+  readonly onSocket: (socket: Socket) => void
+}
+
+/** The transport. */
+export function tcpTransport({ mark, onUnmarked, onSocket }: TcpOptions): TransportFactory {
   const factory = tcp()
-  if (mark === undefined) return factory
   return (components) => {
     const transport = factory(components) as TcpTransport
     const connect = transport._connect.bind(transport)
     const createListener = transport.createListener.bind(transport)
 
-    transport._connect = async (address, options) => {
+    const dial = async (address: Multiaddr, options: object): Promise<Socket> => {
+      if (mark === undefined) return connect(address, options)
       const resolved = await resolve(address)
       const ip = addressedIp(resolved)
       const fd = ip === undefined ? undefined : markedTcpSocket(familyOf(ip), mark)
@@ -45,9 +54,16 @@ export function tcpTransport(mark: number | undefined, onUnmarked: (what: string
       }
       return connect(resolved, { ...options, fd, readable: true, writable: true })
     }
+    transport._connect = async (address, options) => {
+      const socket = await dial(address, options)
+      onSocket(socket)
+      return socket
+    }
 
     transport.createListener = (options) => {
       const listener = createListener(options) as TcpListener
+      listener.server.on('connection', onSocket)
+      if (mark === undefined) return listener
       listener.server.on('listening', () => {
         const fd = serverFd(listener.server)
         if (fd === undefined || !setMark(fd, mark)) onUnmarked('listening socket')

@@ -14,6 +14,7 @@ import {
   testRecord,
   until,
 } from './meshes.js'
+import { SilentProxy } from './proxy.js'
 
 test('what one client publishes, all others look up', async (t) => {
   const servers = await startServers(t, 2)
@@ -134,6 +135,22 @@ test('a server that died leaves the routing table with the first query that meet
   await until(() => client.state().connections === 1)
   assert.equal(await client.publish(newKey(), testRecord(1), soon()), 1)
   await until(() => client.state().routingTable === 1)
+})
+
+test('a server that hangs does not hold a publication up, and gets the record when it goes on', async (t) => {
+  const [alive, hanging] = [
+    await startTestMesh(t, { serves: true }),
+    await startTestMesh(t, { serves: true }),
+  ]
+  const proxy = await SilentProxy.start(t, addressOf(hanging))
+  const client = await startTestMesh(t, { bootstrap: [addressOf(alive), proxy.address] })
+  await until(() => client.state().servers.length === 2 && client.state().reservations === 2)
+  proxy.hold()
+  const key = newKey()
+  assert.equal(await client.publish(key, testRecord(1), soon()), 1)
+  assert.equal(hanging.state().storedRecords, 0)
+  proxy.resume()
+  await until(() => hanging.state().storedRecords === 1)
 })
 
 test('without a server, publishing and looking up wait and can be called off', async (t) => {
