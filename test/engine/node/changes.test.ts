@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Daemon } from '../../../simulations/hosts/daemon.js'
 import { parsePublicKey } from '../../../src/base/publicKey.js'
 import { SECOND } from '../../../src/base/time.js'
-import { type Daemon, DEVICE } from '../world/daemon.js'
-import { ROUND_TRIP_MS, World } from '../world/world.js'
+import { ROUND_TRIP_MS, World } from '../world.js'
 
-const DEFAULT_ROUTE = { prefix: { ip: '0.0.0.0', length: 0 }, device: DEVICE, tunnel: false }
+const DEFAULT_ROUTE = { prefix: { ip: '0.0.0.0', length: 0 }, device: 'eth0', tunnel: false }
 
 describe('a path in use', () => {
   it('that goes silent is replaced within 2 s where there is another way', () => {

@@ -5,7 +5,7 @@ import { MINUTE, SECOND } from '../../../src/base/time.js'
 import type { Effect } from '../../../src/engine/effects.js'
 import { decodeKnock, encodeKnock } from '../../../src/wire/knock.js'
 import { testNode } from '../nodes.js'
-import { World } from '../world/world.js'
+import { World } from '../world.js'
 import { NodeByHand } from './byHand.js'
 
 describe('a knock', () => {

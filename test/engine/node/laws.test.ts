@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { JournalEntry } from '../../../simulations/hosts/engineLoop.js'
 import { seededRandom } from '../../../src/base/random.js'
 import { after, asInstant, MINUTE, type Now, SECOND } from '../../../src/base/time.js'
 import { Node } from '../../../src/engine/node.js'
-import type { JournalEntry } from '../world/daemon.js'
-import { World } from '../world/world.js'
+import { World } from '../world.js'
 
 describe('a node', () => {
   it('does the same for the same seed', () => {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { SHARED_PORT } from '../../../simulations/hosts/engineLoop.js'
+import { WIREGUARD_PORT } from '../../../simulations/hosts/wireguardHost.js'
 import { HOUR, SECOND } from '../../../src/base/time.js'
-import { SHARED_PORT } from '../world/daemon.js'
-import { WIREGUARD_PORT } from '../world/host.js'
-import { ROUND_TRIP_MS, World } from '../world/world.js'
+import { ROUND_TRIP_MS, World } from '../world.js'
 
 describe('a peer without Tunnelbore', () => {
   it('at a configured endpoint gets the first message at once: two round trips to the first answer', () => {
     const { world, ana, phone } = anaAndPhone()
-    ana.host.wireguard.addPeer(phone.publicKey, addressOf(phone.ips))
+    ana.host.wireguard.addPeer(phone.publicKey, { endpoint: addressOf(phone.ips) })
     phone.wireguard.addPeer(ana.publicKey)
     world.startFleet(ana)
     assert.equal(world.awaitPing(ana.host.ping(phone.publicKey)), 2 * ROUND_TRIP_MS)
@@ -21,7 +21,7 @@ describe('a peer without Tunnelbore', () => {
 
   it('stays connected for two hours, and is looked for no more', () => {
     const { world, ana, phone } = anaAndPhone()
-    ana.host.wireguard.addPeer(phone.publicKey, addressOf(phone.ips))
+    ana.host.wireguard.addPeer(phone.publicKey, { endpoint: addressOf(phone.ips) })
     phone.wireguard.addPeer(ana.publicKey)
     world.startFleet(ana)
     world.awaitPing(ana.host.ping(phone.publicKey))
@@ -41,7 +41,9 @@ describe('a peer without Tunnelbore', () => {
   it('is answered on our shared port, whoever begins', () => {
     const { world, ana, phone } = anaAndPhone('open')
     ana.host.wireguard.addPeer(phone.publicKey)
-    phone.wireguard.addPeer(ana.publicKey, { ip: ana.host.ips[0] ?? '', port: SHARED_PORT })
+    phone.wireguard.addPeer(ana.publicKey, {
+      endpoint: { ip: ana.host.ips[0] ?? '', port: SHARED_PORT },
+    })
     world.startFleet(ana)
     assert.equal(world.awaitPing(phone.ping(ana.publicKey)), 2 * ROUND_TRIP_MS)
     assert.equal(world.awaitPing(ana.host.ping(phone.publicKey)), ROUND_TRIP_MS)
@@ -51,7 +53,9 @@ describe('a peer without Tunnelbore', () => {
   it('is found again when it roams', () => {
     const { world, ana, phone } = anaAndPhone('open')
     ana.host.wireguard.addPeer(phone.publicKey)
-    phone.wireguard.addPeer(ana.publicKey, { ip: ana.host.ips[0] ?? '', port: SHARED_PORT })
+    phone.wireguard.addPeer(ana.publicKey, {
+      endpoint: { ip: ana.host.ips[0] ?? '', port: SHARED_PORT },
+    })
     world.startFleet(ana)
     world.awaitPing(phone.ping(ana.publicKey))
     phone.detach(phone.ips[0] ?? '')
@@ -63,14 +67,16 @@ describe('a peer without Tunnelbore', () => {
       world.queue.run(SECOND)
     }
     world.awaitPing(phone.ping(ana.publicKey))
-    assert.equal(ana.status(phone.publicKey).path?.remote.ip, place.ip)
+    assert.equal(ana.status(phone.publicKey).path?.remote.ip, place.ips[0])
     assert.equal(world.awaitPing(ana.host.ping(phone.publicKey)), ROUND_TRIP_MS)
   })
 
   it("that speaks to WireGuard's own port is external within 2 s, and left alone", () => {
     const { world, ana, phone } = anaAndPhone('open')
     ana.host.wireguard.addPeer(phone.publicKey)
-    phone.wireguard.addPeer(ana.publicKey, { ip: ana.host.ips[0] ?? '', port: WIREGUARD_PORT })
+    phone.wireguard.addPeer(ana.publicKey, {
+      endpoint: { ip: ana.host.ips[0] ?? '', port: WIREGUARD_PORT },
+    })
     world.startFleet(ana)
     assert.equal(world.awaitPing(phone.ping(ana.publicKey)), 2 * ROUND_TRIP_MS)
     world.queue.run(2 * SECOND)
@@ -90,7 +96,9 @@ describe('a peer without Tunnelbore', () => {
   it('is ours again when its session has died, and is tried where it was', () => {
     const { world, ana, phone } = anaAndPhone('open')
     ana.host.wireguard.addPeer(phone.publicKey)
-    phone.wireguard.addPeer(ana.publicKey, { ip: ana.host.ips[0] ?? '', port: WIREGUARD_PORT })
+    phone.wireguard.addPeer(ana.publicKey, {
+      endpoint: { ip: ana.host.ips[0] ?? '', port: WIREGUARD_PORT },
+    })
     world.startFleet(ana)
     world.awaitPing(phone.ping(ana.publicKey))
     world.queue.run(190 * SECOND)
@@ -106,7 +114,9 @@ describe('a peer that was external', () => {
     const world = new World({ seed: 5 })
     const ana = world.node('ana', world.publicPlace())
     const ben = world.node('ben', world.place('port-restricted'))
-    ben.host.wireguard.addPeer(ana.publicKey, { ip: ana.host.ips[0] ?? '', port: WIREGUARD_PORT })
+    ben.host.wireguard.addPeer(ana.publicKey, {
+      endpoint: { ip: ana.host.ips[0] ?? '', port: WIREGUARD_PORT },
+    })
     ana.host.wireguard.addPeer(ben.publicKey)
     world.startFleet(ana)
     world.awaitPing(ben.host.ping(ana.publicKey))
@@ -149,7 +159,7 @@ describe('the catch-all endpoint', () => {
     world.awaitPing(ana.host.ping(ben.publicKey))
     ana.host.wireguard.setEndpoint(ben.publicKey, ana.node.catchAll)
     ana.host.ping(ben.publicKey)
-    ana.host.wireguard.addPeer(phone.publicKey, ana.node.catchAll)
+    ana.host.wireguard.addPeer(phone.publicKey, { endpoint: ana.node.catchAll })
     ana.host.ping(phone.publicKey)
     world.queue.run(1)
     const drops = ana.node.drops.toJSON()

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Datagram } from '../../../simulations/network/datagram.js'
 import { HOUR, MINUTE, SECOND } from '../../../src/base/time.js'
 import { classify } from '../../../src/wire/classify.js'
-import type { Datagram } from '../world/network.js'
-import { ROUND_TRIP_MS, World } from '../world/world.js'
+import { ROUND_TRIP_MS, World } from '../world.js'
 
 describe('peers without traffic', () => {
   it('cost no packet at all in an hour, before they ever spoke', () => {

@@ -2,15 +2,16 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import type { Daemon } from '../../../simulations/hosts/daemon.js'
+import { SHARED_PORT } from '../../../simulations/hosts/engineLoop.js'
+import type { Datagram } from '../../../simulations/network/datagram.js'
 import { type Random, randomBelow } from '../../../src/base/random.js'
 import { SECOND } from '../../../src/base/time.js'
 import { createInitiation } from '../../../src/crypto/initiation.js'
 import { tai64n } from '../../../src/crypto/tai64n.js'
 import { x25519KeyPair } from '../../../src/crypto/x25519.js'
 import { wireguardType } from '../../../src/wire/wireguard.js'
-import { type Daemon, SHARED_PORT } from '../world/daemon.js'
-import type { Datagram } from '../world/network.js'
-import { type Access, ROUND_TRIP_MS, World } from '../world/world.js'
+import { type Access, ROUND_TRIP_MS, World } from '../world.js'
 
 /** Heard on the internet by somebody who listens everywhere and can send from everywhere. */
 const FLOOD = 100_000
@@ -80,7 +81,9 @@ describe('strangers', () => {
       const ana = world.node('ana', world.publicPlace())
       const phone = world.plainHost('phone', world.publicPlace())
       ana.host.wireguard.addPeer(phone.publicKey)
-      phone.wireguard.addPeer(ana.publicKey, { ip: ana.host.ips[0] ?? '', port: SHARED_PORT })
+      phone.wireguard.addPeer(ana.publicKey, {
+        endpoint: { ip: ana.host.ips[0] ?? '', port: SHARED_PORT },
+      })
       world.startFleet(ana)
       const seen = new Set<Uint8Array>()
       const mallory = eavesdropper(world, ({ from, bytes }) => {
@@ -163,20 +166,20 @@ function anaIp(ana: Daemon): string {
 
 /** Somebody on the internet, near to everybody, who sees what `sees` is told. */
 function eavesdropper(world: World, sees: (datagram: Datagram) => boolean) {
-  const place = world.publicPlace()
-  const address = { ip: place.ip, port: 6_666 }
+  const place = world.publicPlace(1)
+  const [ip = ''] = place.ips
   const received: Uint8Array[] = []
-  world.internet.attach(place.ip, 1, ({ bytes }) => received.push(bytes))
+  place.attach('mallory', ({ bytes }) => received.push(bytes))
   const mallory = {
     received,
     sendsTo(daemon: Daemon, bytes: Uint8Array) {
-      world.internet.send({ from: address, to: { ip: anaIp(daemon), port: SHARED_PORT }, bytes })
+      mallory.relays({ ip, port: 6_666 }, daemon, bytes)
     },
     relays(from: Datagram['from'], daemon: Daemon, bytes: Uint8Array) {
-      world.internet.send({ from, to: { ip: anaIp(daemon), port: SHARED_PORT }, bytes }, 1)
+      place.send({ from, to: { ip: anaIp(daemon), port: SHARED_PORT }, bytes, author: 'mallory' })
     },
   }
-  world.internet.watchers.push((datagram) => datagram.from.ip === place.ip || sees(datagram))
+  world.internet.watchers.push((datagram) => datagram.author === 'mallory' || sees(datagram))
   return mallory
 }
 

@@ -1,0 +1,221 @@
+/**
+ * The mesh as engines see it: the servers, who is in it, and what is asked of it. The model is of src/io/mesh and
+ * src/daemon with their times, deadlines and failures; what libp2p does below is reduced to round trips.
+ *
+ *   member.ts, seat.ts        who is in the mesh              storer.ts, forgery.ts     records at a server, good or bad
+ *   server.ts                 servers, up and down            lookUp.ts, publish.ts     with dht.ts and walk.ts
+ *   link.ts, tcpDial.ts       from a member to a server       knock.ts, ways.ts         with relayed.ts, knockDesk.ts
+ *   connection.ts, channel.ts what messages pass over         gossip.ts                 an option
+ *   monitor.ts, probe.ts       how dead connections are found  surroundings.ts           `mesh-changed`
+ *
+ * Every member knows every server. Engines are told everything from events of their own, and nothing after they left.
+ */
+
+import type { Dropped } from '../../src/base/drops.js'
+import type { PublicKey } from '../../src/base/publicKey.js'
+import { type Random, randomBelow, seededRandom } from '../../src/base/random.js'
+import { nodeKeys } from '../../src/crypto/nodeKeys.js'
+import { openSignedRecord } from '../../src/crypto/signedRecord.js'
+import type { OpenRecord } from '../../src/engine/directory/admission.js'
+import type { PeerRecord } from '../../src/wire/record.js'
+import type { Cryptography } from '../crypto/cryptography.js'
+import type { EventQueue } from '../network/eventQueue.js'
+import { strangersRecords } from './forgery.js'
+import { type GossipOptions, gossip } from './gossip.js'
+import { Knock, type KnockEffect } from './knock.js'
+import { KnockDesk } from './knockDesk.js'
+import { lookUp } from './lookUp.js'
+import type { Member } from './member.js'
+import { identityKey } from './peerId.js'
+import { publish } from './publish.js'
+import { Seat } from './seat.js'
+import { Server, type ServerOptions, type ServerSetting } from './server.js'
+import type { Counts, Practice } from './setting.js'
+import { Surroundings } from './surroundings.js'
+
+/** `BURST_MS` of src/daemon/readSchedule.ts: so long after a move the daemon tells of its new addresses. */
+const NETWORK_BURST_MS = 50
+
+export interface MeshOptions {
+  readonly queue: EventQueue
+  /** All that it draws comes from here, and from forks of it. */
+  readonly random: Random
+  /** By default the real one. */
+  readonly cryptography?: Pick<Cryptography, 'nodeKeys' | 'openRecord'>
+  readonly practice?: Partial<Practice>
+  /** Off by default. */
+  readonly gossip?: GossipOptions
+  /** True where engines are also given the records that their mesh part would refuse. */
+  readonly unjudged?: boolean
+}
+
+export class Mesh {
+  /** How often anybody asked anything, and what it cost. */
+  readonly counts: Counts = { lookUps: 0, knocks: 0, publications: 0, dials: 0, streams: 0, bytes: 0 }
+  readonly #setting: ServerSetting
+  readonly #options: MeshOptions
+  readonly #servers: Server[] = []
+  readonly #serverAt = new Map<string, Server>()
+  /** The newest run of each, by its identity. */
+  readonly #seats = new Map<string, Seat>()
+  readonly #desk = new KnockDesk()
+  readonly #surroundings: Surroundings
+
+  constructor(options: MeshOptions) {
+    const { queue, practice, cryptography } = options
+    this.#options = options
+    this.#surroundings = new Surroundings(queue)
+    this.#setting = {
+      queue,
+      counts: this.counts,
+      practice: { followsMoves: true, closesFormerConnections: true, ...practice },
+      open: remembering(cryptography?.openRecord ?? openSignedRecord),
+      strangersRecord: strangersRecords(queue, (key) => cryptography?.nodeKeys(key) ?? nodeKeys(key)),
+    }
+  }
+
+  /** Reads a signed record and verifies it, once. */
+  get open(): OpenRecord {
+    return this.#setting.open
+  }
+
+  get servers(): readonly Server[] {
+    return this.#servers
+  }
+
+  /** A server that all members know, from now on. Its addresses are public. */
+  addServer(options: ServerOptions): Server {
+    const server = new Server(options, this.#setting, this.#fork())
+    this.#servers.push(server)
+    for (const ip of server.ips) this.#serverAt.set(ip, server)
+    for (const seat of this.#seats.values()) if (seat.isHere) seat.link(server).begin()
+    return server
+  }
+
+  /** A daemon starts: it dials all servers. */
+  join(member: Member): void {
+    const key = identityKey(member.identity)
+    if (this.#seats.get(key)?.isHere === true) throw new Error(`${member.name} is in the mesh already`)
+    const seat = new Seat(member, {
+      setting: this.#setting,
+      random: this.#fork(),
+      onChange: (changed) => this.#surroundings.changed(changed),
+    })
+    this.#seats.set(key, seat)
+    this.#surroundings.changed(seat)
+    for (const server of this.#servers) seat.link(server).begin()
+  }
+
+  /**
+   * A daemon ends, and is told nothing more. `clean`: the kernel closes its connections, also where it was killed;
+   * `silent`: its machine is without power, and nobody is told.
+   */
+  leave(member: Member, how: 'clean' | 'silent'): void {
+    const seat = this.#seatOf(member)
+    if (seat === undefined) return
+    this.#desk.leave(seat)
+    seat.leave(how)
+  }
+
+  /** The host of a member has other addresses now. Streams from those that are gone are dead. */
+  moved(member: Member): void {
+    const seat = this.#seatOf(member)
+    if (seat === undefined) return
+    seat.moved()
+    seat.in(NETWORK_BURST_MS, () => {
+      if (this.#setting.practice.followsMoves) seat.networkChanged()
+      // After the engine has heard of its sockets.
+      this.#setting.queue.in(0, () => this.#surroundings.changed(seat))
+    })
+  }
+
+  /** Gateways on the way of a member forgot its connections. */
+  forgottenByGateways(member: Member): void {
+    this.#seatOf(member)?.forgottenByGateways()
+  }
+
+  /** Ways of a member, or of all, opened or closed, or its host fell asleep: what hangs by it is looked at. */
+  waysChanged(member?: Member): void {
+    const seats = member === undefined ? this.#seats.values() : [this.#seatOf(member)]
+    for (const seat of seats) if (seat?.isHere === true) seat.suspectAll()
+  }
+
+  /** The newest record of a peer that a server which is up has, as an honest one would give it. */
+  record(peer: PublicKey): Uint8Array | undefined {
+    let newest: { readonly bytes: Uint8Array; readonly sequence: number } | undefined
+    for (const server of this.#servers) {
+      const bytes = server.isAnswering ? server.record(peer) : undefined
+      const record = bytes && this.#setting.open(bytes)
+      if (bytes === undefined || record === undefined || !('sequence' in record)) continue
+      if (newest === undefined || record.sequence > newest.sequence)
+        newest = { bytes, sequence: record.sequence }
+    }
+    return newest?.bytes
+  }
+
+  publish(member: Member, bytes: Uint8Array): void {
+    this.counts.publications += 1
+    this.#soon(member, (seat) => {
+      const key = member.publicKey
+      if (key === undefined) throw new Error(`${member.name} has no key to publish under`)
+      publish({ setting: this.#setting, seat, key, bytes, servers: this.#servers })
+      if (this.#options.gossip !== undefined)
+        gossip(seat, key, bytes, this.#seats.values(), this.#setting, this.#options.gossip)
+    })
+  }
+
+  lookUp(member: Member, peer: PublicKey): void {
+    this.counts.lookUps += 1
+    this.#soon(member, (seat) => {
+      const { unjudged = false } = this.#options
+      lookUp({ setting: this.#setting, seat, peer, servers: this.#servers, unjudged })
+    })
+  }
+
+  knock(member: Member, effect: KnockEffect): void {
+    this.counts.knocks += 1
+    this.#soon(member, (seat) =>
+      new Knock(seat, effect, {
+        setting: this.#setting,
+        desk: this.#desk,
+        serverAt: (ip) => this.#serverAt.get(ip),
+        seatOf: (key) => this.#seats.get(key),
+      }).begin(),
+    )
+  }
+
+  answerKnock(id: number, answer: Uint8Array | undefined): void {
+    this.#desk.answer(id, answer)
+  }
+
+  /** Members ask from within their engines: what follows has an event of its own. */
+  #soon(member: Member, action: (seat: Seat) => void): void {
+    const seat = this.#seatOf(member)
+    if (seat === undefined) return
+    this.#setting.queue.soon(() => {
+      if (seat.isHere) action(seat)
+    })
+  }
+
+  #seatOf(member: Member): Seat | undefined {
+    const seat = this.#seats.get(identityKey(member.identity))
+    return seat?.member === member && seat.isHere ? seat : undefined
+  }
+
+  #fork(): Random {
+    return seededRandom(randomBelow(this.#options.random, 2 ** 32))
+  }
+}
+
+/** Opens the same bytes once: several servers and readers judge one record. */
+function remembering(open: OpenRecord): OpenRecord {
+  const known = new WeakMap<Uint8Array, PeerRecord | Dropped>()
+  return (signedRecord) => {
+    let opened = known.get(signedRecord)
+    if (opened === undefined) {
+      opened = open(signedRecord)
+      known.set(signedRecord, opened)
+    }
+    return opened
+  }
+}

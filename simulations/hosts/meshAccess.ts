@@ -1,0 +1,19 @@
+/** What a daemon asks of the mesh, which answers by inputs; in src/daemon these are meshErrands.ts and knockDesk.ts. */
+
+import type { PublicKey } from '../../src/base/publicKey.js'
+import type { Effect } from '../../src/engine/effects.js'
+import type { Member } from '../discovery/member.js'
+
+export interface MeshAccess {
+  join(member: Member): void
+  /** `clean`: its connections are closed. `silent`: nobody is told. */
+  leave(member: Member, how: 'clean' | 'silent'): void
+  /** Its host has other addresses now. */
+  moved(member: Member): void
+  /** Its host fell asleep, or woke up. */
+  waysChanged(member: Member): void
+  lookUp(member: Member, peer: PublicKey): void
+  knock(member: Member, effect: Extract<Effect, { readonly type: 'knock' }>): void
+  answerKnock(id: number, answer: Uint8Array | undefined): void
+  publish(member: Member, signedRecord: Uint8Array): void
+}

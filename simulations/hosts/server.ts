@@ -1,0 +1,109 @@
+/**
+ * A server of the mesh on a host of its own: what it is for libp2p (discovery/server.ts) and for UDP, where it reflects.
+ * Both end together, and come back together.
+ */
+
+import type { Random } from '../../src/base/random.js'
+import type { NodeKeys } from '../../src/crypto/nodeKeys.js'
+import type { Server as MeshServer } from '../discovery/server.js'
+import type { StorerBehaviour } from '../discovery/storer.js'
+import type { EventQueue } from '../network/eventQueue.js'
+import type { Place } from '../network/place.js'
+import type { Site } from '../network/site.js'
+import type { Observer } from '../observer.js'
+import { BootstrapDaemon } from './bootstrapDaemon.js'
+import { HostClock } from './clock.js'
+import { Host } from './host.js'
+
+export interface ServerOptions {
+  readonly name: string
+  readonly queue: EventQueue
+  readonly random: Random
+  readonly keys: NodeKeys
+  readonly place: Place<Site>
+  readonly mesh: MeshServer
+  readonly observers: readonly Observer[]
+}
+
+export class Server {
+  readonly host: Host
+  readonly place: Place<Site>
+  /** What it is in the mesh. */
+  readonly mesh: MeshServer
+  readonly #options: ServerOptions
+  #daemon: BootstrapDaemon | undefined = undefined
+  #isHonest = true
+
+  constructor(options: ServerOptions) {
+    this.#options = options
+    this.place = options.place
+    this.mesh = options.mesh
+    this.host = new Host({
+      name: options.name,
+      clock: new HostClock(options.queue),
+      observers: options.observers,
+    })
+    this.host.attach(options.place)
+    this.#start()
+  }
+
+  get name(): string {
+    return this.host.name
+  }
+
+  /** True while it runs, answers, and stores what it is given. */
+  get serves(): boolean {
+    return this.mesh.isAnswering && this.#isHonest
+  }
+
+  /** The process ends: connections are closed, and what it stored is lost. */
+  crash(): void {
+    this.#happened('crashes')
+    this.#stop()
+    this.mesh.crash()
+  }
+
+  /** The process stands still: connections stay, and nothing is answered. */
+  hang(): void {
+    this.#happened('hangs')
+    this.#stop()
+    this.mesh.hang()
+  }
+
+  /** The machine loses its power, and nobody is told. */
+  cut(): void {
+    this.#happened('loses its power')
+    this.#stop()
+    this.mesh.cut()
+  }
+
+  /** It is back: with what it stored only where it hung. */
+  restore(): void {
+    if (this.mesh.isAnswering) return
+    this.#happened('is back')
+    this.mesh.restore()
+    this.#start()
+  }
+
+  /** How it treats records from now on; undefined for well. */
+  behave(behaviour: StorerBehaviour | undefined): void {
+    this.#happened(behaviour === undefined ? 'stores as it should' : `is a ${behaviour.type} storer`)
+    this.#isHonest = behaviour === undefined
+    this.mesh.behave(behaviour)
+  }
+
+  #start(): void {
+    const { keys, random } = this.#options
+    this.#daemon = new BootstrapDaemon({ host: this.host, keys, identity: random.bytes(32), random })
+    this.#daemon.start()
+  }
+
+  #stop(): void {
+    this.#daemon?.stop()
+    this.#daemon = undefined
+  }
+
+  #happened(what: string): void {
+    for (const observer of this.#options.observers) observer.happened?.(`${this.name} ${what}`)
+  }
+}

@@ -1,0 +1,31 @@
+/** What a daemon remembers on disk, as src/daemon/state.ts does. The file survives the daemon, unless it is lost. */
+
+import type { SocketAddress } from '../../src/base/address.js'
+import type { PublicKey } from '../../src/base/publicKey.js'
+
+export interface DaemonState {
+  /** The highest sequence number that a record of ours had; 0 before the first. */
+  readonly sequence: number
+  /** What is to be put back; undefined for a peer that had none. Empty unless the daemon runs or was killed. */
+  readonly formerEndpoints: ReadonlyMap<PublicKey, SocketAddress | undefined>
+}
+
+const NOTHING: DaemonState = { sequence: 0, formerEndpoints: new Map() }
+
+/** Writing takes no time here, and so is never interrupted. */
+export class StateFile {
+  #content = NOTHING
+
+  get content(): DaemonState {
+    return this.#content
+  }
+
+  /** Always replaced as a whole. */
+  write(content: DaemonState): void {
+    this.#content = content
+  }
+
+  lose(): void {
+    this.#content = NOTHING
+  }
+}

@@ -1,0 +1,20 @@
+/** Every scenario there is, in the order in which they are listed. */
+
+import type { Scenario } from '../scenario.js'
+import { dayBoundary } from './dayBoundary.js'
+import { flashCrowd } from './flashCrowd.js'
+import { hostileMembers } from './hostileMembers.js'
+import { natMatrix } from './natMatrix.js'
+import { partition } from './partition.js'
+import { relayFailover } from './relayFailover.js'
+import { roaming } from './roaming.js'
+
+export const SCENARIOS: readonly Scenario[] = [
+  natMatrix,
+  roaming,
+  relayFailover,
+  partition,
+  flashCrowd,
+  hostileMembers,
+  dayBoundary,
+]
