@@ -24,7 +24,7 @@ const EVERYTHING: Readonly<Record<AddressFamily, Prefix>> = {
 const IPV4_LENGTHS: readonly (readonly [start: string, length: number])[] = [
   ['192.168.', 24],
   ['10.', 16],
-  ['100.', 10],
+  ['100.', 16],
 ]
 const IPV6_LENGTH = 64
 

@@ -3,7 +3,7 @@
  *
  * - public: the documentation blocks of RFC 5737, then the benchmarking block 198.18.0.0/15 (RFC 2544)
  * - behind a gateway: 192.168.n.0/24, and 10.n.0.0/16 for what does not fit; or 10.n.0.0/16 alone
- * - between a carrier-grade NAT and those behind it: 100.64.0.0/10 (RFC 6598)
+ * - between a carrier-grade NAT and those behind it: a /16 of 100.64.0.0/10 (RFC 6598)
  * - IPv6: a /48 of 2001:db8::/32 (RFC 3849) for each site
  *
  * Behind gateways, .0 and .1 are left out: they are the network's and the gateway's own.
@@ -20,7 +20,7 @@ const HOSTS_IN_HOME = HOSTS_IN_BLOCK + 1 - FIRST_HOST
 export type PrivateRange =
   | { readonly type: 'home'; readonly subnet: number }
   | { readonly type: 'company'; readonly subnet: number }
-  | { readonly type: 'carrier' }
+  | { readonly type: 'carrier'; readonly subnet: number }
 
 /** The public IPv4 address with this number, from 0. */
 export function publicIp4(number: number): string {
@@ -47,8 +47,8 @@ export function privateIp4(range: PrivateRange, number: number): string {
     }
     case 'carrier': {
       const host = FIRST_HOST + number
-      if (host >= 2 ** 22) throw new Error('no address is left behind a carrier-grade NAT')
-      return `100.${64 + (host >> 16)}.${(host >> 8) & 255}.${host & 255}`
+      if (host >= 2 ** 16) throw new Error('no address is left behind a carrier-grade NAT')
+      return `100.${64 + (range.subnet % 64)}.${host >> 8}.${host & 255}`
     }
   }
 }

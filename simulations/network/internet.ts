@@ -154,7 +154,7 @@ export class Internet implements Outside {
   }
 
   #rangeOf({ behind }: SiteSpec, index: number, isOuter: boolean): PrivateRange {
-    if (isOuter && behind === undefined) return { type: 'carrier' }
+    if (isOuter && behind === undefined) return { type: 'carrier', subnet: this.#subnetOf(index) }
     return { type: isOuter ? 'company' : 'home', subnet: this.#subnetOf(index) }
   }
 

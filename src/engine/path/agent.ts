@@ -39,6 +39,9 @@ const PROBE_ROUND_TRIPS = 2
 /** The same where there is a sign that it does not: what goes over it meanwhile is lost. */
 const QUICK_PROBE: Series = [50, 50, 100]
 
+/** Checks to one address, from one socket, are no closer than this (Ta of RFC 8445 section 14.2). */
+const PACE_MS = 50
+
 /** The whole of {@link PUNCH}: how long an effort lasts. */
 export const PUNCH_MS = PUNCH.reduce((sum, gap) => sum + gap, 0)
 
@@ -232,7 +235,9 @@ export class PathAgent {
     const { series } = pair
     if (series !== undefined && series.sent < series.waits.length) {
       // The hole is open now, so our next check gets through; but the answer to the last one may be on its way.
-      if (series.sent > 0 && !(isSound && isUnderWay(pair, series, now))) series.nextAt = now
+      const sinceMs = (series.waits[series.sent - 1] ?? 0) - elapsed(now, series.nextAt)
+      const leastMs = isSound ? (pair.proof?.rttMs ?? 0) * PROBE_ROUND_TRIPS : PACE_MS
+      if (series.sent > 0 && sinceMs >= leastMs) series.nextAt = now
       return
     }
     // That its checks arrive does not say that ours do: the last answer to a probe is waited for no longer.
@@ -427,12 +432,6 @@ export class PathAgent {
 
 interface RatedPair extends Rated {
   readonly pair: Pair
-}
-
-/** True where the answer to the last check of a series may still be on its way. */
-function isUnderWay({ proof }: Pair, { waits, sent, nextAt }: SeriesState, now: Instant): boolean {
-  const sinceMs = (waits[sent - 1] ?? 0) - elapsed(now, nextAt)
-  return sinceMs < (proof?.rttMs ?? 0) * PROBE_ROUND_TRIPS
 }
 
 function rate(pair: Pair): RatedPair[] {

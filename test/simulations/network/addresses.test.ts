@@ -8,7 +8,7 @@ const subnet = fc.nat(255)
 const range: fc.Arbitrary<PrivateRange> = fc.oneof(
   fc.record({ type: fc.constant('home' as const), subnet }),
   fc.record({ type: fc.constant('company' as const), subnet }),
-  fc.record({ type: fc.constant('carrier' as const) }),
+  fc.record({ type: fc.constant('carrier' as const), subnet }),
 )
 
 describe('simulated addresses', () => {
@@ -35,9 +35,11 @@ describe('simulated addresses', () => {
   it('behind a carrier-grade NAT are of RFC 6598, and begin after the gateway', () => {
     const shared = parsePrefix('100.64.0.0/10')
     assert.ok(shared !== undefined)
-    for (const number of [0, 1, 254, 65_536, 2 ** 22 - 3])
-      assert.ok(prefixContains(shared, privateIp4({ type: 'carrier' }, number)))
-    assert.equal(privateIp4({ type: 'carrier' }, 0), '100.64.0.2')
+    for (const number of [0, 1, 254, 65_533]) {
+      for (const subnet of [0, 63, 64, 255])
+        assert.ok(prefixContains(shared, privateIp4({ type: 'carrier', subnet }, number)))
+    }
+    assert.equal(privateIp4({ type: 'carrier', subnet: 3 }, 0), '100.67.0.2')
     assert.equal(privateIp4({ type: 'home', subnet: 7 }, 0), '192.168.7.2')
     assert.equal(privateIp4({ type: 'home', subnet: 7 }, 252), '192.168.7.254')
     assert.equal(privateIp4({ type: 'home', subnet: 7 }, 253), '10.7.0.2')
@@ -58,7 +60,7 @@ describe('simulated addresses', () => {
   it('are refused when none is left', () => {
     assert.throws(() => publicIp4(200_000))
     assert.throws(() => privateIp4({ type: 'company', subnet: 1 }, 65_534))
-    assert.throws(() => privateIp4({ type: 'carrier' }, 2 ** 22 - 2))
+    assert.throws(() => privateIp4({ type: 'carrier', subnet: 1 }, 65_534))
     assert.throws(() => ip6(0, 65_534))
     assert.throws(() => ip6(65_535, 0))
   })

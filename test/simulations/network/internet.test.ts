@@ -108,7 +108,7 @@ describe('the internet', () => {
     assert.equal(net.seen(inner, inner.at(1), server, server.at(1))?.ip, net.site(3).gateway?.addresses[0])
     assert.match(inner.place.ips[0] ?? '', /^192\.168\.0\./)
     assert.match(net.site(0).gateway?.addresses[0] ?? '', /^10\.2\.0\./)
-    assert.match(net.site(2).gateway?.addresses[0] ?? '', /^100\.64\.0\./)
+    assert.match(net.site(2).gateway?.addresses[0] ?? '', /^100\.67\.0\./)
     for (const behind of [0, 1, 7])
       assert.throws(
         () =>
