@@ -1,8 +1,8 @@
 /**
  * No packet of one peer is delivered as another's.
  *
- * What is handed to WireGuard from a peer's loopback endpoint is the peer's; or an attacker's, which WireGuard refuses;
- * never another peer's. And what comes out of the tunnel with a peer, the peer's application has put into it.
+ * What is handed to WireGuard from a peer's loopback endpoint is the peer's; or an attacker's, or one of our own that a
+ * gateway turned back to us, which WireGuard refuses; never another peer's. And what comes out of the tunnel with a peer, the peer's application has put into it.
  */
 
 import type { PublicKey } from '../../src/base/publicKey.js'
@@ -26,7 +26,7 @@ export class OwnPackets {
   delivered(host: Host, key: PublicKey, author: string): void {
     this.statistics.delivered += 1
     const writer = this.#ledger.host(author)
-    if (writer === undefined || writer.machine.publicKey === key) return
+    if (writer === undefined || writer === host || writer.machine.publicKey === key) return
     const peer = this.#ledger.withKey(key)?.name ?? key
     this.#ledger.report(
       NAME,

@@ -108,7 +108,9 @@ const hostileFaults: readonly Arbitrary<Fault>[] = [
 ]
 
 const occasions: Arbitrary<Occasion> = fc.oneof(
-  { arbitrary: plain<{ atMs: number }>({ atMs: fc.nat(FAULTS_UNTIL_MS) }), weight: 3 },
+  { arbitrary: plain<{ atMs: number }>({ atMs: fc.nat(FAULTS_UNTIL_MS) }), weight: 4 },
+  // While all is new.
+  { arbitrary: plain<{ atMs: number }>({ atMs: fc.nat(15 * SECOND) }), weight: 1 },
   {
     arbitrary: plain<Exclude<Occasion, { readonly atMs: number }>>({
       afterMs: fc.nat(FAULTS_UNTIL_MS),
@@ -116,7 +118,7 @@ const occasions: Arbitrary<Occasion> = fc.oneof(
       host,
       nth: fc.integer({ min: 1, max: 12 }),
     }),
-    weight: 1,
+    weight: 2,
   },
 )
 

@@ -3,7 +3,13 @@
  * public keys and what every host publishes. It holds no private key but its own, and loses no datagram of others.
  */
 
-import type { SocketAddress } from '../../src/base/address.js'
+import {
+  type AddressFamily,
+  familyOf,
+  isGlobal,
+  type SocketAddress,
+  sameSocketAddress,
+} from '../../src/base/address.js'
 import { isDropped } from '../../src/base/drops.js'
 import type { PublicKey } from '../../src/base/publicKey.js'
 import { type Random, randomBelow } from '../../src/base/random.js'
@@ -74,23 +80,24 @@ export class Attacker {
     })
   }
 
-  /** Checks of `peer` under a user name that was seen, and an answer to each check of the victim's, before the real one. */
+  /** Checks of `peer` under a user name that was seen, and for a while an answer to each check of the victim's, before the real one. */
   spoofChecks(victim: Victim, peer: Victim, count: number): void {
     const { heard, random } = this.#options
     const [at] = this.#whereIs(victim, peer)
-    if (at === undefined) return
-    const username = heard
-      .heardAt(victim.name, peer.name)
-      .map(({ bytes }) => decodeStun(bytes))
-      .find(
-        (message): message is DecodedStun => !isDropped(message) && message.username !== undefined,
-      )?.username
-    this.#paced(count, (turn) =>
-      this.#send(this.#spoofed(at.from, turn), at.to, forgedCheck(random, username)),
-    )
-    const answer = (to: SocketAddress, transactionId: Uint8Array): void =>
-      this.#options.in(RACE_MS, () => this.#send(to, at.to, forgedAnswer(random, transactionId)))
-    heard.watchChecks(victim.name, answer)
+    if (at !== undefined) {
+      const username = this.#whereIs(victim, peer)
+        .map(({ bytes }) => decodeStun(bytes))
+        .find(
+          (message): message is DecodedStun => !isDropped(message) && message.username !== undefined,
+        )?.username
+      this.#paced(count, (turn) =>
+        this.#send(this.#spoofed(at.from, turn), at.to, forgedCheck(random, username)),
+      )
+    }
+    heard.watchChecks(victim.name, (to, transactionId) => {
+      for (const address of this.#addressesOf(victim, familyOf(to.ip)))
+        this.#options.in(RACE_MS, () => this.#send(to, address, forgedAnswer(random, transactionId)))
+    })
     this.#options.in(ATTACK_MS, () => heard.watchChecks(victim.name, undefined))
   }
 
@@ -199,6 +206,21 @@ export class Attacker {
   /** How the peer is seen by the victim, and the victim by the peer. */
   #whereIs(victim: Victim, peer: Victim): readonly Overheard[] {
     return this.#options.heard.heardAt(victim.name, peer.name)
+  }
+
+  /** Where the victim may be reached, by what was last sent to it and by what it says of itself. */
+  #addressesOf(victim: Victim, family: AddressFamily): readonly SocketAddress[] {
+    const { heard } = this.#options
+    const known = [
+      ...heard
+        .heardAt(victim.name)
+        .map(({ to }) => to)
+        .slice(0, 1),
+      ...(heard.recordOf(victim.name)?.candidates ?? []).map(({ address }) => address),
+    ].filter(({ ip }) => familyOf(ip) === family && isGlobal(ip))
+    return known.filter(
+      (address, index) => known.findIndex((other) => sameSocketAddress(other, address)) === index,
+    )
   }
 
   /** In turns an address that is another's, and one of the attacker's. */

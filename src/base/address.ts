@@ -106,6 +106,20 @@ export function sameSocketAddress(a: SocketAddress, b: SocketAddress): boolean {
 
 /** Where a canonical address means something. */
 export function scopeOf(ip: string): AddressScope {
+  let scope = scopes.get(ip)
+  if (scope === undefined) {
+    scope = computeScope(ip)
+    if (scopes.size >= MAX_SCOPES) scopes.clear()
+    scopes.set(ip, scope)
+  }
+  return scope
+}
+
+/** The same few addresses are asked about again and again; strangers can name any. */
+const MAX_SCOPES = 1_024
+const scopes = new Map<string, AddressScope>()
+
+function computeScope(ip: string): AddressScope {
   switch (ipaddr.parse(ip).range()) {
     case 'unspecified':
       return 'unspecified'

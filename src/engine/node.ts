@@ -495,7 +495,7 @@ export class Node {
     const peer = this.#peers.get(expected)
     if (peer === undefined) return
     if (accepted.newer) this.#reclaim(peer, now)
-    peer.recordKnown(now)
+    peer.recordKnown(accepted.newer, now)
   }
 
   #knockReceived(id: number, from: Uint8Array, bytes: Uint8Array, now: Now): void {

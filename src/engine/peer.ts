@@ -201,10 +201,10 @@ export class Peer {
     this.#want(now.instant)
   }
 
-  /** A record of the peer is known that was not known before, or was heard of again. */
-  recordKnown(now: Now): void {
+  /** A record of the peer is known that was not known before (`isNews`), or was heard of again. */
+  recordKnown(isNews: boolean, now: Now): void {
     this.#log('its record was found')
-    this.#contact.heardOf(this.#hasMoved(now))
+    if (isNews) this.#contact.heardOf(this.#hasMoved(now))
     this.offerCandidates(now)
     if (this.#contact.isUnderWay) this.agent.punch(now.instant)
     this.settle(now)

@@ -51,6 +51,7 @@ interface Attempt {
   readonly knocks: Retries
   /** What our own record said when the peer was last knocked. */
   knockedAs: number | undefined
+  isInTouch: boolean
   /** Knocks that were made because our record had changed. */
   changes: number
   /** The sequence of the record that was knocked on, to no avail. */
@@ -62,7 +63,7 @@ export class Contact {
   #lookingUp = false
   /** The sequence of the record that is being knocked on. */
   #knockingOn: number | undefined = undefined
-  /** True where the peer and we spoke to each other since the last attempt began. */
+  /** True where the peer and we spoke to each other in the last attempt that failed, or since. */
   #isInTouch = false
   #failures: Retries = { count: 0, notBefore: Number.NEGATIVE_INFINITY as Instant }
   /** When it was last asked what to do: what was due then, and not done, waits for something other than time. */
@@ -87,10 +88,10 @@ export class Contact {
       lookUps: { count: 0, notBefore: now },
       knocks: { count: 0, notBefore: now },
       knockedAs: undefined,
+      isInTouch: false,
       changes: 0,
       failedOn: undefined,
     }
-    this.#isInTouch = false
     this.reason = 'looking for it'
     return true
   }
@@ -113,6 +114,7 @@ export class Contact {
   /** The peer knocked, or answered a knock. */
   inTouch(): void {
     this.#isInTouch = true
+    if (this.#attempt !== undefined) this.#attempt.isInTouch = true
   }
 
   /** Something changed for the better: the next attempt need not wait. */
@@ -150,7 +152,7 @@ export class Contact {
 
   /** The peer answered our knock. */
   knockAnswered(now: Instant): void {
-    this.#isInTouch = true
+    this.inTouch()
     this.#knockingOn = undefined
     if (this.#attempt === undefined) return
     this.#attempt.failedOn = undefined
@@ -173,6 +175,7 @@ export class Contact {
     const attempt = this.#attempt
     if (attempt === undefined || elapsed(attempt.begunAt, now) < ATTEMPT_MS) return false
     this.#attempt = undefined
+    this.#isInTouch = attempt.isInTouch
     again(this.#failures, ATTEMPT_AGAIN_MS, now)
     return true
   }

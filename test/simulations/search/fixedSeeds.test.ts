@@ -6,8 +6,8 @@ import { replayCommand } from '../../../simulations/search/order.js'
 import { observeCase } from '../../../simulations/search/runCase.js'
 
 /** Every day's share of the search; `npm run sim:search -- --minutes N` looks at new ones. */
-const FROM = 10
-const TO = 49
+const FROM = 1
+const TO = 150
 
 /** Cases that are quickly run: with the real cryptography they take the same course. */
 const REAL = [18, 19, 27]
