@@ -101,7 +101,8 @@ export class FirstMessage {
   /** True where ours, on its way to where the peer is, goes before the peer's that came from there. */
   goesBefore(from: Route, now: Instant): boolean {
     const sent = this.#parts.handshakes.unanswered?.sent
-    if (!this.#parts.precedes || sent === undefined) return false
+    // Our last one went unanswered: the peer's WireGuard may refuse all of ours, as after our wall clock was set back.
+    if (!this.#parts.precedes || sent === undefined || this.#unanswered > 0) return false
     if (!sent.proved && !sameRoute(sent.over, from)) return false
     const rttMs = this.#parts.agent.current?.rttMs ?? 0
     return elapsed(sent.at, now) < Math.max(GLARE_MS, GLARE_ROUND_TRIPS * rttMs)

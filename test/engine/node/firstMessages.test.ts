@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { compare } from 'uint8arrays'
 import type { SocketAddress } from '../../../src/base/address.js'
 import { formatSocketAddress } from '../../../src/base/address.js'
+import { publicKeyBytes } from '../../../src/base/publicKey.js'
 import { SECOND } from '../../../src/base/time.js'
 import type { Effect } from '../../../src/engine/effects.js'
 import type { MachineRoute } from '../../../src/engine/inputs.js'
@@ -55,6 +57,27 @@ describe('a first message of ours', () => {
     assert.ok(theirs.some(({ type }) => type === 'deliver'))
     assert.deepEqual(firstMessagesIn(theirs), [])
     assert.deepEqual(firstMessagesIn(ana.answer(BEN, X, sentOf(effects))), [])
+  })
+
+  it("goes before the peer's that crosses it, but not again and again: the peer may refuse all of ours", () => {
+    // Of the two, the one with the lower key.
+    const [lower, higher] =
+      compare(publicKeyBytes(ANA.publicKey), publicKeyBytes(BEN.publicKey)) < 0 ? [ANA, BEN] : [BEN, ANA]
+    const node = new NodeByHand(lower, [higher])
+    node.prove(higher, X)
+    node.responder = { peer: higher, remote: X }
+    const crossing = (senderIndex: number): boolean => {
+      node.wireguardSends(higher, firstMessage(lower, higher, { senderIndex, sentAt: nowAt(node.ms).unix }))
+      node.pass(20)
+      const theirs = firstMessage(higher, lower, {
+        senderIndex: 100 + senderIndex,
+        sentAt: nowAt(node.ms).unix,
+      })
+      const delivered = node.receive(X, theirs).some(({ type }) => type === 'deliver')
+      node.pass(5 * SECOND)
+      return delivered
+    }
+    assert.deepEqual([crossing(1), crossing(2), crossing(3)], [false, true, true])
   })
 
   it('that found no path within 5.5 s goes no more', () => {
