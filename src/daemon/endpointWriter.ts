@@ -42,9 +42,11 @@ export class EndpointWriter {
   async #write(): Promise<void> {
     await Promise.resolve()
     while (this.#waiting.size > 0) {
-      await this.#noted()
+      // What is asked for meanwhile may not be noted yet: it goes with the next batch.
       const batch = [...this.#waiting].map(([publicKey, endpoint]) => ({ publicKey, endpoint }))
       this.#waiting = new Map()
+      await this.#noted()
+      if (this.#stopped) break
       try {
         await setEndpoints(this.#interface, batch)
       } catch (error) {

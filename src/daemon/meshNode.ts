@@ -141,8 +141,10 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     // What libp2p tells of our addresses depends on the sockets.
     if (hasJoined && input.type === 'sockets-changed') meshChanged(mesh.state())
   }
+  let networkChanged = false
   const onNetworkChanged = (): void => {
     if (hasJoined) mesh.networkChanged(ownAddresses())
+    else networkChanged = true
   }
   const machine = new Machine(loop.shared, tunnels, onMachine, onNetworkChanged, log)
   const bootstrapLog = new BootstrapLog(log)
@@ -207,6 +209,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   stun.start()
   await mesh.start()
   hasJoined = true
+  if (networkChanged) onNetworkChanged()
   meshChanged(mesh.state())
 
   return {

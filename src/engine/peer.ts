@@ -33,6 +33,9 @@ import { socketsFor } from './path/reachability.js'
 import type { Reflection } from './path/reflection.js'
 import { PathWatch } from './roam/watch.js'
 
+/** A gateway with a pool of addresses may show a few of them in turn. */
+const MAX_PLACES = 64
+
 /** What all peers of a node share. */
 export interface PeerContext {
   readonly ownKey: PublicKey
@@ -62,8 +65,8 @@ export class Peer {
   readonly #contact = new Contact()
   readonly #watch: PathWatch
   readonly #firstMessage: FirstMessage
-  /** Where the peer was by its record. */
-  #places = ''
+  /** Where its records have said that the peer is, since there was a path. */
+  readonly #places = new Set<string>()
   /** What the flow and the forwarding table were last made to agree with. */
   readonly #settledFor = { proved: undefined as Proved | undefined, releases: 0 }
   /** Indices of ours that `context.indices` holds for this peer: the newest handshake's each way. */
@@ -230,6 +233,7 @@ export class Peer {
 
   knockAnswered(now: Now): void {
     this.#log('it answered our knock')
+    this.#hasMoved(now)
     this.#contact.knockAnswered(now.instant)
     this.offerCandidates(now)
     if (!this.agent.isSound) this.agent.punch(now.instant)
@@ -249,14 +253,13 @@ export class Peer {
     this.settle(now)
   }
 
-  /** True where its record names other places than when this was last asked. Ports come and go. */
+  /** True where its record names a place that it has not named since there was a path. Ports come and go. */
   #hasMoved(now: Now): boolean {
     const record = this.#context.directory.get(this.key, now.unix)?.record
-    const places = [...new Set(record?.candidates.map(({ type, address }) => `${type} ${address.ip}`))]
-      .sort()
-      .join()
-    const moved = places !== this.#places
-    this.#places = places
+    const places = (record?.candidates ?? []).map(({ type, address }) => `${type} ${address.ip}`)
+    const moved = places.some((place) => !this.#places.has(place))
+    if (this.#places.size > MAX_PLACES) this.#places.clear()
+    for (const place of places) this.#places.add(place)
     return moved
   }
 
@@ -301,7 +304,10 @@ export class Peer {
     this.#handshakes.expire(now.instant)
     this.#check(now)
     this.#settlePaths()
-    if (!this.#needsPath(now.instant)) this.#contact.succeed()
+    if (!this.#needsPath(now.instant)) {
+      this.#contact.succeed()
+      this.#places.clear()
+    }
     this.#pursue(now)
     this.#firstMessage.release(now.instant)
     this.#watch.settle(now.instant)

@@ -11,7 +11,7 @@
  * the lower key does not hear the other's.
  */
 
-import { after, earliest, elapsed, type Instant } from '../../base/time.js'
+import { after, earliest, elapsed, type Instant, SECOND } from '../../base/time.js'
 import type { PathAgent } from '../path/agent.js'
 import { type Path, type Route, sameRoute } from '../path/path.js'
 import type { PathWatch } from '../roam/watch.js'
@@ -34,12 +34,16 @@ export interface FirstMessageParts {
   readonly send: (message: Uint8Array, over: Route, now: Instant) => void
 }
 
+/** For so long after one went unanswered, the peer's goes first: WireGuard makes three in this time. */
+const REFUSED_MS = 15 * SECOND
+
 export class FirstMessage {
   readonly #parts: FirstMessageParts
   #releaseAt: Instant | undefined = undefined
   #answerDueAt: Instant | undefined = undefined
-  /** How many in a row went unanswered over a path that answers checks. */
+  /** How many in a row went unanswered over a path that answers checks, and when the last answer was overdue. */
   #unanswered = 0
+  #overdueAt: Instant | undefined = undefined
 
   constructor(parts: FirstMessageParts) {
     this.#parts = parts
@@ -89,6 +93,7 @@ export class FirstMessage {
   answered(): void {
     this.#answerDueAt = undefined
     this.#unanswered = 0
+    this.#overdueAt = undefined
   }
 
   /** The peer's own was handed to WireGuard, which forgets ours: sending ours now would end the peer's handshake. */
@@ -101,8 +106,9 @@ export class FirstMessage {
   /** True where ours, on its way to where the peer is, goes before the peer's that came from there. */
   goesBefore(from: Route, now: Instant): boolean {
     const sent = this.#parts.handshakes.unanswered?.sent
+    if (!this.#parts.precedes || sent === undefined) return false
     // Our last one went unanswered: the peer's WireGuard may refuse all of ours, as after our wall clock was set back.
-    if (!this.#parts.precedes || sent === undefined || this.#unanswered > 0) return false
+    if (this.#overdueAt !== undefined && elapsed(this.#overdueAt, now) < REFUSED_MS) return false
     if (!sent.proved && !sameRoute(sent.over, from)) return false
     const rttMs = this.#parts.agent.current?.rttMs ?? 0
     return elapsed(sent.at, now) < Math.max(GLARE_MS, GLARE_ROUND_TRIPS * rttMs)
@@ -138,6 +144,7 @@ export class FirstMessage {
   wake(now: Instant): 'suspect' | 'ask' | undefined {
     if (this.#answerDueAt === undefined || this.#answerDueAt > now) return undefined
     this.#answerDueAt = undefined
+    this.#overdueAt = now
     this.#unanswered += 1
     if (this.#unanswered > 1) return 'ask'
     const own = this.#parts.handshakes.unanswered

@@ -39,7 +39,7 @@ const PROBE_ROUND_TRIPS = 2
 /** The same where there is a sign that it does not: what goes over it meanwhile is lost. */
 const QUICK_PROBE: Series = [50, 50, 100]
 
-/** Checks to one address, from one socket, are no closer than this (Ta of RFC 8445 section 14.2). */
+/** What comes in brings no check to that address forward to less than this after the last (Ta of RFC 8445 section 14.2). */
 const PACE_MS = 50
 
 /** The whole of {@link PUNCH}: how long an effort lasts. */
@@ -229,14 +229,16 @@ export class PathAgent {
   /** An authenticated check came in: where it came from, the peer is. It is checked in turn, at once (RFC 8445 section 7.3.1.4). */
   checkReceived(from: Route, peerHolds: boolean, now: Instant): void {
     this.peerHolds = peerHolds
-    const pair = this.#find(from) ?? this.#addReflexive(from)
+    // One that may not be tried must not take the place of another.
+    const pair = this.#find(from) ?? (this.#mayChase(now) ? this.#addReflexive(from) : undefined)
     if (pair === undefined) return
     const isSound = pair.proof !== undefined && !pair.proof.suspect
     const { series } = pair
     if (series !== undefined && series.sent < series.waits.length) {
       // The hole is open now, so our next check gets through; but the answer to the last one may be on its way.
       const sinceMs = (series.waits[series.sent - 1] ?? 0) - elapsed(now, series.nextAt)
-      const leastMs = isSound ? (pair.proof?.rttMs ?? 0) * PROBE_ROUND_TRIPS : PACE_MS
+      const answerMs = isSound ? (pair.proof?.rttMs ?? 0) * PROBE_ROUND_TRIPS : 0
+      const leastMs = Math.max(PACE_MS, answerMs)
       if (series.sent > 0 && sinceMs >= leastMs) series.nextAt = now
       return
     }
@@ -256,6 +258,7 @@ export class PathAgent {
     const rttMs = former?.rttMs === undefined ? sample : former.rttMs + (sample - former.rttMs) / 8
     pair.series = undefined
     pair.proof = { kind: 'check', at: former?.at ?? now, answeredAt: now, rttMs, suspect: false }
+    if (!pair.offered) this.#chase.failures = 0
     this.#choose()
   }
 
@@ -283,7 +286,7 @@ export class PathAgent {
       const wait = series.waits[series.sent]
       if (wait === undefined) {
         pair.series = undefined
-        if (!pair.offered && pair.proof === undefined) this.#chaseFailed(now.instant)
+        if (pair.type === 'peer-reflexive' && pair.proof === undefined) this.#chaseFailed(now.instant)
         // A peer without Tunnelbore answers no check.
         if (pair.proof?.kind === 'handshake') continue
         if (pair.proof?.suspect === true && pair !== this.#current) {
@@ -332,12 +335,16 @@ export class PathAgent {
   }
 
   #mayChase(now: Instant): boolean {
-    const chased = this.#pairs.filter((pair) => !pair.offered && pair.series !== undefined).length
+    const chased = this.#pairs.filter(
+      ({ offered, proof, series }) => !offered && proof === undefined && series !== undefined,
+    ).length
     if (!this.isSound) return chased < MAX_CHASED.otherwise
     return chased < MAX_CHASED.sound && now >= this.#chase.notBefore
   }
 
+  /** Of several that fail together only the first counts. */
   #chaseFailed(now: Instant): void {
+    if (now < this.#chase.notBefore) return
     this.#chase.notBefore = after(now, backoffMs(CHASE_AGAIN_MS, this.#chase.failures))
     this.#chase.failures += 1
   }
@@ -360,6 +367,10 @@ export class PathAgent {
           this.#add({ socket: socket.id, remote: address }, type)
         }
       }
+    }
+    for (const pair of this.#pairs) {
+      // The peer has just said that it is no longer there.
+      if (!pair.offered && pair.proof === undefined && pair.type !== 'peer-reflexive') pair.series = undefined
     }
     this.#dropUnoffered()
     this.#pairs.sort((a, b) => candidatePriority(b.type) - candidatePriority(a.type))

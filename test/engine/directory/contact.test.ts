@@ -76,6 +76,63 @@ describe('an attempt', () => {
   })
 })
 
+describe('news of the peer', () => {
+  const fail = (ms: number) => {
+    contact.begin(at(ms))
+    contact.wake(at(ms + ATTEMPT_MS))
+  }
+
+  it('lets the next attempt begin at once, where the last one did not get in touch', () => {
+    fail(0)
+    contact.heardOf(false)
+    assert.equal(contact.begin(at(ATTEMPT_MS)), true)
+  })
+
+  it('makes no difference where the two were in touch in the attempt that failed, unless the peer has moved', () => {
+    contact.begin(START)
+    contact.inTouch()
+    contact.wake(at(ATTEMPT_MS))
+    contact.heardOf(false)
+    assert.equal(contact.hasFailed, true)
+    assert.equal(contact.begin(at(ATTEMPT_MS)), false)
+    contact.heardOf(true)
+    assert.equal(contact.begin(at(ATTEMPT_MS)), true)
+  })
+
+  it('counts once where the peer knocks after an attempt that did not get in touch', () => {
+    fail(0)
+    contact.heardOf(false)
+    contact.inTouch()
+    fail(ATTEMPT_MS)
+    contact.heardOf(false)
+    contact.inTouch()
+    assert.equal(contact.begin(at(2 * ATTEMPT_MS)), true)
+    contact.inTouch()
+    contact.wake(at(3 * ATTEMPT_MS))
+    contact.heardOf(false)
+    contact.inTouch()
+    assert.equal(contact.begin(at(3 * ATTEMPT_MS)), false)
+  })
+
+  it('of a peer that answered our knock is no reason either', () => {
+    contact.begin(START)
+    pursue(situation({ record: known(1) }), 0)
+    contact.knockAnswered(at(10))
+    contact.wake(at(ATTEMPT_MS))
+    contact.heardOf(false)
+    assert.equal(contact.begin(at(ATTEMPT_MS)), false)
+  })
+
+  it('is worth an attempt again after one in which it did not answer', () => {
+    contact.begin(START)
+    contact.inTouch()
+    contact.wake(at(ATTEMPT_MS))
+    fail(20 * SECOND)
+    contact.heardOf(false)
+    assert.equal(contact.begin(at(20 * SECOND + ATTEMPT_MS)), true)
+  })
+})
+
 describe('a look-up', () => {
   beforeEach(() => {
     contact.begin(START)
@@ -168,6 +225,27 @@ describe('a knock', () => {
     assert.deepEqual(pursue(situation({ record, ready: true, own: 2 }), 30), NOTHING)
   })
 
+  it('is made again for three changes of our own record in an attempt, and in due time after that', () => {
+    const record = known(1)
+    const knocked = (own: number, ms: number) => pursue(situation({ record, own }), ms).knock !== undefined
+    assert.deepEqual(
+      [1, 2, 3, 4, 5, 6].map((own) => knocked(own, own * 10)),
+      [true, true, true, true, false, false],
+    )
+    contact.knockFailed('no answer', at(100))
+    assert.equal(knocked(7, 1_099), false)
+    assert.equal(contact.nextWake, at(1_100))
+    assert.equal(knocked(7, 1_100), true)
+    contact.wake(at(ATTEMPT_MS))
+    contact.knockFailed('no answer', at(ATTEMPT_MS))
+    contact.encourage()
+    contact.begin(at(ATTEMPT_MS))
+    assert.deepEqual(
+      [7, 8].map((own) => knocked(own, ATTEMPT_MS + own * 10)),
+      [true, true],
+    )
+  })
+
   it('that was answered is made again as well where we turn out to be elsewhere', () => {
     const record = known(1)
     pursue(situation({ record, ready: false, own: 1 }), 0)
@@ -249,7 +327,16 @@ describe('the laws of an engine', () => {
   const steps: fc.Arbitrary<readonly Step[]> = fc.array(
     fc.record({
       gap: fc.oneof(fc.nat({ max: 100 }), fc.nat({ max: 8_000 })),
-      event: fc.constantFrom('begin', 'succeed', 'encourage', 'lookUpEnded', 'knockAnswered', 'knockFailed'),
+      event: fc.constantFrom(
+        'begin',
+        'succeed',
+        'encourage',
+        'heardOf',
+        'inTouch',
+        'lookUpEnded',
+        'knockAnswered',
+        'knockFailed',
+      ),
       situation: situations,
     }),
     { maxLength: 15 },
@@ -352,6 +439,8 @@ function play(steps: readonly Step[], shift: number, early: readonly number[]): 
     if (event === 'begin') played.begin(instant(now))
     else if (event === 'succeed') played.succeed()
     else if (event === 'encourage') played.encourage()
+    else if (event === 'heardOf') played.heardOf(own === 2)
+    else if (event === 'inTouch') played.inTouch()
     else if (event === 'lookUpEnded') played.lookUpEnded(present.record, instant(now))
     else if (event === 'knockAnswered') played.knockAnswered(instant(now))
     else played.knockFailed('no answer', instant(now))

@@ -191,6 +191,31 @@ describe('inbound', () => {
   })
 })
 
+describe('a flow that tells of questions', () => {
+  it('keeps the next message that may go unanswered from the short way, until it was sent', () => {
+    const forwarding = new Forwarding()
+    const flow = openFlow(forwarding, ALICE)
+    flow.tellsOfQuestions = true
+    assert.equal(forwarding.outbound(ALICE, data(1, 100), at(1)), undefined)
+    assert.deepEqual([flow.txBytes, flow.unheardSince, flow.lastSentAt], [0, undefined, undefined])
+    flow.sent(100, at(1))
+    assert.equal(forwarding.outbound(ALICE, data(1, 100), at(2)), PATH)
+    flow.heard(100, REMOTE.ip, REMOTE.port, at(3))
+    assert.equal(forwarding.outbound(ALICE, data(1, 100), at(4)), undefined)
+  })
+
+  it('lets keepalives and answers pass', () => {
+    const forwarding = new Forwarding()
+    const flow = openFlow(forwarding, ALICE)
+    flow.tellsOfQuestions = true
+    assert.equal(forwarding.outbound(ALICE, data(1, 32), at(1)), PATH)
+    forwarding.map(REMOTE, flow, START)
+    forwarding.inbound(REMOTE.ip, REMOTE.port, data(1, 100), at(2))
+    assert.equal(forwarding.outbound(ALICE, data(1, 100), at(3)), PATH)
+    assert.equal(forwarding.outbound(ALICE, data(1, 100), at(4)), undefined)
+  })
+})
+
 describe('a flow', () => {
   it('counts bytes each way, and knows when they went', () => {
     const forwarding = new Forwarding()
@@ -230,6 +255,41 @@ describe('a flow', () => {
     // What it heard was an answer: this is a new question.
     flow.sent(100, at(1_011))
     assert.equal(flow.unheardSince, at(1_011))
+  })
+
+  it('knows beforehand which message asks', () => {
+    const flow = openFlow(new Forwarding(), ALICE)
+    assert.equal(flow.asks(100, at(1)), true)
+    assert.equal(flow.asks(32, at(1)), false)
+    assert.equal(flow.unheardSince, undefined)
+    flow.sent(100, at(1))
+    assert.equal(flow.asks(100, at(2)), false)
+    flow.heard(100, REMOTE.ip, REMOTE.port, at(3))
+    assert.equal(flow.asks(100, at(4)), true)
+    flow.heard(100, REMOTE.ip, REMOTE.port, at(5))
+    assert.equal(flow.asks(100, at(6)), false)
+    flow.heard(100, '192.0.2.99', REMOTE.port, at(7))
+    assert.equal(flow.asks(100, at(54)), false)
+    assert.equal(flow.asks(100, at(55)), true)
+  })
+
+  it('awaits nothing any more once a check was answered, but what it sends after that', () => {
+    const flow = openFlow(new Forwarding(), ALICE)
+    flow.sent(100, at(1))
+    flow.answered()
+    assert.equal(flow.unheardSince, undefined)
+    assert.equal(flow.carriedAt, undefined)
+    flow.sent(100, at(2))
+    assert.equal(flow.unheardSince, at(2))
+  })
+
+  it('counts a keepalive as no answer', () => {
+    const flow = openFlow(new Forwarding(), ALICE)
+    flow.heard(100, REMOTE.ip, REMOTE.port, at(1))
+    flow.sent(32, at(2))
+    assert.equal(flow.asks(100, at(3)), false)
+    flow.sent(100, at(3))
+    assert.equal(flow.asks(100, at(4)), true)
   })
 
   it('takes nothing that comes late for an answer', () => {

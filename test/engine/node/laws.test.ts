@@ -37,6 +37,28 @@ describe('a node', () => {
     }
   })
 
+  it('has done what was due when an input comes that was faster than the timer', () => {
+    for (const seed of [1, 2, 3]) {
+      const { journal, daemon } = life(seed)
+      const node = new Node({ ...daemon.nodeOptions, random: seededRandom(0) }, began(journal))
+      let overdue = 0
+      let handled = 0
+      for (const entry of journal) {
+        if (entry.call.type === 'handle' && entry.call.input.type === 'woken') continue
+        if (entry.call.type === 'handle' && (node.nextWake ?? entry.now.instant) < entry.now.instant)
+          overdue += 1
+        replay(node, entry)
+        if (entry.call.type !== 'handle') continue
+        handled += 1
+        assert.ok(
+          node.nextWake === undefined || node.nextWake >= entry.now.instant,
+          `seed ${seed}: after ${entry.call.input.type} at ${entry.now.instant}, to be woken at ${node.nextWake}`,
+        )
+      }
+      assert.ok(overdue > 50, `${overdue} of ${handled} inputs came after what was due`)
+    }
+  })
+
   it('never wants to be woken in the past, however it fares', () => {
     for (let seed = 1; seed <= 5; seed++) {
       const { ana, ben } = life(seed)

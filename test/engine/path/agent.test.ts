@@ -299,6 +299,64 @@ describe('an authenticated check from the peer', () => {
     assert.equal(agent.isSound, false)
   })
 
+  it('brings our next one forward, but to no less than 50 ms after the last', () => {
+    agent.offer([candidate('host', NEAR)])
+    agent.punch(START)
+    run(0, 0)
+    agent.checkReceived(over(NEAR), false, at(49))
+    assert.equal(agent.nextWake, at(100))
+    agent.checkReceived(over(NEAR), false, at(50))
+    assert.deepEqual(
+      run(50, 250).map(([ms]) => ms),
+      [50, 200],
+    )
+  })
+
+  it('brings none forward to which the answer may be on its way, where the path is sound', () => {
+    agent.offer(HOSTS)
+    prove(NEAR, 0, 60)
+    agent.probe(START)
+    run(0, 0)
+    agent.checkReceived(over(NEAR), false, at(119))
+    assert.equal(agent.nextWake, at(250))
+    agent.checkReceived(over(NEAR), false, at(120))
+    assert.deepEqual(
+      run(120, 120).map(([ms]) => ms),
+      [120],
+    )
+  })
+
+  it('from an address that only checks name begins eight series at once, and one where a path is sound', () => {
+    for (let host = 10; host < 30; host++) agent.checkReceived(over(remote(host)), false, START)
+    assert.equal(agent.triable, 8)
+    agent.giveUp()
+    agent.offer(HOSTS)
+    prove(NEAR, 0)
+    for (let host = 10; host < 30; host++) agent.checkReceived(over(remote(host)), false, START)
+    assert.equal(agent.triable, HOSTS.length + 1)
+  })
+
+  it('from such an address, where a path is sound, is followed ever more rarely, until there is a new effort', () => {
+    agent.offer(HOSTS)
+    prove(NEAR, 0)
+    const followed: number[] = []
+    let host = 10
+    for (let ms = 0; ms < 60 * SECOND; ms += 100) {
+      agent.checkReceived(over(remote(host)), false, at(ms))
+      if (remotesOf(run(ms, ms + 99)).some(({ ip }) => ip === remote(host).ip)) {
+        followed.push(ms)
+        host += 1
+      }
+    }
+    const gaps = followed.slice(1).map((ms, index) => ms - (followed[index] ?? 0))
+    assert.deepEqual(gaps, [8_000, 9_000, 11_000, 15_000])
+    agent.punch(at(60 * SECOND))
+    run(60 * SECOND, 60 * SECOND + PUNCH_MS)
+    prove(NEAR, 60 * SECOND + PUNCH_MS)
+    agent.checkReceived(over(remote(99)), false, at(60 * SECOND + PUNCH_MS))
+    assert.notEqual(agent.nextWake, undefined)
+  })
+
   it('does not put off the suspicion of a path that answers none of ours', () => {
     const checks = fc.array(fc.nat({ max: 750 }), { maxLength: 40 })
     fc.assert(
@@ -387,13 +445,11 @@ describe('pairs', () => {
     assert.ok(agent.triable < 10)
   })
 
-  it('that are offered no more are forgotten, unless they are proved or being checked', () => {
+  it('that are offered no more are forgotten, unless they are proved: the peer says that it is not there', () => {
     agent.offer([...HOSTS, candidate('host', ELSEWHERE)])
     prove(NEAR, 0)
     agent.checkReceived(over(FAR), false, START)
     agent.offer([])
-    assert.equal(agent.triable, 2)
-    run(0, PUNCH_MS)
     assert.equal(agent.triable, 1)
     assert.deepEqual(agent.current?.remote, NEAR)
   })
@@ -455,6 +511,72 @@ describe('a path in use', () => {
       run(300, 3_600 * SECOND).map(([ms]) => ms),
       [500],
     )
+  })
+
+  it('is asked in a hurry at 0, 50 and 100 ms, and suspect at 200', () => {
+    agent.probeQuickly(START)
+    agent.probeQuickly(at(10))
+    assert.deepEqual(
+      run(0, 199).map(([ms]) => ms),
+      [0, 50, 100],
+    )
+    assert.equal(agent.isSound, true)
+    assert.equal(agent.wake(nowAt(200)), true)
+    assert.equal(agent.isSound, false)
+  })
+
+  it('that is far away is given two round trips also where it is asked in a hurry', () => {
+    prove(FAR, 0, 400)
+    agent.suspect()
+    agent.probeQuickly(START)
+    run(0, 899)
+    agent.answered(over(FAR), START, false, at(400))
+    assert.equal(agent.isSound, true)
+    assert.equal(agent.nextWake, undefined)
+  })
+
+  it('that is being asked is asked in a hurry instead, once, and one that is punched is not', () => {
+    agent.probe(START)
+    run(0, 300)
+    agent.probeQuickly(at(300))
+    assert.deepEqual(
+      run(300, 3_600 * SECOND).map(([ms]) => ms),
+      [300, 350, 400],
+    )
+    agent.punch(at(1_000))
+    run(1_000, 1_000)
+    agent.probeQuickly(at(1_001))
+    assert.deepEqual(
+      run(1_001, 1_099).map(([ms]) => ms),
+      [],
+    )
+  })
+
+  it('is not asked in a hurry where a handshake proved it, nor where there is none', () => {
+    agent.giveUp()
+    machine([])
+    agent.probeQuickly(START)
+    machine([HOME])
+    agent.provedByHandshake(over(ELSEWHERE), START)
+    agent.probeQuickly(START)
+    assert.equal(agent.nextWake, undefined)
+  })
+
+  it('and any other that is proved can be asked by name, once at a time; what is not proved cannot', () => {
+    prove(FAR, 0, 20)
+    assert.deepEqual(agent.current?.remote, NEAR)
+    agent.ask(over(FAR), START)
+    run(0, 0)
+    agent.ask(over(FAR), at(100))
+    agent.ask(over(ELSEWHERE), at(100))
+    assert.deepEqual(
+      run(100, 3_600 * SECOND).map(([ms, sent]) => [ms, sent.remote]),
+      [
+        [250, FAR],
+        [500, FAR],
+      ],
+    )
+    assert.equal(agent.isSound, true)
   })
 
   it('stays in use, suspect, until a better one is proved', () => {
@@ -682,6 +804,8 @@ describe('the laws of an engine', () => {
         offers.map((candidates) => (it: Scene) => it.agent.offer(candidates)),
         fc.constant((it: Scene, ms: number) => it.agent.punch(it.at(ms))),
         fc.constant((it: Scene, ms: number) => it.agent.probe(it.at(ms))),
+        fc.constant((it: Scene, ms: number) => it.agent.probeQuickly(it.at(ms))),
+        anyRemote.map((to) => (it: Scene, ms: number) => it.agent.ask(over(to), it.at(ms))),
         fc.constant((it: Scene) => it.agent.suspect()),
         fc.constant((it: Scene) => it.agent.giveUp()),
         anyRemote.map((from) => (it: Scene, ms: number) => {

@@ -74,16 +74,19 @@ describe('a path with traffic', () => {
 
   it('is not asked where all is answered, but for its mappings, every 20 s', () => {
     const asked: number[] = []
-    for (let second = 0; second < 100; second++) {
+    for (let second = 0; second < 99; second++) {
       watched.question()
       asked.push(...watched.pass(100, 'answering'))
       watched.hear()
       asked.push(...watched.pass(900, 'answering'))
     }
-    assert.deepEqual(asked, [1, 2, 3, 4].map((round) => round * KEEPALIVE_MS))
+    assert.deepEqual(
+      asked,
+      [1, 2, 3, 4].map((round) => round * KEEPALIVE_MS),
+    )
   })
 
-  it('is looked at a few times a minute only where all is answered at once', () => {
+  it('is looked at once in 750 ms at most where all is answered at once', () => {
     let handled = 0
     for (let packet = 0; packet < 600; packet++) {
       if (watched.question()) handled += 1
@@ -98,6 +101,8 @@ describe('a path with traffic', () => {
 
   it('is not asked by who only answers', () => {
     const asked: number[] = []
+    watched.hear()
+    watched.settle()
     for (let second = 0; second < 19; second++) {
       watched.hear()
       watched.pass(1)
@@ -166,7 +171,7 @@ describe('the laws of an engine', () => {
         one.question()
         one.question()
         const asked = one.pass(SILENCE_MS)
-        assert.ok(asked.length > 0 || !one.agent.isSound || one.agent.nextWake !== undefined)
+        assert.ok(asked.length > 0, 'it was not asked in time')
       }),
     )
   })
