@@ -194,8 +194,8 @@ describe('bounded', () => {
       })
       return world
     }
-    assert.equal(violated(run(500)), undefined)
-    const world = run(200)
+    assert.equal(violated(run(250)), undefined)
+    const world = run(100)
     assert.match(world.invariants.violation?.message ?? '', /checks came to ben in 10 minutes/)
     assert.equal(world.invariants.violation?.host, 'ana')
   })
