@@ -21,13 +21,20 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** A terminal and npm may both pass on one Ctrl-C: what comes sooner after it, in milliseconds, is the same wish. */
+const SAME_WISH_MS = 500
+
 /** The first signal ends the run with what was measured, a second one at once. */
 async function runUntilSignal(order: Parameters<typeof runOrder>[0]): Promise<number> {
   let received: number | undefined
+  let receivedAt = 0
   const onSignal = (signal: NodeJS.Signals): void => {
     const code = 128 + constants.signals[signal]
+    const now = performance.now()
+    if (received !== undefined && now - receivedAt < SAME_WISH_MS) return
     if (received !== undefined) process.exit(code)
     received = code
+    receivedAt = now
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)
   const verdict = await runOrder(order, {

@@ -30,6 +30,11 @@ async function main(): Promise<number> {
       wholeNumber('--shrink-runs', MOST.shrinkRuns),
       DEFAULTS.shrinkRuns,
     )
+    .option(
+      '--from <seed>',
+      'begins here, not where each is known to be found',
+      wholeNumber('--from', MOST.seeds),
+    )
     .option('--json', 'for programs', false)
     .exitOverride()
     .configureOutput({ writeErr: () => undefined })
@@ -40,13 +45,27 @@ async function main(): Promise<number> {
     if (error.exitCode === 0) return 0
     throw new UserError(error.message.replace(/^error: /, ''), 2)
   }
-  const { seeds, shrinkRuns, json } = program.opts<{ seeds: number; shrinkRuns: number; json: boolean }>()
-  const plants = program.args.length === 0 ? PLANTS : program.args.map(plantNamed)
-  const all = await huntForAll(plants, availableParallelism(), { seeds, shrinkRuns, firstOnly: false }, (caught) =>
-    process.stderr.write(`${caught.plant.name}: ${caught.smallest === undefined ? 'not found' : 'found'}\n`),
+  const { seeds, shrinkRuns, from, json } = program.opts<Flags>()
+  const named = program.args.length === 0 ? PLANTS : program.args.map(plantNamed)
+  const plants = named.map((plant) => ({ ...plant, from: from ?? plant.from }))
+  const all = await huntForAll(
+    plants,
+    availableParallelism(),
+    { seeds, shrinkRuns, firstOnly: false },
+    (caught) =>
+      process.stderr.write(
+        `${caught.plant.name}: ${caught.smallest === undefined ? 'not found' : 'found'}\n`,
+      ),
   )
   process.stdout.write(json ? `${JSON.stringify(all, undefined, 2)}\n` : renderPlants(all))
   return all.every(({ smallest }) => smallest !== undefined) ? 0 : 1
+}
+
+interface Flags {
+  readonly seeds: number
+  readonly shrinkRuns: number
+  readonly from?: number
+  readonly json: boolean
 }
 
 function plantNamed(name: string) {
@@ -60,6 +79,9 @@ function wholeNumber(option: string, most: number): (text: string) => number {
   return (text) => {
     const value = /^\d+$/.test(text) ? Number(text) : 0
     if (value >= 1 && value <= most) return value
-    throw new UserError(`${option} is ${JSON.stringify(text)} and must be a whole number from 1 to ${most}`, 2)
+    throw new UserError(
+      `${option} is ${JSON.stringify(text)} and must be a whole number from 1 to ${most}`,
+      2,
+    )
   }
 }

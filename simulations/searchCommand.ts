@@ -32,8 +32,9 @@ async function main(): Promise<number> {
   const from = quarry.type === 'seeds' ? quarry.from : Math.floor(Math.random() * (MAX_SEED / 2))
   const interrupted = new AbortController()
   const interrupt = (): void => interrupted.abort()
-  process.once('SIGINT', interrupt)
-  process.once('SIGTERM', interrupt)
+  // Not once: from a terminal, and from npm, the same wish may come twice.
+  process.on('SIGINT', interrupt)
+  process.on('SIGTERM', interrupt)
   const enough =
     quarry.type === 'minutes' ? AbortSignal.timeout(Math.round(quarry.minutes * 60_000)) : undefined
   const progress = new SearchProgress({

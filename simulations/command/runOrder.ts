@@ -6,12 +6,13 @@ import { ConnectionTrace } from '../report/connectionTrace.js'
 import { type Outcome, renderDocument } from '../report/document.js'
 import { hasHeld } from '../report/findings.js'
 import { renderSequence } from '../report/sequenceDiagram.js'
+import type { Terminal } from '../report/statusLine.js'
 import { renderOutcome } from '../report/text.js'
 import type { Run } from '../scenario.js'
 import { type Order, replayCommand } from './arguments.js'
 import { ensureFits, presentMemory } from './memory.js'
 import { play } from './play.js'
-import { ProgressBar, type Terminal } from './progressBar.js'
+import { ProgressBar } from './progressBar.js'
 
 export interface Surroundings {
   /** For the progress. */

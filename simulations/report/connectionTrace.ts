@@ -203,7 +203,8 @@ export class ConnectionTrace implements Observer {
   /** A reflector answered: both ways are known now. */
   #reflected(side: Side, bytes: Uint8Array): void {
     const sent = this.#underWay.reflected(side, bytes)
-    if (sent === undefined) return
+    // Other peers answer checks, too.
+    if (sent === undefined || !asksForReflection(sent.bytes)) return
     const engine: Party = `tunnelbore${side}`
     this.#steps[sent.position] = {
       atMs: sent.atMs,

@@ -2,7 +2,7 @@
 
 import { type Connection, type End, PARTIES, type Party, type Step } from './connection.js'
 
-/** The page, ending in a line feed; undefined where there was no connection. `replay` is the command that gives it again. */
+/** The page, ending in a line feed; it says so where there was no connection. `replay` is the command that gives it again. */
 export function renderSequence(connection: Connection | undefined, replay: string): string {
   if (connection === undefined)
     return `# Nobody reaches anybody\n\nNo connection was wanted before the end of \`${replay}\`.\n`

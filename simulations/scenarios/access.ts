@@ -19,21 +19,6 @@ export function natOf(access: Access): NatSpec | undefined {
   return access === 'open' ? undefined : NAT_KINDS[access]
 }
 
-/** A line that only takes its time. */
-export function cleanLink(delayMs: number): LinkSpec {
-  return {
-    delayMs,
-    jitterMs: 0,
-    loss: 0,
-    lossBurst: 1,
-    reorder: 0,
-    reorderMs: 0,
-    duplicate: 0,
-    rate: 0,
-    queue: 0,
-  }
-}
-
 /** A network in Europe with IPv4 only. */
 export function plainSite(access: Access, link: LinkSpec): SiteSpec {
   return {

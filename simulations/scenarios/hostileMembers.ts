@@ -14,8 +14,8 @@ import { Invariants } from '../oracle/invariants.js'
 import type { Findings } from '../report/findings.js'
 import { type Course, pass, type Run, type Scenario, type Setting } from '../scenario.js'
 import type { Attacker } from '../search/attacker.js'
+import { placeAttacker } from '../search/attackerPlace.js'
 import { Eavesdropper } from '../search/eavesdropper.js'
-import { attackerIn } from './attackerIn.js'
 import { Tally } from './conversation.js'
 import { populate } from './population.js'
 import { Stage, type Talk } from './stage.js'
@@ -69,6 +69,7 @@ class HostileMembers {
   readonly #brief: readonly Talk[]
   readonly #begin = new Waits()
   #attacks = 0
+  #answeredKnocks = 0
 
   constructor({ seed, values: { nodes, minutes, attackers }, observers }: Setting<Names>) {
     const { topology } = populate(seededRandom(seed), {
@@ -90,7 +91,14 @@ class HostileMembers {
     this.#invariants = new Invariants(world)
     world.observers.push(this.#invariants)
     this.#attackers = Array.from({ length: attackers }, (_, index) =>
-      attackerIn(world, heard, `attacker${index + 1}`, this.#stage.fork()),
+      placeAttacker(world, {
+        name: `attacker${index + 1}`,
+        random: this.#stage.fork(),
+        heard,
+        onAnswered: () => {
+          this.#answeredKnocks += 1
+        },
+      }),
     )
     this.#attackMs = minutes * MINUTE
     this.#steady = this.#stage.talks(this.#steadyTally).filter((_talk, index) => index % 2 === 0)
@@ -155,8 +163,17 @@ class HostileMembers {
     this.#stage.queue.in(TALK_MS, () => conversation.end())
   }
 
-  #findings(): Findings {
+  get #forgeries(): readonly string[] {
     const { violation } = this.#invariants
+    return [
+      ...(violation === undefined
+        ? []
+        : [`${violation.invariant} at ${violation.atMs} ms: ${violation.host}: ${violation.message}`]),
+      ...(this.#answeredKnocks === 0 ? [] : [`${this.#answeredKnocks} knocks of attackers were answered`]),
+    ]
+  }
+
+  #findings(): Findings {
     const { lost, pings } = this.#steadyTally
     return {
       measurements: [
@@ -170,10 +187,7 @@ class HostileMembers {
         {
           name: 'nothing-forged',
           what: 'nothing forged, replayed or spoofed is believed, and everything stays within bounds',
-          broken:
-            violation === undefined
-              ? []
-              : [`${violation.invariant} at ${violation.atMs} ms: ${violation.host}: ${violation.message}`],
+          broken: this.#forgeries,
         },
         {
           name: 'tunnels-go-on',

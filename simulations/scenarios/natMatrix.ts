@@ -8,13 +8,14 @@
 
 import { SECOND } from '../../src/base/time.js'
 import type { Ping } from '../hosts/pinger.js'
+import { perfectLink } from '../network/link.js'
 import { delayBetween } from '../network/regions.js'
 import { LOCAL_MS } from '../network/segment.js'
 import { Samples } from '../report/distribution.js'
 import type { Findings } from '../report/findings.js'
 import { type Course, pass, passUntil, type Run, type Scenario, type Setting } from '../scenario.js'
 import type { ServerSpec, SiteSpec, Topology } from '../topology.js'
-import { ACCESSES, type Access, cleanLink, plainSite } from './access.js'
+import { ACCESSES, type Access, plainSite } from './access.js'
 import { Stage } from './stage.js'
 
 /** Between any two hosts, behind gateways or not. */
@@ -199,5 +200,5 @@ function matrixTopology(): Topology {
 /** A quarter of a round trip from the middle of the internet's way, whether there is a gateway or not. */
 function siteWith(access: Access): SiteSpec {
   const toMiddle = ROUND_TRIP_MS / 4 - delayBetween('europe', 'europe') / 2
-  return plainSite(access, cleanLink(access === 'open' ? toMiddle : toMiddle - LOCAL_MS))
+  return plainSite(access, perfectLink(access === 'open' ? toMiddle : toMiddle - LOCAL_MS))
 }

@@ -18,11 +18,12 @@
 
 import { type Random, randomBelow } from '../../src/base/random.js'
 import { SECOND } from '../../src/base/time.js'
+import { perfectLink } from '../network/link.js'
 import type { NatKind } from '../network/natKinds.js'
 import { REGIONS, type Region } from '../network/regions.js'
 import type { Parameter } from '../scenario.js'
 import type { HostSpec, LinkSpec, ServerSpec, SiteSpec, Topology } from '../topology.js'
-import { type Access, cleanLink, natOf } from './access.js'
+import { type Access, natOf } from './access.js'
 
 export interface PopulationOptions {
   readonly hosts: number
@@ -113,12 +114,17 @@ export function pairUp(random: Random, hosts: number, peers: number): Topology['
 
 function carrier(random: Random, region: Region, { symmetric }: PopulationOptions): SiteSpec {
   const access = gateway(random, symmetric)
-  return translated(region, access, CARRIER_LIFETIME_MS, cleanLink(4), true)
+  return translated(region, access, CARRIER_LIFETIME_MS, perfectLink(4), true)
 }
 
 function mobileNetwork(random: Random, region: Region, { symmetric, lossless }: PopulationOptions): SiteSpec {
   const access = gateway(random, symmetric)
-  const link: LinkSpec = { ...cleanLink(30), jitterMs: 15, loss: lossless === true ? 0 : 0.005, lossBurst: 3 }
+  const link: LinkSpec = {
+    ...perfectLink(30),
+    jitterMs: 15,
+    loss: lossless === true ? 0 : 0.005,
+    lossBurst: 3,
+  }
   return translated(region, access, MOBILE_LIFETIME_MS, link, true)
 }
 
@@ -131,7 +137,7 @@ function home(
   const access = chance(random, OPEN_HOME_PERCENT) ? 'open' : gateway(random, symmetric)
   const isBehind = access !== 'open' && chance(random, BEHIND_CARRIER_PERCENT)
   const link: LinkSpec = {
-    ...cleanLink(3 + randomBelow(random, 15)),
+    ...perfectLink(3 + randomBelow(random, 15)),
     jitterMs: randomBelow(random, 4),
     loss: lossless === true ? 0 : 0.001,
     lossBurst: 2,

@@ -30,6 +30,9 @@ const forMs = fc.oneof(
   fc.integer({ min: 100, max: LONGEST_FAULT_MS }),
 )
 
+/** Long enough to be seen by invariants that look at servers now and then. */
+const serverForMs = fc.integer({ min: 6 * SECOND, max: LONGEST_FAULT_MS })
+
 /** A link as it is on a bad day. */
 const badLink: Arbitrary<LinkSpec> = plain<LinkSpec>({
   delayMs: fc.constantFrom(20, 20, 150, 600),
@@ -86,8 +89,16 @@ const hostFaults: readonly Arbitrary<Fault>[] = [
 ]
 
 const meshFaults: readonly Arbitrary<Fault>[] = [
-  one<Of<'server-down'>>('server-down', { server, how: fc.constantFrom('clean', 'hang', 'power'), forMs }),
-  one<Of<'bad-storer'>>('bad-storer', { server, behaviour: fc.constantFrom(...STORER_BEHAVIOURS), forMs }),
+  one<Of<'server-down'>>('server-down', {
+    server,
+    how: fc.constantFrom('clean', 'hang', 'power'),
+    forMs: serverForMs,
+  }),
+  one<Of<'bad-storer'>>('bad-storer', {
+    server,
+    behaviour: fc.constantFrom(...STORER_BEHAVIOURS),
+    forMs: serverForMs,
+  }),
 ]
 
 const count = fc.integer({ min: 1, max: 20 })

@@ -1,27 +1,33 @@
 /** Puts an attacker into a world: it has a public address, hears what is on the wire, and is in the mesh. */
 
-import { seededRandom } from '../../src/base/random.js'
+import type { Random } from '../../src/base/random.js'
 import type { Input } from '../../src/engine/inputs.js'
 import { perfectLink } from '../network/link.js'
 import type { World } from '../world.js'
 import { Attacker } from './attacker.js'
-import { Eavesdropper } from './eavesdropper.js'
+import type { Eavesdropper } from './eavesdropper.js'
 
-const NAME = 'attacker'
 const PORT = 7_000
 
-/** What it draws is its own: an attack changes nothing of what else is drawn. */
-const DRAWS = 0x5eed
+export interface AttackerPlaceOptions {
+  readonly name: string
+  readonly random: Random
+  /** Among the observers of the world. */
+  readonly heard: Eavesdropper
+  /** Is told of each knock that somebody answers. */
+  readonly onAnswered: () => void
+}
 
-/** `onAnswered` is told of each knock that somebody answers. */
-export function placeAttacker(world: World, seed: number, onAnswered: () => void): Attacker {
-  const { queue, internet, mesh, cryptography, observers } = world
-  const heard = new Eavesdropper()
-  observers.push(heard)
-  const random = seededRandom(seed ^ DRAWS)
+export function placeAttacker(
+  world: World,
+  { name, random, heard, onAnswered }: AttackerPlaceOptions,
+): Attacker {
+  const { queue, internet, mesh, cryptography } = world
   const place = internet.publicPlace('asia', perfectLink(1))
+  const [ip] = place.ips
+  if (ip === undefined) throw new Error(`${name} has no address`)
   const member = {
-    name: NAME,
+    name,
     publicKey: undefined,
     identity: random.bytes(32),
     ips: place.ips,
@@ -35,13 +41,13 @@ export function placeAttacker(world: World, seed: number, onAnswered: () => void
     heard,
     keys: cryptography.wireguardKeys(random.bytes(32)),
     identity: member.identity,
-    address: { ip: place.ips[0] ?? '', port: PORT },
-    send: (from, to, bytes) => place.send({ from, to, bytes, author: NAME }),
+    address: { ip, port: PORT },
+    send: (from, to, bytes) => place.send({ from, to, bytes, author: name }),
     knock: (effect) => mesh.knock(member, effect),
     in: (ms, action) => queue.in(ms, action),
     unix: () => queue.now.unix,
   })
-  place.attach(NAME, (datagram) => attacker.received(datagram))
+  place.attach(name, (datagram) => attacker.received(datagram))
   mesh.join(member)
   return attacker
 }

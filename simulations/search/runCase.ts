@@ -1,5 +1,6 @@
 /** Brings a case to life, lets everything happen, and watches the invariants until the end or the first violation. */
 
+import { seededRandom } from '../../src/base/random.js'
 import { realCryptography } from '../crypto/cryptography.js'
 import { StandIn } from '../crypto/standIn.js'
 import { Invariants } from '../oracle/invariants.js'
@@ -8,11 +9,15 @@ import { World } from '../world.js'
 import { placeAttacker } from './attackerPlace.js'
 import type { Case } from './case.js'
 import { describeFault } from './caseText.js'
+import { Eavesdropper } from './eavesdropper.js'
 import { HOSTILE_FAULTS } from './fault.js'
 import { Occasions } from './occasions.js'
 import type { CaseOutcome, CryptographyName, Violation } from './outcome.js'
 import { Strikes } from './strikes.js'
 import { startTraffic } from './traffic.js'
+
+/** What an attacker draws is its own: an attack changes nothing of what else is drawn. */
+const ATTACKER_DRAWS = 0x5eed
 
 export interface RunOptions {
   readonly cryptography?: CryptographyName
@@ -49,14 +54,18 @@ export function observeCase(whole: Case, options: RunOptions = {}): RunOutcome {
 
   let breach: Violation | undefined
   const isAttacked = schedule.some(({ fault }) => HOSTILE_FAULTS.has(fault.type))
+  const heard = new Eavesdropper()
+  if (isAttacked) observers.push(heard)
+  const onAnswered = (): void => {
+    breach ??= {
+      invariant: 'answers-authors',
+      what: "an attacker's knock was answered",
+      atMs: queue.elapsed,
+    }
+  }
+  const random = seededRandom(seed ^ ATTACKER_DRAWS)
   const attacker = isAttacked
-    ? placeAttacker(world, seed, () => {
-        breach ??= {
-          invariant: 'answers-authors',
-          what: "an attacker's knock was answered",
-          atMs: queue.elapsed,
-        }
-      })
+    ? placeAttacker(world, { name: 'attacker', random, heard, onAnswered })
     : undefined
   const strikes = new Strikes(world, whole, attacker)
   const occasions = new Occasions(schedule.map(({ when }) => when))

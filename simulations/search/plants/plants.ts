@@ -10,7 +10,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'crypto/signedRecord.js',
     find: 'if (!verify(record.publicKey, signedBytes(signed.record), signed.signature))',
     replace: 'if (signed.signature.length !== 64)',
-    from: 9,
+    from: 15,
   },
   {
     name: 'narrow-epochs',
@@ -19,7 +19,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'crypto/pair.js',
     find: 'export const CHECK_NAME_SKEW = 2 * HOUR;',
     replace: 'export const CHECK_NAME_SKEW = 0;',
-    from: 19,
+    from: 9,
   },
   {
     name: 'one-key-both-ways',
@@ -29,7 +29,7 @@ export const PLANTS: readonly Plant[] = [
     find: 'return order < 0 ? { outgoing: upward, incoming: downward } : { outgoing: downward, incoming: upward };',
     replace: 'return { outgoing: upward, incoming: upward };',
     cryptography: 'real',
-    from: 106,
+    from: 40,
   },
   {
     name: 'address-without-port',
@@ -38,7 +38,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/loopback/forwarding.js',
     find: 'const flow = this.#byRemote.get(ip)?.get(port)?.flow;',
     replace: 'const flow = this.#byRemote.get(ip)?.values().next().value?.flow;',
-    from: 24,
+    from: 35,
   },
   {
     name: 'unproved-sessions',
@@ -47,7 +47,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/loopback/handshakes.js',
     find: 'if (!peer.sources.some((source) => sameRoute(source, from)))',
     replace: 'if (from.remote.port === 0)',
-    from: 119,
+    from: 24,
   },
   {
     name: 'unauthenticated-answers',
@@ -56,16 +56,16 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/path/stunDesk.js',
     find: 'if (!verifyIntegrity(response, agent.keys.outgoing.hmac))',
     replace: 'if (response.integrity === undefined)',
-    from: 60,
+    from: 158,
   },
   {
     name: 'no-peer-reflexive',
     engine: 'path',
     what: 'forgotten case: an authenticated check from an unknown address is not followed up',
     file: 'engine/path/agent.js',
-    find: 'const pair = this.#find(from) ?? this.#addReflexive(from);',
-    replace: 'const pair = this.#find(from);',
-    from: 89,
+    find: "this.#isUsable(route) ? this.#add(route, 'peer-reflexive') : undefined",
+    replace: 'undefined',
+    from: 2,
   },
   {
     name: 'endless-punching',
@@ -81,9 +81,9 @@ export const PLANTS: readonly Plant[] = [
     engine: 'path',
     what: "forgotten limit: each address that only the peer's checks name is tried",
     file: 'engine/path/agent.js',
-    find: 'if (pair.offered || this.#mayChase(now))',
-    replace: 'if (pair.offered || now >= 0)',
-    from: 143,
+    find: 'if (!this.isSound)\n            return chased < MAX_CHASED.otherwise;',
+    replace: 'if (chased >= 0)\n            return true;',
+    from: 113,
   },
   {
     name: 'rolled-back-records',
@@ -92,7 +92,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/directory/directory.js',
     find: 'if (known !== undefined && record.sequence < known.sequence)',
     replace: 'if (known !== undefined && record.sequence < 0)',
-    from: 5,
+    from: 8,
   },
   {
     name: 'borrowed-knocks',
@@ -101,7 +101,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/directory/knockDoor.js',
     find: 'return equals(record.identity, from) ? record.publicKey',
     replace: 'return from.length > 0 ? record.publicKey',
-    from: 9,
+    from: 23,
   },
   {
     name: 'one-look-up',
@@ -110,7 +110,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/directory/contact.js',
     find: 'this.#lookingUp = false;',
     replace: '',
-    from: 4,
+    from: 15,
   },
   {
     name: 'restless-watch',
@@ -119,7 +119,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/roam/watch.js',
     find: 'after(last, ACTIVE_MS)',
     replace: 'after(last, 100 * ACTIVE_MS)',
-    from: 1,
+    from: 2,
   },
   {
     name: 'hasty-watch',
@@ -137,7 +137,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/node.js',
     find: 'this.#reflection.change({ sockets }, now.instant);\n        this.#surroundingsChanged(now);',
     replace: 'this.#reflection.change({ sockets }, now.instant);',
-    from: 16,
+    from: 4,
   },
   {
     name: 'missed-wake-ups',
@@ -155,6 +155,6 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/node.js',
     find: 'this.#peers.get(peer)?.firstMessageFromStranger',
     replace: '[...this.#peers.values()].at(-1)?.firstMessageFromStranger',
-    from: 4,
+    from: 5,
   },
 ]

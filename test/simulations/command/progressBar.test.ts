@@ -48,8 +48,8 @@ describe('the progress elsewhere', () => {
       bar.show(step * 10_000)
     }
     assert.deepEqual(terminal.written, [
-      'roaming:   6 %  0:16:30 of 4:00:00  100 times real time  2:15 left\n',
-      'roaming:  13 %  0:33:10 of 4:00:00  100 times real time  2:05 left\n',
+      'roaming:   6 %  0:16:40 of 4:00:00  100 times real time  2:14 left\n',
+      'roaming:  13 %  0:33:20 of 4:00:00  100 times real time  2:04 left\n',
     ])
   })
 

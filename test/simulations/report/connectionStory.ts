@@ -6,7 +6,7 @@ import { isDropped } from '../../../src/base/drops.js'
 import { asUnixTime } from '../../../src/base/time.js'
 import { encodeCheck, encodeCheckAnswer } from '../../../src/engine/path/checks.js'
 import { encodeKnock, encodeKnockAnswer } from '../../../src/wire/knock.js'
-import { decodeStun, encodeStun } from '../../../src/wire/stun/message.js'
+import { type DecodedStun, decodeStun, encodeStun } from '../../../src/wire/stun/message.js'
 import { BINDING } from '../../../src/wire/stun/registry.js'
 import { pairKeysOf, signedRecordOf, testNode } from '../../engine/nodes.js'
 import { data, first, second } from '../../engine/wireguardMessages.js'
@@ -19,6 +19,7 @@ const NOW = asUnixTime(1_767_225_600_000)
 const ANA_AT: SocketAddress = { ip: '192.168.1.2', port: 51_821 }
 const ANA_OUTSIDE: SocketAddress = { ip: '203.0.113.1', port: 40_001 }
 export const BEN_AT: SocketAddress = { ip: '203.0.113.2', port: 51_821 }
+const EVE_AT: SocketAddress = { ip: '203.0.113.99', port: 9 }
 const SERVER: SocketAddress = { ip: '198.51.100.1', port: 51_821 }
 
 /** Ana is behind a gateway, Ben is not; Eve looks for Ben as well, later. */
@@ -77,20 +78,16 @@ export function tellStory(): ConnectionTrace {
   trace.handled('ben', { type: 'knock-received', id: 2, from: new Uint8Array(32), knock }, [])
   for (const number of [3, 4])
     send('ben', BEN_AT, ANA_OUTSIDE, encodeCheck(pairKeysOf(BEN, ANA), transaction(number), false, NOW))
-  send(
-    'ben',
-    BEN_AT,
-    { ip: '203.0.113.99', port: 9 },
-    encodeCheck(pairKeysOf(BEN, EVE), transaction(5), false, NOW),
-  )
+  const toEve = encodeCheck(pairKeysOf(BEN, EVE), transaction(5), false, NOW)
+  send('ben', BEN_AT, EVE_AT, toEve)
   trace.handled('ben', { type: 'woken' }, [{ type: 'answer-knock', id: 1, answer: undefined }])
   const answer = encodeKnockAnswer({ version: 1, signedRecord: bensRecord })
   trace.handled('ben', { type: 'woken' }, [{ type: 'answer-knock', id: 2, answer }])
   at(95)
   arrive('ben', 'ana', ANA_OUTSIDE, BEN_AT, check)
-  const asked = decodeStun(check)
-  if (isDropped(asked)) throw new TypeError('a check is STUN')
-  const checkAnswer = encodeCheckAnswer(pairKeysOf(BEN, ANA), asked, ANA_OUTSIDE, false)
+  const evesAnswer = encodeCheckAnswer(pairKeysOf(EVE, BEN), decodedCheck(toEve), BEN_AT, false)
+  arrive('ben', 'eve', EVE_AT, BEN_AT, evesAnswer)
+  const checkAnswer = encodeCheckAnswer(pairKeysOf(BEN, ANA), decodedCheck(check), ANA_OUTSIDE, false)
   send('ben', BEN_AT, ANA_OUTSIDE, checkAnswer)
   at(110)
   trace.handled('ana', { type: 'knock-answered', peer: BEN.publicKey, answer }, [])
@@ -123,4 +120,10 @@ export function tellStory(): ConnectionTrace {
   at(1_345)
   trace.forwarded('ana', 'out', BEN.publicKey, BEN_AT, data(2, 64))
   return trace
+}
+
+function decodedCheck(bytes: Uint8Array): DecodedStun {
+  const message = decodeStun(bytes)
+  if (isDropped(message)) throw new TypeError('a check is STUN')
+  return message
 }

@@ -55,9 +55,8 @@ describe('the progress of a search', () => {
     }
     progress.end()
     assert.deepEqual(written, [
-      'search: 10 seeds, 10.0 a second, 1 found, 0:59 left\n',
-      'search: 110 seeds, 10.0 a second, 1 found, 0:49 left\n',
-      'search: 210 seeds, 10.0 a second, 1 found, 0:39 left\n',
+      'search: 100 seeds, 10.0 a second, 1 found, 0:50 left\n',
+      'search: 200 seeds, 10.0 a second, 1 found, 0:40 left\n',
     ])
   })
 })
