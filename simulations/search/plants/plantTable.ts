@@ -20,7 +20,7 @@ export function renderPlants(all: readonly Caught[]): string {
       `${failed} of ${seeds}`,
       smallest === undefined
         ? ''
-        : `${smallest.faults} faults, ${smallest.hosts} hosts${smallest.isSmallest ? '' : ' or less'}`,
+        : `${smallest.faults} ${smallest.faults === 1 ? 'fault' : 'faults'}, ${smallest.hosts} hosts${smallest.isSmallest ? '' : ' or less'}`,
     ])
   }
   const found = all.filter(({ smallest }) => smallest !== undefined).length

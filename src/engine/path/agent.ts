@@ -53,10 +53,11 @@ const MAX_HANDSHAKE_PROOFS = 4
 
 /**
  * Addresses that only the peer's checks name and that are tried at once: where each check bears another one, as from
- * behind a symmetric NAT that lets everybody in, they would have no end. While there is a sound path, one at a time, and
- * after each that came to nothing ever more rarely.
+ * behind a symmetric NAT that lets everybody in, they would have no end. While there is a sound path, one at a time; and
+ * after those that came to nothing ever more rarely.
  */
 const MAX_CHASED = { sound: 1, otherwise: 8 } as const
+const FREE_CHASES = 2
 const CHASE_AGAIN_MS = { first: 1 * SECOND, longest: 60 * SECOND } as const
 
 interface ProofState {
@@ -177,6 +178,8 @@ export class PathAgent {
     this.#chase.failures = 0
     this.#chase.notBefore = now
     for (const pair of this.#pairs) {
+      // An address that only a check named is tried once for that check.
+      if (pair.type === 'peer-reflexive' && pair.series?.waits === PUNCH) continue
       if (pair.proof !== undefined && !pair.proof.suspect) this.#ask(pair, pair.proof, now)
       else if (pair.series?.waits !== PUNCH || pair.series.sent > 0)
         pair.series = { waits: PUNCH, sent: 0, nextAt: now }
@@ -239,7 +242,8 @@ export class PathAgent {
       const sinceMs = (series.waits[series.sent - 1] ?? 0) - elapsed(now, series.nextAt)
       const answerMs = isSound ? (pair.proof?.rttMs ?? 0) * PROBE_ROUND_TRIPS : 0
       const leastMs = Math.max(PACE_MS, answerMs)
-      if (series.sent > 0 && sinceMs >= leastMs) series.nextAt = now
+      const isChased = pair.type === 'peer-reflexive' && pair.proof === undefined
+      if (series.sent > 0 && sinceMs >= leastMs && !isChased) series.nextAt = now
       return
     }
     // That its checks arrive does not say that ours do: the last answer to a probe is waited for no longer.
@@ -338,8 +342,10 @@ export class PathAgent {
     const chased = this.#pairs.filter(
       ({ offered, proof, series }) => !offered && proof === undefined && series !== undefined,
     ).length
-    if (!this.isSound) return chased < MAX_CHASED.otherwise
-    return chased < MAX_CHASED.sound && now >= this.#chase.notBefore
+    const { failures, notBefore } = this.#chase
+    if (this.isSound) return chased < MAX_CHASED.sound && now >= notBefore
+    // In an effort to find a path the first are free: they may be the way.
+    return chased < MAX_CHASED.otherwise && (failures < FREE_CHASES || now >= notBefore)
   }
 
   /** Of several that fail together only the first counts. */
