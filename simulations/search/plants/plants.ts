@@ -81,8 +81,8 @@ export const PLANTS: readonly Plant[] = [
     engine: 'path',
     what: "forgotten limit: each address that only the peer's checks name is tried",
     file: 'engine/path/agent.js',
-    find: 'if (!this.isSound)\n            return chased < MAX_CHASED.otherwise;',
-    replace: 'if (chased >= 0)\n            return true;',
+    find: 'const { failures, notBefore } = this.#chase;',
+    replace: 'if (chased >= 0) return true; const { failures, notBefore } = this.#chase;',
     from: 113,
   },
   {
