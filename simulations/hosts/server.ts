@@ -58,38 +58,38 @@ export class Server {
 
   /** The process ends: connections are closed, and what it stored is lost. */
   crash(): void {
-    this.#happened('crashes')
     this.#stop()
     this.mesh.crash()
+    this.#happened('crashes')
   }
 
   /** The process stands still: connections stay, and nothing is answered. */
   hang(): void {
-    this.#happened('hangs')
     this.#stop()
     this.mesh.hang()
+    this.#happened('hangs')
   }
 
   /** The machine loses its power, and nobody is told. */
   cut(): void {
-    this.#happened('loses its power')
     this.#stop()
     this.mesh.cut()
+    this.#happened('loses its power')
   }
 
   /** It is back: with what it stored only where it hung. */
   restore(): void {
     if (this.mesh.isAnswering) return
-    this.#happened('is back')
     this.mesh.restore()
     this.#start()
+    this.#happened('is back')
   }
 
   /** How it treats records from now on; undefined for well. */
   behave(behaviour: StorerBehaviour | undefined): void {
-    this.#happened(behaviour === undefined ? 'stores as it should' : `is a ${behaviour.type} storer`)
     this.#isHonest = behaviour === undefined
     this.mesh.behave(behaviour)
+    this.#happened(behaviour === undefined ? 'stores as it should' : `is a ${behaviour.type} storer`)
   }
 
   #start(): void {

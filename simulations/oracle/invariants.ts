@@ -153,6 +153,8 @@ export class Invariants implements Observer {
 
   happened(): void {
     this.#ledger.happenedAt = this.#ledger.now
+    // It may be over before the next sweep.
+    this.#conditions.refresh()
     for (const host of this.#ledger.hosts) host.activeAt = this.#ledger.now
     // What it did is there at the next event.
     this.#sweptAt = Number.NEGATIVE_INFINITY
