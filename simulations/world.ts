@@ -8,7 +8,7 @@
  * Servers run from the beginning. Machines know their peers, and run Tunnelbore once they are started.
  */
 
-import { type Random, randomBelow, seededRandom } from '../src/base/random.js'
+import { forked, type Random, seededRandom } from '../src/base/random.js'
 import type { Cryptography } from './crypto/cryptography.js'
 import { StandIn } from './crypto/standIn.js'
 import type { GossipOptions } from './discovery/gossip.js'
@@ -18,8 +18,9 @@ import { Machine } from './hosts/machine.js'
 import { Server } from './hosts/server.js'
 import { EventQueue } from './network/eventQueue.js'
 import { Internet } from './network/internet.js'
+import { perfectLink } from './network/link.js'
 import type { Observer } from './observer.js'
-import type { LinkSpec, Topology } from './topology.js'
+import type { Topology } from './topology.js'
 
 /** 2026-01-01T00:00:00Z, in milliseconds. */
 const UNIX_START = 1_767_225_600_000
@@ -28,17 +29,7 @@ const UNIX_START = 1_767_225_600_000
 const START = 1_000
 
 /** A server stands in a data centre. */
-const SERVER_LINK: LinkSpec = {
-  delayMs: 1,
-  jitterMs: 0,
-  loss: 0,
-  lossBurst: 1,
-  reorder: 0,
-  reorderMs: 0,
-  duplicate: 0,
-  rate: 0,
-  queue: 0,
-}
+const SERVER_LINK = perfectLink(1)
 
 export interface DiscoveryOptions {
   readonly gossip?: GossipOptions
@@ -93,7 +84,7 @@ export class World {
 
   /** Randomness of its own for one part of the world. */
   fork(): Random {
-    return seededRandom(randomBelow(this.#random, 2 ** 32))
+    return forked(this.#random)
   }
 
   /** Starts Tunnelbore on all machines. */

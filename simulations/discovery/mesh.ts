@@ -13,7 +13,7 @@
 
 import type { Dropped } from '../../src/base/drops.js'
 import type { PublicKey } from '../../src/base/publicKey.js'
-import { type Random, randomBelow, seededRandom } from '../../src/base/random.js'
+import { forked, type Random } from '../../src/base/random.js'
 import { nodeKeys } from '../../src/crypto/nodeKeys.js'
 import { openSignedRecord } from '../../src/crypto/signedRecord.js'
 import type { OpenRecord } from '../../src/engine/directory/admission.js'
@@ -85,7 +85,7 @@ export class Mesh {
 
   /** A server that all members know, from now on. Its addresses are public. */
   addServer(options: ServerOptions): Server {
-    const server = new Server(options, this.#setting, this.#fork())
+    const server = new Server(options, this.#setting, forked(this.#options.random))
     this.#servers.push(server)
     for (const ip of server.ips) this.#serverAt.set(ip, server)
     for (const seat of this.#seats.values()) if (seat.isHere) seat.link(server).begin()
@@ -98,7 +98,7 @@ export class Mesh {
     if (this.#seats.get(key)?.isHere === true) throw new Error(`${member.name} is in the mesh already`)
     const seat = new Seat(member, {
       setting: this.#setting,
-      random: this.#fork(),
+      random: forked(this.#options.random),
       onChange: (changed) => this.#surroundings.changed(changed),
     })
     this.#seats.set(key, seat)
@@ -200,10 +200,6 @@ export class Mesh {
   #seatOf(member: Member): Seat | undefined {
     const seat = this.#seats.get(identityKey(member.identity))
     return seat?.member === member && seat.isHere ? seat : undefined
-  }
-
-  #fork(): Random {
-    return seededRandom(randomBelow(this.#options.random, 2 ** 32))
   }
 }
 

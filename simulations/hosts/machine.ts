@@ -9,7 +9,7 @@
  */
 
 import type { PublicKey } from '../../src/base/publicKey.js'
-import { type Random, randomBelow, seededRandom } from '../../src/base/random.js'
+import { forked, type Random } from '../../src/base/random.js'
 import type { Cryptography } from '../crypto/cryptography.js'
 import type { EventQueue } from '../network/eventQueue.js'
 import type { Place } from '../network/place.js'
@@ -58,8 +58,8 @@ export class Machine {
     this.#options = options
     this.#privateKey = random.bytes(PRIVATE_KEY_LENGTH)
     this.identity = random.bytes(IDENTITY_LENGTH)
-    const wireguardRandom = fork(random)
-    this.#daemonRandom = fork(random)
+    const wireguardRandom = forked(random)
+    this.#daemonRandom = forked(random)
     this.host = new WireGuardHost({
       name,
       clock: new HostClock(queue, clockAheadMs),
@@ -112,7 +112,7 @@ export class Machine {
       host: this.host,
       keys: cryptography.nodeKeys(this.#privateKey),
       identity: this.identity,
-      random: fork(this.#daemonRandom),
+      random: forked(this.#daemonRandom),
       mesh,
       stateFile: this.stateFile,
       openRecord: cryptography.openRecord,
@@ -231,9 +231,4 @@ export class Machine {
   #happened(what: string): void {
     for (const observer of this.#options.observers) observer.happened?.(`${this.name} ${what}`)
   }
-}
-
-/** Randomness of its own for one part. */
-function fork(random: Random): Random {
-  return seededRandom(randomBelow(random, 2 ** 32))
 }

@@ -1,6 +1,6 @@
 /** Random numbers for one part of a network, many at a time: a link draws several for each datagram. */
 
-import { type Random, randomBelow, seededRandom } from '../../src/base/random.js'
+import type { Random } from '../../src/base/random.js'
 
 const BLOCK = 256
 
@@ -30,9 +30,4 @@ export class Draws {
   below(below: number): number {
     return Math.floor(this.share() * below)
   }
-}
-
-/** A source of its own for one part, so that what it draws does not shift what other parts draw. */
-export function forked(random: Random): Random {
-  return seededRandom(randomBelow(random, 2 ** 32))
 }

@@ -3,11 +3,10 @@
  * the way to public addresses, and to no others.
  */
 
-import type { Random } from '../../src/base/random.js'
+import { forked, type Random } from '../../src/base/random.js'
 import type { LinkSpec, SiteSpec } from '../topology.js'
 import { type PrivateRange, publicIp4 } from './addresses.js'
 import type { Datagram } from './datagram.js'
-import { forked } from './draws.js'
 import type { EventQueue } from './eventQueue.js'
 import type { Place } from './place.js'
 import { delayBetween, REGIONS, type Region } from './regions.js'

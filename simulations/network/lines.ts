@@ -1,8 +1,7 @@
 /** The links between a site and the outside: one for all behind a NAT; else each host has its own, from its door. */
 
-import type { Random } from '../../src/base/random.js'
+import { forked, type Random } from '../../src/base/random.js'
 import type { LinkSpec } from '../topology.js'
-import { forked } from './draws.js'
 import { Line } from './link.js'
 import { LOCAL_MS } from './segment.js'
 

@@ -13,9 +13,9 @@
  * there, if the link has a rate or jitter ({@link Link.isOrdered}).
  */
 
-import type { Random } from '../../src/base/random.js'
+import { forked, type Random } from '../../src/base/random.js'
 import type { LinkSpec } from '../topology.js'
-import { Draws, forked } from './draws.js'
+import { Draws } from './draws.js'
 
 /** What {@link Link.pass} says of a datagram that does not arrive. */
 export const LOST = -1

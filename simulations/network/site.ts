@@ -10,12 +10,12 @@
  */
 
 import { familyOf } from '../../src/base/address.js'
-import type { Random } from '../../src/base/random.js'
+import { forked, type Random } from '../../src/base/random.js'
 import type { LinkSpec, SiteSpec } from '../topology.js'
 import { ip6, type PrivateRange, privateIp4 } from './addresses.js'
 import { Border } from './border.js'
 import type { Datagram } from './datagram.js'
-import { Draws, forked } from './draws.js'
+import { Draws } from './draws.js'
 import type { EventQueue } from './eventQueue.js'
 import { Lines } from './lines.js'
 import { type Line, type Link, LOST, sizeOnLink } from './link.js'

@@ -1,6 +1,6 @@
 /** A world with its fleet, and what scenarios want to know of it and do to it. */
 
-import { type Random, randomBelow, seededRandom } from '../../src/base/random.js'
+import { forked, type Random, randomBelow, seededRandom } from '../../src/base/random.js'
 import { SECOND } from '../../src/base/time.js'
 import type { Cryptography } from '../crypto/cryptography.js'
 import type { Machine } from '../hosts/machine.js'
@@ -53,7 +53,7 @@ export class Stage {
 
   /** Randomness of its own for one part of what a scenario leaves to chance. */
   fork(): Random {
-    return seededRandom(randomBelow(this.#random, 2 ** 32))
+    return forked(this.#random)
   }
 
   get queue(): EventQueue {

@@ -5,7 +5,8 @@
  * Each pass yields candidates, the boldest first. Indices follow what they named when something before it goes.
  */
 
-import type { HostSpec, LinkSpec, NatSpec, SiteSpec, Topology } from '../topology.js'
+import { perfectLink } from '../network/link.js'
+import type { HostSpec, NatSpec, SiteSpec, Topology } from '../topology.js'
 import { cases } from './arbitraries.js'
 import type { Case } from './case.js'
 import type { Fault, ScheduledFault } from './fault.js'
@@ -92,17 +93,7 @@ function* withoutSites(whole: Case): Iterable<Case> {
   }
 }
 
-const CALM: LinkSpec = {
-  delayMs: 10,
-  jitterMs: 0,
-  loss: 0,
-  lossBurst: 1,
-  reorder: 0,
-  reorderMs: 0,
-  duplicate: 0,
-  rate: 0,
-  queue: 0,
-}
+const CALM = perfectLink(10)
 
 const USUAL_NAT: NatSpec = {
   mapping: 'endpoint-independent',

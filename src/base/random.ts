@@ -16,6 +16,13 @@ export function randomBelow(random: Random, below: number): number {
 }
 
 /**
+ * A source of its own for one part, so that what it draws does not shift what other parts draw. Repeatable, not secret.
+ */
+export function forked(random: Random): Random {
+  return seededRandom(randomBelow(random, 2 ** 32))
+}
+
+/**
  * Repeatable, not secret: sfc32 (Chris Doty-Humphrey's PractRand), seeded through twelve discarded rounds.
  * For simulations and tests only.
  */

@@ -7,8 +7,8 @@ import type { RunningNode } from '../daemon/runningNode.js'
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 /**
- * Runs a node until SIGTERM, SIGINT or SIGHUP (its terminal was closed), then stops it. A second signal does not wait for that and ends the process with
- * 1. Throws what starting throws, and the reason where the node ended by itself.
+ * Runs a node until SIGTERM, SIGINT or SIGHUP (its terminal was closed), then stops it. A second signal does not wait for
+ * that and ends the process with 1. Throws what starting throws, and the reason where the node ended by itself.
  *
  * An exception that nobody caught ends the node as well: what was changed on the system is put back first.
  */

@@ -21,6 +21,7 @@ import { receiverIndex, wireguardType } from '../wire/wireguard.js'
 import { Contact } from './directory/contact.js'
 import type { Directory } from './directory/directory.js'
 import type { OwnRecord } from './directory/ownRecord.js'
+import { Places } from './directory/places.js'
 import type { Emit } from './effects.js'
 import { FirstMessage } from './loopback/firstMessage.js'
 import type { Flow, Forwarding } from './loopback/forwarding.js'
@@ -32,9 +33,6 @@ import { directIpOf, plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
 import type { Reflection } from './path/reflection.js'
 import { PathWatch } from './roam/watch.js'
-
-/** A gateway with a pool of addresses may show a few of them in turn. */
-const MAX_PLACES = 64
 
 /** What all peers of a node share. */
 export interface PeerContext {
@@ -65,8 +63,8 @@ export class Peer {
   readonly #contact = new Contact()
   readonly #watch: PathWatch
   readonly #firstMessage: FirstMessage
-  /** Where its records have said that the peer is, since there was a path. */
-  readonly #places = new Set<string>()
+  /** Where it was since there was a path. */
+  readonly #places = new Places()
   /** What the flow and the forwarding table were last made to agree with. */
   readonly #settledFor = { proved: undefined as Proved | undefined, releases: 0 }
   /** Indices of ours that `context.indices` holds for this peer: the newest handshake's each way. */
@@ -207,7 +205,7 @@ export class Peer {
   /** A record of the peer is known that was not known before (`isNews`), or was heard of again. */
   recordKnown(isNews: boolean, now: Now): void {
     this.#log('its record was found')
-    if (isNews) this.#contact.heardOf(this.#hasMoved(now))
+    if (isNews) this.#contact.heardOf(this.#places.note(this.#record(now)))
     this.offerCandidates(now)
     if (this.#contact.isUnderWay) this.agent.punch(now.instant)
     this.settle(now)
@@ -222,7 +220,7 @@ export class Peer {
   /** The peer knocked: it wants us to check now. */
   knocked(now: Now): void {
     this.#log('it knocked')
-    this.#contact.heardOf(this.#hasMoved(now))
+    this.#contact.heardOf(this.#places.note(this.#record(now)))
     this.#contact.inTouch()
     this.offerCandidates(now)
     this.agent.suspectWithdrawn()
@@ -233,7 +231,7 @@ export class Peer {
 
   knockAnswered(now: Now): void {
     this.#log('it answered our knock')
-    this.#hasMoved(now)
+    this.#places.note(this.#record(now))
     this.#contact.knockAnswered(now.instant)
     this.offerCandidates(now)
     if (!this.agent.isSound) this.agent.punch(now.instant)
@@ -253,19 +251,9 @@ export class Peer {
     this.settle(now)
   }
 
-  /** True where its record names a place that it has not named since there was a path. Ports come and go. */
-  #hasMoved(now: Now): boolean {
-    const record = this.#context.directory.get(this.key, now.unix)?.record
-    const places = (record?.candidates ?? []).map(({ type, address }) => `${type} ${address.ip}`)
-    const moved = places.some((place) => !this.#places.has(place))
-    if (this.#places.size > MAX_PLACES) this.#places.clear()
-    for (const place of places) this.#places.add(place)
-    return moved
-  }
-
   /** Tells the agent where the peer may be: where its record says, and where the user said. */
   offerCandidates(now: Now): void {
-    const record = this.#context.directory.get(this.key, now.unix)?.record
+    const record = this.#record(now)
     const configured = this.#context.takeover.former(this.key)
     const isPlausible = record === undefined ? () => false : this.#isPlausible(record)
     const candidates: Candidate[] = (record?.candidates ?? []).filter(
@@ -306,7 +294,7 @@ export class Peer {
     this.#settlePaths()
     if (!this.#needsPath(now.instant)) {
       this.#contact.succeed()
-      this.#places.clear()
+      this.#places.forget()
     }
     this.#pursue(now)
     this.#firstMessage.release(now.instant)
@@ -438,6 +426,10 @@ export class Peer {
     })
     const knock = encodeKnock({ version: 1, signedRecord: this.#context.ownRecord.signed(now) })
     this.#context.emit({ type: 'knock', peer: this.key, identity, multiaddrs, knock })
+  }
+
+  #record(now: Now): PeerRecord | undefined {
+    return this.#context.directory.get(this.key, now.unix)?.record
   }
 
   #isPlausible(record: PeerRecord): (ip: string) => boolean {

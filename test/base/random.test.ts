@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { type Random, randomBelow, seededRandom } from '../../src/base/random.js'
+import { forked, type Random, randomBelow, seededRandom } from '../../src/base/random.js'
 
 describe('seeded randomness', () => {
   it('repeats with its seed, and differs with another', () => {
@@ -25,6 +25,20 @@ describe('seeded randomness', () => {
     for (const byte of seededRandom(1).bytes(256 * 400)) counts[byte] = (counts[byte] ?? 0) + 1
     // Six standard deviations about the mean of 400.
     for (const count of counts) assert.ok(Math.abs(count - 400) < 120, `${count}`)
+  })
+})
+
+describe('a forked source', () => {
+  it('repeats with the seed of its parent, and takes one draw from it whatever is drawn of it', () => {
+    fc.assert(
+      fc.property(fc.maxSafeNat(), fc.nat(100), (seed, draws) => {
+        const [first, second] = [seededRandom(seed), seededRandom(seed)]
+        const bytes = forked(first).bytes(draws)
+        assert.deepEqual(forked(second).bytes(draws), bytes)
+        assert.deepEqual(first.bytes(16), second.bytes(16))
+        assert.notDeepEqual(forked(first).bytes(16), seededRandom(seed).bytes(16))
+      }),
+    )
   })
 })
 

@@ -19,7 +19,7 @@ import { attachReflector } from '../../simulations/network/reflector.js'
 import { LOCAL_MS } from '../../simulations/network/segment.js'
 import type { Site } from '../../simulations/network/site.js'
 import type { SocketAddress } from '../../src/base/address.js'
-import { type Random, randomBelow, seededRandom } from '../../src/base/random.js'
+import { forked, type Random, randomBelow, seededRandom } from '../../src/base/random.js'
 import { SECOND } from '../../src/base/time.js'
 import { OneServerMesh } from './oneServerMesh.js'
 
@@ -138,7 +138,7 @@ export class World {
 
   /** Randomness of its own for one part of the world. */
   fork(): Random {
-    return seededRandom(randomBelow(this.random, 2 ** 32))
+    return forked(this.random)
   }
 
   /** Starts all, peers of each other, and lets them settle. */

@@ -80,9 +80,9 @@ export const PLANTS: readonly Plant[] = [
     name: 'chases-every-address',
     engine: 'path',
     what: "forgotten limit: each address that only the peer's checks name is tried",
-    file: 'engine/path/agent.js',
-    find: 'const { failures, notBefore } = this.#chase;',
-    replace: 'if (chased >= 0) return true; const { failures, notBefore } = this.#chase;',
+    file: 'engine/path/chase.js',
+    find: 'const isRested = now >= this.#notBefore;',
+    replace: 'if (underWay >= 0) return true; const isRested = now >= this.#notBefore;',
     from: 113,
   },
   {

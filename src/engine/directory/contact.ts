@@ -19,10 +19,10 @@ const SURE_MS = 30 * SECOND
 
 const LOOK_UP_AGAIN_MS = { first: 500, longest: 4 * SECOND } as const
 const KNOCK_AGAIN_MS = { first: 1 * SECOND, longest: 4 * SECOND } as const
+const ATTEMPT_AGAIN_MS = { first: 1 * SECOND, longest: 60 * SECOND } as const
+
 /** Within one attempt: our addresses may be found one after the other, and each makes another record. */
 const MAX_KNOCKS_FOR_CHANGES = 3
-
-const ATTEMPT_AGAIN_MS = { first: 1 * SECOND, longest: 60 * SECOND } as const
 
 /** What the contact needs to know to decide. */
 export interface Situation {
@@ -51,8 +51,9 @@ interface Attempt {
   readonly knocks: Retries
   /** What our own record said when the peer was last knocked. */
   knockedAs: number | undefined
+  /** True where the peer knocked meanwhile, or answered a knock. */
   isInTouch: boolean
-  /** Knocks that were made because our record had changed. */
+  /** Knocks that bore another record of ours than the one before. */
   changes: number
   /** The sequence of the record that was knocked on, to no avail. */
   failedOn: number | undefined

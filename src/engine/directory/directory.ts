@@ -3,7 +3,6 @@
 import { type Dropped, drop, isDropped } from '../../base/drops.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import type { Instant, Now, UnixTime } from '../../base/time.js'
-import { openSignedRecord } from '../../crypto/signedRecord.js'
 import type { PeerRecord } from '../../wire/record.js'
 import { admitRecord, type OpenRecord } from './admission.js'
 
@@ -15,9 +14,10 @@ export interface KnownRecord {
 
 export class Directory {
   readonly #known = new Map<PublicKey, KnownRecord>()
-  readonly #open: OpenRecord
+  readonly #open: OpenRecord | undefined
 
-  constructor(open: OpenRecord = openSignedRecord) {
+  /** `open` is for {@link admitRecord}. */
+  constructor(open?: OpenRecord) {
     this.#open = open
   }
 

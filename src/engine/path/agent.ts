@@ -12,14 +12,14 @@
  */
 
 import type { SocketAddress } from '../../base/address.js'
-import { backoffMs } from '../../base/backoff.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import type { TokenBucket } from '../../base/rateLimit.js'
-import { after, earliest, elapsed, type Instant, type Now, SECOND } from '../../base/time.js'
+import { after, earliest, elapsed, type Instant, type Now } from '../../base/time.js'
 import type { PairKeys } from '../../crypto/pair.js'
 import type { Candidate, CandidateType } from '../../wire/candidate.js'
 import type { Emit } from '../effects.js'
 import type { LocalSocket, MachineRoute } from '../inputs.js'
+import { Chase } from './chase.js'
 import { candidatePriority, encodeCheck } from './checks.js'
 import { choosePath, type Rated } from './choice.js'
 import { type Path, type Proof, type Route, sameRoute } from './path.js'
@@ -50,15 +50,6 @@ const MAX_PAIRS = 64
 
 /** A peer that answers no checks leaves a proof wherever it was. Of those out of use so many are kept, the latest. */
 const MAX_HANDSHAKE_PROOFS = 4
-
-/**
- * Addresses that only the peer's checks name and that are tried at once: where each check bears another one, as from
- * behind a symmetric NAT that lets everybody in, they would have no end. While there is a sound path, one at a time; and
- * after those that came to nothing ever more rarely.
- */
-const MAX_CHASED = { sound: 1, otherwise: 8 } as const
-const FREE_CHASES = 2
-const CHASE_AGAIN_MS = { first: 1 * SECOND, longest: 60 * SECOND } as const
 
 interface ProofState {
   readonly kind: Proof
@@ -117,8 +108,7 @@ export class PathAgent {
   #pairs: Pair[] = []
   #current: Pair | undefined = undefined
   #proved: Proved | undefined = undefined
-  /** Addresses that only checks named and that came to nothing since the last {@link punch}; until when there is no other. */
-  readonly #chase = { failures: 0, notBefore: Number.NEGATIVE_INFINITY as Instant }
+  readonly #chase = new Chase()
   /** True where the peer said in its last check or answer that it holds a first message back. */
   peerHolds = false
 
@@ -175,8 +165,7 @@ export class PathAgent {
 
   /** Checks every pair from the beginning, the most promising first; those that are proved are only asked. */
   punch(now: Instant): void {
-    this.#chase.failures = 0
-    this.#chase.notBefore = now
+    this.#chase.begin(now)
     for (const pair of this.#pairs) {
       // An address that only a check named is tried once for that check.
       if (pair.type === 'peer-reflexive' && pair.series?.waits === PUNCH) continue
@@ -262,7 +251,7 @@ export class PathAgent {
     const rttMs = former?.rttMs === undefined ? sample : former.rttMs + (sample - former.rttMs) / 8
     pair.series = undefined
     pair.proof = { kind: 'check', at: former?.at ?? now, answeredAt: now, rttMs, suspect: false }
-    if (!pair.offered) this.#chase.failures = 0
+    if (!pair.offered) this.#chase.succeeded()
     this.#choose()
   }
 
@@ -290,7 +279,7 @@ export class PathAgent {
       const wait = series.waits[series.sent]
       if (wait === undefined) {
         pair.series = undefined
-        if (pair.type === 'peer-reflexive' && pair.proof === undefined) this.#chaseFailed(now.instant)
+        if (pair.type === 'peer-reflexive' && pair.proof === undefined) this.#chase.failed(now.instant)
         // A peer without Tunnelbore answers no check.
         if (pair.proof?.kind === 'handshake') continue
         if (pair.proof?.suspect === true && pair !== this.#current) {
@@ -341,18 +330,8 @@ export class PathAgent {
   #mayChase(now: Instant): boolean {
     const chased = this.#pairs.filter(
       ({ offered, proof, series }) => !offered && proof === undefined && series !== undefined,
-    ).length
-    const { failures, notBefore } = this.#chase
-    if (this.isSound) return chased < MAX_CHASED.sound && now >= notBefore
-    // In an effort to find a path the first are free: they may be the way.
-    return chased < MAX_CHASED.otherwise && (failures < FREE_CHASES || now >= notBefore)
-  }
-
-  /** Of several that fail together only the first counts. */
-  #chaseFailed(now: Instant): void {
-    if (now < this.#chase.notBefore) return
-    this.#chase.notBefore = after(now, backoffMs(CHASE_AGAIN_MS, this.#chase.failures))
-    this.#chase.failures += 1
+    )
+    return this.#chase.admits(chased.length, this.isSound, now)
   }
 
   #find(route: Route): Pair | undefined {

@@ -1,6 +1,6 @@
 /**
- * libp2p's TCP transport, of which all sockets are seen, with a firewall mark on every socket (SO_MARK): with `AllowedIPs 0.0.0.0/0` a connection of
- * ours without the mark would enter the tunnel it is to help build.
+ * libp2p's TCP transport, of which all sockets are seen, with a firewall mark on every socket (SO_MARK): with
+ * `AllowedIPs 0.0.0.0/0` a connection of ours without the mark would enter the tunnel it is to help build.
  *
  * A dialled socket must carry the mark before its first SYN, and Node has no hook between making a socket and
  * connecting it. So the socket is made and marked through libc and handed to `net.connect` as `fd`. A listening socket

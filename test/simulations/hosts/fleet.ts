@@ -13,7 +13,7 @@ import { attachReflector } from '../../../simulations/network/reflector.js'
 import type { Site } from '../../../simulations/network/site.js'
 import type { Observer } from '../../../simulations/observer.js'
 import type { PublicKey } from '../../../src/base/publicKey.js'
-import { type Random, randomBelow, seededRandom } from '../../../src/base/random.js'
+import { forked, type Random, seededRandom } from '../../../src/base/random.js'
 import { SECOND } from '../../../src/base/time.js'
 import { OneServerMesh } from '../../engine/oneServerMesh.js'
 
@@ -104,6 +104,6 @@ export class Fleet {
   }
 
   #fork(): Random {
-    return seededRandom(randomBelow(this.#random, 2 ** 32))
+    return forked(this.#random)
   }
 }

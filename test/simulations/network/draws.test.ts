@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Draws, forked } from '../../../simulations/network/draws.js'
-import { seededRandom } from '../../../src/base/random.js'
+import { Draws } from '../../../simulations/network/draws.js'
+import { forked, seededRandom } from '../../../src/base/random.js'
 
 describe('draws', () => {
   it('are shares from 0 to 1, evenly, also beyond the first block', () => {

@@ -11,7 +11,7 @@ import type { Observer } from '../../../simulations/observer.js'
 import type { WatchedServer, WatchedWorld } from '../../../simulations/oracle/watched.js'
 import type { SiteSpec } from '../../../simulations/topology.js'
 import type { PublicKey } from '../../../src/base/publicKey.js'
-import { type Random, randomBelow, seededRandom } from '../../../src/base/random.js'
+import { forked, type Random, seededRandom } from '../../../src/base/random.js'
 import { OneServerMesh } from '../../engine/oneServerMesh.js'
 
 const NAMES = ['ana', 'ben', 'cleo', 'dora', 'emil', 'finn']
@@ -82,6 +82,6 @@ export class SmallFleet implements WatchedWorld {
   }
 
   #fork(): Random {
-    return seededRandom(randomBelow(this.#random, 2 ** 32))
+    return forked(this.#random)
   }
 }

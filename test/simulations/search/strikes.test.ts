@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { perfectLink } from '../../../simulations/network/link.js'
 import type { Case } from '../../../simulations/search/case.js'
 import type { Fault } from '../../../simulations/search/fault.js'
 import { Strikes } from '../../../simulations/search/strikes.js'
@@ -149,17 +150,7 @@ describe('a fault', () => {
   })
 })
 
-const LINK = {
-  delayMs: 10,
-  jitterMs: 0,
-  loss: 0,
-  lossBurst: 1,
-  reorder: 0,
-  reorderMs: 0,
-  duplicate: 0,
-  rate: 0,
-  queue: 0,
-} as const
+const LINK = perfectLink(10)
 
 /** Two hosts, one of them behind a NAT, that have talked for a while. */
 function begun(inner: Partial<SiteSpec> = {}) {
