@@ -1,0 +1,53 @@
+/** Echo requests, one every 50 ms, and which of them were answered. */
+
+import { until } from '../until.js'
+import type { Host } from './host.js'
+import type { LabProcess } from './labProcess.js'
+
+/** So many answers in a row say that a way is sound. */
+const SOUND = 20
+
+export class PingStream {
+  static readonly INTERVAL_MS = 50
+  readonly #process: LabProcess
+
+  private constructor(process: LabProcess) {
+    this.#process = process
+  }
+
+  /** Begins, whether there is an answer or not. */
+  static start(from: Host, address: string): PingStream {
+    const interval = String(PingStream.INTERVAL_MS / 1_000)
+    return new PingStream(from.spawn('ping', ['-n', '-i', interval, address], { env: { LC_ALL: 'C' } }))
+  }
+
+  /** The numbers of the requests that were answered so far, in the order of the answers. */
+  get answered(): readonly number[] {
+    return [...this.#process.stdout.matchAll(/icmp_seq=(\d+) ttl=/g)].map((match) => Number(match[1]))
+  }
+
+  /**
+   * Waits until some requests in a row are answered, all of them later than `after`, and gives the first of them. An
+   * Error after 30 s.
+   */
+  untilSound(after = 0): Promise<number> {
+    return until(
+      'a ping to be answered again and again',
+      () => {
+        const last = this.answered.slice(-SOUND)
+        const [first] = last
+        const isSound = last.length === SOUND && last.every((seq, index) => seq === (first ?? 0) + index)
+        return isSound && first !== undefined && first > after ? first : undefined
+      },
+      30_000,
+    )
+  }
+
+  /** Ends it. Resolves to how many of the requests from the first answered one to the last were not answered. */
+  async stop(): Promise<number> {
+    await this.#process.stop('SIGINT')
+    const { answered } = this
+    const [first = 0, last = 0] = [answered[0], answered.at(-1)]
+    return last - first + 1 - new Set(answered).size
+  }
+}
