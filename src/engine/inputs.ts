@@ -3,6 +3,7 @@
 import type { Prefix, SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
 import type { UnixTime } from '../base/time.js'
+import type { ReachabilityVerdict } from './role.js'
 
 /** Names one open UDP socket; never used again for another. */
 export type SocketId = number
@@ -77,3 +78,5 @@ export type Input =
   | { readonly type: 'loopback-failed'; readonly peer: PublicKey }
   /** A publication ended; with no acknowledgement nobody holds the record. */
   | { readonly type: 'publication-ended'; readonly acknowledgements: number }
+  /** A probe of our reachability ended. */
+  | ({ readonly type: 'reachability-probed' } & ReachabilityVerdict)
