@@ -224,7 +224,11 @@ describe('whatever happens', () => {
   )
 
   /** All effects, with when they came, in ms after the start. */
-  function played(steps: readonly (typeof step extends fc.Arbitrary<infer Step> ? Step : never)[], shift: number, early: number) {
+  function played(
+    steps: readonly (typeof step extends fc.Arbitrary<infer Step> ? Step : never)[],
+    shift: number,
+    early: number,
+  ) {
     const log = new EffectLog()
     const effects: (readonly [number, Effect])[] = []
     const role = new Role('auto', seededRandom(7), log.emit)
@@ -242,11 +246,20 @@ describe('whatever happens', () => {
           if (role.nextWake === undefined || role.nextWake > now()) role.wake(now())
           else ms -= Math.min(early, what.pass - 1)
         }
-        sleepUntil({ get nextWake() { return role.nextWake === undefined ? undefined : at(role.nextWake - at(shift)) } }, ms, until, (woken) => {
-          ms = woken
-          role.wake(now())
-          collect()
-        })
+        sleepUntil(
+          {
+            get nextWake() {
+              return role.nextWake === undefined ? undefined : at(role.nextWake - at(shift))
+            },
+          },
+          ms,
+          until,
+          (woken) => {
+            ms = woken
+            role.wake(now())
+            collect()
+          },
+        )
         ms = until
       }
       collect()
@@ -268,7 +281,9 @@ describe('whatever happens', () => {
   it('it is told to serve and to stop in turns', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
-        const turns = played(steps, 0, 0).flatMap(([, effect]) => (effect.type === 'serve' ? [effect.serves] : []))
+        const turns = played(steps, 0, 0).flatMap(([, effect]) =>
+          effect.type === 'serve' ? [effect.serves] : [],
+        )
         for (const [index, serves] of turns.entries()) assert.equal(serves, index % 2 === 0)
       }),
     )

@@ -12,7 +12,10 @@ describe('a reservation at a circuit relay', () => {
   })
 
   it('is read, with a voucher and a limit that nobody looks at', () => {
-    const answer = fromString('0802 1a10 08808ce1d506 1204cafebabe 1a0212 00 2203 08840 7 2864'.replaceAll(' ', ''), 'hex')
+    const answer = fromString(
+      '0802 1a10 08808ce1d506 1204cafebabe 1a0212 00 2203 08840 7 2864'.replaceAll(' ', ''),
+      'hex',
+    )
     assert.deepEqual(decodeReservation(answer), {
       expiresAt: 1_790_461_440_000,
       addresses: [fromString('cafebabe', 'hex')],

@@ -64,9 +64,14 @@ describe('requests to be dialled back, and answers', () => {
     )
     fc.assert(
       fc.property(rubbish, (any) => {
-        const [request, handedOn, answer] = [decodeReachRequest(any), decodeDialBackRequest(any), decodeReachAnswer(any)]
+        const [request, handedOn, answer] = [
+          decodeReachRequest(any),
+          decodeDialBackRequest(any),
+          decodeReachAnswer(any),
+        ]
         if (!isDropped(request)) assert.deepEqual(decodeReachRequest(encodeReachRequest(request)), request)
-        if (!isDropped(handedOn)) assert.deepEqual(decodeDialBackRequest(encodeDialBackRequest(handedOn)), handedOn)
+        if (!isDropped(handedOn))
+          assert.deepEqual(decodeDialBackRequest(encodeDialBackRequest(handedOn)), handedOn)
         if (!isDropped(answer)) assert.deepEqual(decodeReachAnswer(encodeReachAnswer(answer)), answer)
       }),
     )
@@ -102,7 +107,10 @@ describe('requests to be dialled back, and answers', () => {
   it('are not made of what is none', () => {
     assert.throws(() => encodeReachRequest({ port: 0 }), RangeError)
     const identity = new Uint8Array(32)
-    assert.throws(() => encodeDialBackRequest({ address: { ip: 'localhost', port: 1 }, identity }), RangeError)
+    assert.throws(
+      () => encodeDialBackRequest({ address: { ip: 'localhost', port: 1 }, identity }),
+      RangeError,
+    )
     assert.throws(
       () => encodeDialBackRequest({ address: { ip: '192.0.2.1', port: 1 }, identity: new Uint8Array(31) }),
       RangeError,

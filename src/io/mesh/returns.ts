@@ -6,7 +6,7 @@
  *
  * Who connects again may have moved, and then the connections from before are dead without a sign. circuit-relay-v2's
  * server relays to a peer over the first of its connections, so the peer could not be reached until our own pings failed:
- * up to a minute, and at all its relays alike. Two remedies:
+ * up to 35 s, and at all its relays alike. Two remedies:
  *
  *   1. Streams are relayed over the newest connection. It needs no time-out, and holds from the first moment.
  *   2. Former connections are asked whether they live, and those that do not answer are aborted; the connections that are

@@ -35,9 +35,16 @@ async function bystander(t: TestContext, ip: string) {
   return heard
 }
 
-async function asked(t: TestContext, server: TestMesh, protocol: string, bytes: Uint8Array): Promise<ReachAnswer> {
+async function asked(
+  t: TestContext,
+  server: TestMesh,
+  protocol: string,
+  bytes: Uint8Array,
+): Promise<ReachAnswer> {
   const connection = await connectRaw(t, addressOf(server))
-  const answer = decodeReachAnswer(await ask(connection, protocol, bytes, MAX_REACH_LENGTH, { signal: soon() }))
+  const answer = decodeReachAnswer(
+    await ask(connection, protocol, bytes, MAX_REACH_LENGTH, { signal: soon() }),
+  )
   if (isDropped(answer)) throw new Error(answer.dropped)
   return answer
 }
@@ -70,7 +77,9 @@ describe('a server that is asked to dial back', () => {
     const connection = await connectRaw(t, addressOf(server))
     const request = encodeReachRequest({ port: nobody.port })
     const by = async () => {
-      const answer = decodeReachAnswer(await ask(connection, REACH, request, MAX_REACH_LENGTH, { signal: soon() }))
+      const answer = decodeReachAnswer(
+        await ask(connection, REACH, request, MAX_REACH_LENGTH, { signal: soon() }),
+      )
       return isDropped(answer) ? answer.dropped : `${answer.verdict} by ${answer.by}`
     }
     assert.equal(await by(), 'unreachable by another')

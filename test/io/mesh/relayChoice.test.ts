@@ -29,7 +29,10 @@ function chosen(...from: readonly RelayCandidate[]): string {
 
 describe('the choice of relays', () => {
   it('takes the nearest, and then the nearest in another network', () => {
-    assert.equal(chosen(relay('a'), relay('b', { rttMs: 5 }), relay('c', { network: 'there', rttMs: 90 })), 'bc')
+    assert.equal(
+      chosen(relay('a'), relay('b', { rttMs: 5 }), relay('c', { network: 'there', rttMs: 90 })),
+      'bc',
+    )
   })
 
   it('takes two in one network where there is no other', () => {
@@ -37,7 +40,10 @@ describe('the choice of relays', () => {
   })
 
   it('stays where a reservation is, though another relay is nearer', () => {
-    assert.equal(chosen(relay('a', { isReserved: true, rttMs: 99 }), relay('b'), relay('c', { network: 'there' })), 'ac')
+    assert.equal(
+      chosen(relay('a', { isReserved: true, rttMs: 99 }), relay('b'), relay('c', { network: 'there' })),
+      'ac',
+    )
   })
 
   it('moves one of two reservations in one network when there is a relay in another', () => {

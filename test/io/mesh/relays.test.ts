@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { describe, type TestContext, test } from 'node:test'
@@ -43,7 +44,9 @@ function idOf(address: string): string {
 
 describe('a node behind NAT', () => {
   test('holds two reservations in different networks where there are two', async (t) => {
-    const [near, beside, far] = await Promise.all(['127.0.1.1', '127.0.1.2', '127.0.2.1'].map((ip) => relayAt(t, ip)))
+    const [near, beside, far] = await Promise.all(
+      ['127.0.1.1', '127.0.1.2', '127.0.2.1'].map((ip) => relayAt(t, ip)),
+    )
     assert(near && beside && far)
     const bootstrap = [near, beside, far].map(addressOf)
     for (const order of [bootstrap, bootstrap.toReversed()]) {
@@ -56,16 +59,15 @@ describe('a node behind NAT', () => {
   test('makes do with one network, and moves when there is another', async (t) => {
     const [near, beside] = await Promise.all(['127.0.1.1', '127.0.1.2'].map((ip) => relayAt(t, ip)))
     assert(near && beside)
-    const far = await relayAt(t, '127.0.2.1')
+    const identitySeed = randomBytes(32)
+    const far = await startTestMesh(t, { serves: true, identitySeed, listen: [{ ip: '127.0.2.1', port: 0 }] })
     const late = addressOf(far)
     await far.stop()
     const node = await startTestMesh(t, { bootstrap: [addressOf(near), addressOf(beside), late] })
     await until(() => node.state().reservations === 2)
-    const [, port = '0'] = /\/tcp\/(\d+)/.exec(late) ?? []
-    const another = await startTestMesh(t, { serves: true, listen: [{ ip: '127.0.2.1', port: Number(port) }] })
-    // Not the relay that was: another identity is at its address.
-    const elsewhere = await startTestMesh(t, { bootstrap: [addressOf(near), addressOf(beside), addressOf(another)] })
-    await until(() => elsewhere.state().reservations === 2 && relaysOf(elsewhere).includes(another.peerId))
+    const port = Number(/\/tcp\/(\d+)/.exec(late)?.[1])
+    await startTestMesh(t, { serves: true, identitySeed, listen: [{ ip: '127.0.2.1', port }] })
+    await until(() => node.state().reservations === 2 && relaysOf(node).includes(far.peerId))
   })
 
   test('replaces a relay that is killed', async (t) => {
@@ -97,19 +99,24 @@ describe('a node behind NAT', () => {
     assert.equal(node.state().reservations, 2)
   })
 
-  test('keeps a relay that is only slow to answer', async (t) => {
-    const [first, second] = [await relayAt(t, '127.0.1.1'), await relayAt(t, '127.0.2.1')]
-    const proxy = await SilentProxy.start(t, addressOf(first))
-    const node = await startTestMesh(t, { bootstrap: [proxy.address, addressOf(second)] })
+  test('keeps a relay that is only slow to answer, and has another meanwhile', async (t) => {
+    const [slow, second, third] = await Promise.all(
+      ['127.0.1.1', '127.0.2.1', '127.0.3.1'].map((ip) => relayAt(t, ip)),
+    )
+    assert(slow && second && third)
+    const proxy = await SilentProxy.start(t, addressOf(slow))
+    const spare = await SilentProxy.start(t, addressOf(third))
+    // The third is not let in until the first two hold the reservations.
+    spare.swallows = true
+    const node = await startTestMesh(t, { bootstrap: [proxy.address, addressOf(second), spare.address] })
     await until(() => node.state().reservations === 2)
-    const heldFor = performance.now() + 4_000
+    spare.swallows = false
+    await until(() => node.state().servers.length === 3)
     proxy.hold()
-    await until(() => performance.now() > heldFor)
+    await until(() => relaysOf(node).includes(third.peerId), SOON_MS)
     proxy.resume()
-    const answered = performance.now() + 5_000
-    await until(() => performance.now() > answered)
+    await until(() => node.state().reservations === 2)
     assert.equal(proxy.accepted, 1)
-    assert.equal(node.state().reservations, 2)
   })
 
   test('finds relays that it was not told of', async (t) => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
-import { once } from 'node:events'
 import { fromString, toString as toText } from 'uint8arrays'
 import type { MeshState } from '../../../src/io/mesh/state.js'
 import { addressOf, newKey, soon, startTestMesh, type TestMesh, testRecord, until } from './meshes.js'
@@ -14,7 +14,11 @@ function serverAt(t: TestContext, ip: string, bootstrap: readonly TestMesh[] = [
 }
 
 /** A node that serves nothing yet, and listens. */
-async function clientOf(t: TestContext, servers: readonly TestMesh[], states: MeshState[] = []): Promise<TestMesh> {
+async function clientOf(
+  t: TestContext,
+  servers: readonly TestMesh[],
+  states: MeshState[] = [],
+): Promise<TestMesh> {
   const client = await startTestMesh(t, {
     listen: [{ ip: '127.0.0.1', port: 0 }],
     bootstrap: servers.map(addressOf),
@@ -106,7 +110,10 @@ describe('a node that asks whether others reach it', () => {
     // It listens elsewhere than where it is seen.
     const address = impostor.address()
     const port = typeof address === 'object' && address !== null ? address.port : assert.fail()
-    const node = await startTestMesh(t, { listen: [{ ip: '127.0.9.1', port }], bootstrap: [addressOf(server)] })
+    const node = await startTestMesh(t, {
+      listen: [{ ip: '127.0.9.1', port }],
+      bootstrap: [addressOf(server)],
+    })
     await until(() => node.state().servers.length === 1)
     assert.deepEqual(await node.probeReachability(soon()), {
       reachable: false,
