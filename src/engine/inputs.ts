@@ -3,7 +3,6 @@
 import type { Prefix, SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
 import type { UnixTime } from '../base/time.js'
-import type { ReachabilityVerdict } from './role.js'
 
 /** Names one open UDP socket; never used again for another. */
 export type SocketId = number
@@ -33,6 +32,16 @@ export interface MachineRoute {
   readonly device: string | undefined
   /** True where it leaves by a WireGuard interface. */
   readonly tunnel: boolean
+}
+
+/** What a probe of our reachability came to. */
+export interface ReachabilityVerdict {
+  /** Undefined where nobody could be asked, or nobody knew. */
+  readonly reachable: boolean | undefined
+  /** Who says so: the text of a server's peer id. */
+  readonly server: string | undefined
+  /** How many servers there are to ask, this one among them. */
+  readonly servers: number
 }
 
 export type Input =

@@ -18,19 +18,10 @@ import { backoffMs } from '../base/backoff.js'
 import { forked, type Random, randomBelow } from '../base/random.js'
 import { after, earliest, elapsed, HOUR, type Instant, MINUTE, SECOND } from '../base/time.js'
 import type { Emit } from './effects.js'
+import type { ReachabilityVerdict } from './inputs.js'
 
 /** The role, or `auto`: found out by asking others. */
 export type RoleOption = 'auto' | 'serves' | 'client'
-
-/** What a probe of our reachability came to. */
-export interface ReachabilityVerdict {
-  /** Undefined where nobody could be asked, or nobody knew. */
-  readonly reachable: boolean | undefined
-  /** Who says so: the text of a server's peer id. */
-  readonly server: string | undefined
-  /** How many servers there are to ask, this one among them. */
-  readonly servers: number
-}
 
 /** How often is asked, in ms. */
 const CLIENT_PROBE_MS = 15 * MINUTE
