@@ -226,6 +226,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
         await kadDht.setMode(serves ? 'server' : 'client')
         await takeRole()
         relays.setActive(!serves)
+        onChange()
         log.info({ serves }, serves ? 'this node serves the mesh now' : 'this node serves the mesh no more')
       })
       switching = done.catch(() => {})

@@ -3,11 +3,21 @@
  * ({@link ./dialBack}). They take turns, so that two probes in a row are answered by two servers where there are two.
  *
  * Where servers are connected over both families, both are asked about. What IPv4 says then counts: nodes without IPv6
- * could not use one that is reachable over IPv6 only, which is better off with its relays.
+ * could not use one that is reachable over IPv6 only, which is better off with its relays. Servers that are connected at a
+ * private address are asked only where there are no others: they see what the world does not.
+ *
+ * At which address we were reached is told to others only when two servers have named the same, where there are two: one
+ * alone could have our peers dial whom it likes.
  */
 
 import type { Connection } from '@libp2p/interface'
-import { type AddressFamily, familyOf, formatSocketAddress, type SocketAddress } from '../../base/address.js'
+import {
+  type AddressFamily,
+  familyOf,
+  formatSocketAddress,
+  isGlobal,
+  type SocketAddress,
+} from '../../base/address.js'
 import { type DropReason, isDropped } from '../../base/drops.js'
 import { decodeReachAnswer, encodeReachRequest, MAX_REACH_LENGTH } from '../../wire/reach.js'
 import { REACH_MS, reachProtocol, seenAt } from './dialBack.js'
@@ -26,6 +36,8 @@ export interface Probe {
 }
 
 const FAMILIES = [4, 6] as const
+const CLAIMS_TO_BELIEVE = 2
+const MAX_CLAIMS = 16
 const UNKNOWN = { reachable: undefined, server: undefined } as const
 
 export class Reachability {
@@ -35,8 +47,9 @@ export class Reachability {
   readonly #onChange: () => void
   /** When each connected server was last asked. */
   readonly #askedAt = new Map<string, number>()
-  /** Where we were last reached in each family: behind one-to-one NAT no interface has that address. */
-  readonly #reachedAt = new Map<AddressFamily, SocketAddress>()
+  /** Where each server last said that it reached us: behind one-to-one NAT no interface has that address. */
+  readonly #claims = new Map<string, SocketAddress>()
+  #reachedAt: readonly SocketAddress[] = []
 
   /** `onChange` is called when we learn that we are reached at another address. */
   constructor(network: string, servers: Servers, onDrop: (reason: DropReason) => void, onChange: () => void) {
@@ -48,14 +61,13 @@ export class Reachability {
 
   /** Where others reach us. */
   get reachedAt(): readonly SocketAddress[] {
-    return [...this.#reachedAt.values()]
+    return this.#reachedAt
   }
 
   /** What was found out holds no more. */
   forget(): void {
-    if (this.#reachedAt.size === 0) return
-    this.#reachedAt.clear()
-    this.#onChange()
+    this.#claims.clear()
+    this.#conclude(1)
   }
 
   /** Asks one server a family. `ports` are those on which we listen. Never rejects. */
@@ -72,26 +84,20 @@ export class Reachability {
 
     const found = await Promise.all(
       FAMILIES.map(async (family) => {
-        const over = connected.filter(
-          (connection) => familyOf(seenAt(connection) ?? '') === family && seenAt(connection) !== undefined,
-        )
+        const over = seenFromOutside(connected, family)
         const port = ports.get(family)
         const servers = new Set(over.map(({ remotePeer }) => remotePeer.toString())).size
-        if (port === undefined) return { ...UNKNOWN, servers: 0 }
-        return { ...(await this.#probe(family, over, port, signal)), servers }
+        if (port === undefined || servers === 0) return { ...UNKNOWN, servers: 0 }
+        return { ...(await this.#probe(over, servers, port, signal)), servers }
       }),
     )
-    return (
-      found.find(({ reachable }) => reachable !== undefined) ?? {
-        ...UNKNOWN,
-        servers: found[0]?.servers ?? 0,
-      }
-    )
+    const told = found.find(({ reachable }) => reachable !== undefined)
+    return told ?? { ...UNKNOWN, servers: Math.max(...found.map(({ servers }) => servers)) }
   }
 
   async #probe(
-    family: AddressFamily,
     connections: readonly Connection[],
+    servers: number,
     port: number,
     signal: AbortSignal,
   ): Promise<Omit<Probe, 'servers'>> {
@@ -101,12 +107,27 @@ export class Reachability {
     this.#askedAt.set(server, performance.now())
     const ip = await this.#ask(next, port, signal)
     if (ip === undefined) return UNKNOWN
-    const before = this.#reachedAt.get(family)
-    if (ip === 'nowhere') this.#reachedAt.delete(family)
-    else this.#reachedAt.set(family, { ip, port })
-    const after = this.#reachedAt.get(family)
-    if ((before && formatSocketAddress(before)) !== (after && formatSocketAddress(after))) this.#onChange()
+    this.#claims.delete(server)
+    if (ip !== 'nowhere') this.#claims.set(server, { ip, port })
+    const oldest = this.#claims.keys().next()
+    if (this.#claims.size > MAX_CLAIMS && !oldest.done) this.#claims.delete(oldest.value)
+    this.#conclude(Math.min(CLAIMS_TO_BELIEVE, servers))
     return { reachable: ip !== 'nowhere', server }
+  }
+
+  /** An address that so many servers have named is one of ours. */
+  #conclude(claims: number): void {
+    const named = new Map<string, { readonly address: SocketAddress; count: number }>()
+    for (const address of this.#claims.values()) {
+      const name = formatSocketAddress(address)
+      const entry = named.get(name) ?? { address, count: 0 }
+      entry.count += 1
+      named.set(name, entry)
+    }
+    const believed = [...named.values()].filter(({ count }) => count >= claims)
+    const before = this.#reachedAt.map(formatSocketAddress).join(' ')
+    this.#reachedAt = believed.map(({ address }) => address)
+    if (this.#reachedAt.map(formatSocketAddress).join(' ') !== before) this.#onChange()
   }
 
   /** Where we were reached; undefined where that was not tried. */
@@ -133,4 +154,14 @@ export class Reachability {
   #lastAsked({ remotePeer }: Connection): number {
     return this.#askedAt.get(remotePeer.toString()) ?? 0
   }
+}
+
+/** The direct connections over a family: those at global addresses, or all where there is none. */
+function seenFromOutside(connections: readonly Connection[], family: AddressFamily): readonly Connection[] {
+  const over = connections.filter((connection) => {
+    const ip = seenAt(connection)
+    return ip !== undefined && familyOf(ip) === family
+  })
+  const global = over.filter((connection) => isGlobal(seenAt(connection) ?? ''))
+  return global.length > 0 ? global : over
 }

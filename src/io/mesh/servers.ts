@@ -48,14 +48,15 @@ export class Servers {
   }
 
   /** Asks those that connect. */
-  async start({ registrar, events }: Parts): Promise<void> {
+  async start({ registrar, events, connectionManager }: Parts): Promise<void> {
     await registrar.register(this.#protocol, {
       // Identify names the node's protocols, at first and when they change; this is called if ours is among them…
       onConnect: (_peer, connection) => {
         this.greet(connection).catch(() => {})
       },
-      // … and this if it was and is no more, or the node is gone.
+      // … and this if it was and is no more. (Also if the node is gone, which is heard of below.)
       onDisconnect: (peer) => {
+        if (connectionManager.getConnections(peer).length === 0) return
         if (!this.#answers.delete(peer.toString())) return
         this.#onRetired(peer)
         this.#onChange()

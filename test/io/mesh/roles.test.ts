@@ -101,6 +101,28 @@ describe('a node that asks whether others reach it', () => {
     assert.equal(node.state().connections, 1)
   })
 
+  test('over IPv6 as well', async (t) => {
+    const server = await serverAt(t, '::1')
+    const node = await startTestMesh(t, { listen: [{ ip: '::1', port: 0 }], bootstrap: [addressOf(server)] })
+    await until(() => node.state().servers.length === 1)
+    assert.equal((await node.probeReachability(soon())).reachable, true)
+  })
+
+  test('believes no single one of several servers about its address', async (t) => {
+    const servers = [await serverAt(t, '127.0.1.1'), await serverAt(t, '127.0.2.1')]
+    const node = await startTestMesh(t, {
+      listen: [{ ip: '0.0.0.0', port: 0 }],
+      announces: () => false,
+      bootstrap: servers.map(addressOf),
+    })
+    await until(() => node.state().servers.length === 2)
+    const direct = () => node.state().addresses.filter((address) => !address.includes('/p2p-circuit'))
+    assert.equal((await node.probeReachability(soon())).reachable, true)
+    assert.deepEqual(direct(), [])
+    assert.equal((await node.probeReachability(soon())).reachable, true)
+    assert.equal(direct().length, 1)
+  })
+
   test('is told no where it does not listen, and where somebody else does', async (t) => {
     const server = await serverAt(t, '127.0.1.1')
     const impostor = createServer((socket) => socket.on('error', () => {}).end('who is there'))
