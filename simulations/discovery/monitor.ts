@@ -1,16 +1,16 @@
 /**
- * libp2p's connection monitor (src/io/mesh/node.ts, `connectionMonitor`): it pings each connection every few seconds,
- * and aborts one whose ping is not answered in time.
+ * The heartbeat of connections (src/io/mesh/heartbeat.ts): it pings each connection every few seconds, and aborts one whose
+ * ping is not answered in time.
  *
  *     ping ──────── 3 s: TCP's last retransmission ──── 5 s: aborted
  *
  * A ping that is answered changes nothing, and so none is simulated until something is wrong. Then the next one is, at
- * the time at which it is due. Not simulated: after a failure libp2p allows the next pings more time, up to 15 s.
+ * the time at which it is due. Not simulated: a relay that is late is doubted, and another reservation made, after 1.5 s.
  */
 
 import { SECOND } from '../../src/base/time.js'
 
-/** `minTimeout` of the monitor, in ms. */
+/** `ABORT_MS` of the heartbeat, in ms. */
 export const PING_TIMEOUT_MS = 5 * SECOND
 
 /** Retransmissions follow 0.2, 0.6, 1.4 and 3 s after a segment (RFC 6298 with Linux's minimum); the next is too late. */

@@ -21,8 +21,8 @@ import type { DiallingParty, Listener } from './tcpDial.js'
 /** As in src/io/mesh/relays.ts. */
 export const RESERVATIONS = 2
 
-/** `pingInterval` of a node that does not serve, in src/io/mesh/node.ts. */
-const PING_MS = 5 * SECOND
+/** `WATCHED_PING_MS` in src/io/mesh/heartbeat.ts, of all connections alike: those of a member are nearly all with relays. */
+const PING_MS = 3.5 * SECOND
 
 /** An open connection with another member. */
 export interface Contact {

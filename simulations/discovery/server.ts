@@ -23,7 +23,7 @@ import { MAX_STORED_RECORDS, Storer, type StorerBehaviour } from './storer.js'
 /** TCP for libp2p, UDP for reflecting: the default listen port. */
 export const SERVER_PORT = 51_821
 
-/** As in src/io/mesh/node.ts. */
+/** As in src/io/mesh/node.ts, relayServer.ts and heartbeat.ts. */
 export const MAX_CONNECTIONS = 4096
 export const MAX_RESERVATIONS = 4096
 const PING_MS = 30 * SECOND

@@ -28,7 +28,7 @@ export class BootstrapDaemon {
         random,
         loopback: { style: 'range', port: LOOPBACK_PORT },
         formerEndpoints: new Map(),
-        reflects: true,
+        role: 'serves',
         lastSequence: 0,
       },
       host.clock.now,

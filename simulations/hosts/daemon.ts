@@ -70,7 +70,7 @@ export class Daemon implements Member {
       random,
       loopback: { style: 'range', port: LOOPBACK_PORT },
       formerEndpoints: this.#state.formerEndpoints,
-      reflects: false,
+      role: 'client',
       lastSequence: this.#state.sequence,
       ...(openRecord === undefined ? {} : { openRecord }),
     }

@@ -44,6 +44,10 @@ export const DROP_REASONS = {
   'knock-unknown-version': 'a knock of a version that is not spoken here',
   'knock-rate-limited': 'a knock beyond what is answered for a peer, or in all, each second',
   'knock-unreadable': 'a sealed knock under a name of ours that does not open',
+  'reach-malformed':
+    'a request to be dialled back, or an answer to one, that does not decode or names an address that may not be asked for',
+  'reach-rate-limited': 'a request to be dialled back beyond what is done for an asker, a server, or in all',
+  'reservation-malformed': "a relay's answer to a request for a reservation that does not decode",
   'services-malformed': 'a list of services that does not decode, or is of a version that is not spoken here',
 } as const
 

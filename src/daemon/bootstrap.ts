@@ -19,13 +19,10 @@ export async function startBootstrap(config: BootstrapConfig, log: Logger): Prom
     const state = await StateFile.open(config.stateDir, BOOTSTRAP_NAME, log)
     undo.push(() => state.flush())
     const node = await startMeshNode(
-      { config, keys, state, serves: true, fwMark: 0, stun: [], wireguard: undefined, log },
+      { config, keys, state, role: 'serves', fwMark: 0, stun: [], wireguard: undefined, log },
       undo,
     )
-    answerControl(
-      () => ({ interface: null, publicKey: null, reachable: true, ...node.status(), peers: [] }),
-      node.resolve,
-    )
+    answerControl(() => ({ interface: null, publicKey: null, ...node.status(), peers: [] }), node.resolve)
     for (const multiaddr of node.status().addresses) log.info({ multiaddr }, 'others reach this node at')
     return { failed: NEVER }
   })

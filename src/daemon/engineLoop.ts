@@ -39,6 +39,8 @@ export interface Errands {
   answerKnock(id: number, answer: Uint8Array | undefined): void
   publish(signedRecord: Uint8Array, sequence: number): void
   setEndpoint(peer: PublicKey, endpoint: SocketAddress): void
+  probeReachability(): void
+  serve(serves: boolean): void
 }
 
 /** Who uses a loopback socket: a peer, or WireGuard for any peer. */
@@ -169,6 +171,12 @@ export class EngineLoop {
         break
       case 'publish':
         errands.publish(effect.signedRecord, effect.sequence)
+        break
+      case 'probe-reachability':
+        errands.probeReachability()
+        break
+      case 'serve':
+        errands.serve(effect.serves)
         break
       case 'log':
         this.#log[effect.level](effect.fields, effect.message)

@@ -14,6 +14,7 @@ import type { Logger } from './logger.js'
 const LOOK_UP_MS = 5 * SECOND
 const KNOCK_MS = 4 * SECOND
 const PUBLISH_MS = 15 * SECOND
+const PROBE_MS = 15 * SECOND
 
 export class MeshErrands {
   readonly #mesh: Mesh
@@ -69,6 +70,18 @@ export class MeshErrands {
       this.#log.debug({ acknowledgements }, 'published our record')
       this.#handle({ type: 'publication-ended', acknowledgements })
     })
+  }
+
+  probeReachability(): void {
+    this.#run(async () => {
+      const probe = await this.#mesh.probeReachability(this.#within(PROBE_MS))
+      this.#log.debug(probe, 'asked whether others reach us')
+      this.#handle({ type: 'reachability-probed', ...probe })
+    })
+  }
+
+  serve(serves: boolean): void {
+    this.#run(() => this.#mesh.setServing(serves))
   }
 
   /** What is under way ends now. */

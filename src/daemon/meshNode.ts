@@ -19,6 +19,7 @@ import { admitRecord, admitStoredRecord, recordKey } from '../engine/directory/a
 import type { Input } from '../engine/inputs.js'
 import { Node } from '../engine/node.js'
 import { leavesByTunnel } from '../engine/path/reachability.js'
+import type { RoleOption } from '../engine/role.js'
 import { localAddresses, ownAddresses } from '../io/localAddresses.js'
 import { canUseLoopbackRange } from '../io/loopbackSockets.js'
 import { identityOfSeed, peerIdOfIdentity } from '../io/mesh/identity.js'
@@ -54,8 +55,8 @@ export interface MeshNodeOptions {
   readonly config: NodeConfig
   readonly keys: NodeKeys
   readonly state: StateFile
-  /** True for a reachable node: it serves the DHT, relays streams, and reflects. */
-  readonly serves: boolean
+  /** Whether it serves the mesh, or finds out for itself. */
+  readonly role: RoleOption
   /** WireGuard's mark, which our own traffic carries as well; 0 for none. */
   readonly fwMark: number
   /** Reflectors besides those of the mesh. */
@@ -73,7 +74,7 @@ export interface MeshNodeOptions {
 }
 
 /** What every status says, with or without an interface. */
-export type CommonStatus = Omit<Status, 'interface' | 'publicKey' | 'reachable' | 'peers'>
+export type CommonStatus = Omit<Status, 'interface' | 'publicKey' | 'peers'>
 
 export interface MeshNode {
   readonly loop: EngineLoop
@@ -109,7 +110,7 @@ export async function takeControl(
 
 /** Builds everything, opens the ports, reads the machine's network and joins the mesh. */
 export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promise<MeshNode> {
-  const { config, keys, state, serves, fwMark, wireguard, log } = options
+  const { config, keys, state, role, fwMark, wireguard, log } = options
   const startedAt = now()
   const networkKey =
     config.networkKeyFile === undefined ? undefined : await readNetworkKey(config.networkKeyFile)
@@ -128,7 +129,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       random: systemRandom,
       loopback: { style, port: loopbackPort(port) },
       formerEndpoints: wireguard?.formerEndpoints ?? new Map(),
-      reflects: serves,
+      role,
       lastSequence: state.state.sequence,
     },
     startedAt,
@@ -150,7 +151,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   const bootstrapLog = new BootstrapLog(log)
   const peerId = peerIdOfIdentity(identity).toString()
 
-  const meshChanged = ({ servers, addresses, bootstrap }: MeshState): void => {
+  const meshChanged = ({ serves, servers, addresses, bootstrap }: MeshState): void => {
     bootstrapLog.tell(bootstrapStatus(bootstrap))
     // A node without an interface has no record of its own, and nobody to find.
     if (wireguard === undefined) return
@@ -169,7 +170,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     listen: wildcards().map((ip) => ({ ip, port })),
     announces: (ip) => loop.shared.sockets().some(({ address }) => address.ip === ip),
     bootstrap: config.bootstrap,
-    serves,
+    serves: role === 'serves',
     ...(networkKey === undefined ? {} : { networkKey }),
     judge: (key, value) => admitStoredRecord(key, value, now().unix),
     services: () => {
@@ -202,6 +203,8 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       errands.publish(signedRecord)
     },
     answerKnock: (id, answer) => knocks.answer(id, answer),
+    probeReachability: () => errands.probeReachability(),
+    serve: (serves) => errands.serve(serves),
     setEndpoint: (peer, endpoint) => wireguard?.setEndpoint(peer, endpoint),
   })
   await machine.start()
@@ -269,9 +272,13 @@ async function resolve(
     : resolvedRecord(newest, peerIdOfIdentity(newest.identity).toString())
 }
 
-function engineStatus(engine: Node): Pick<Status, 'nat' | 'drops'> {
-  const { nat, drops } = engine.status(now())
-  return { nat: { ...nat, reflexive: nat.reflexive.map(formatSocketAddress) }, drops: drops.toJSON() }
+function engineStatus(engine: Node): Pick<Status, 'reachable' | 'nat' | 'drops'> {
+  const { reachable = null, nat, drops } = engine.status(now())
+  return {
+    reachable,
+    nat: { ...nat, reflexive: nat.reflexive.map(formatSocketAddress) },
+    drops: drops.toJSON(),
+  }
 }
 
 function bootstrapStatus(bootstrap: MeshState['bootstrap']): Status['bootstrap'] {

@@ -2,10 +2,11 @@
 
 import { UserError } from '../base/userError.js'
 import { nodeKeys } from '../crypto/nodeKeys.js'
+import type { RoleOption } from '../engine/role.js'
 import { now } from '../io/systemClock.js'
 import type { InterfaceDump } from '../io/wireguard/interfaceDump.js'
 import { InterfaceReader } from '../io/wireguard/interfaceReader.js'
-import type { UpConfig } from './config.js'
+import type { Reachability, UpConfig } from './config.js'
 import { EndpointWriter } from './endpointWriter.js'
 import { FormerEndpoints } from './formerEndpoints.js'
 import { lockInterface } from './interfaceLock.js'
@@ -18,6 +19,12 @@ import { warnOfSaveConfig } from './saveConfig.js'
 import { StateFile } from './state.js'
 import type { Status } from './status.js'
 import type { Undo } from './undo.js'
+
+const ROLES: Readonly<Record<Reachability, RoleOption>> = {
+  auto: 'auto',
+  reachable: 'serves',
+  unreachable: 'client',
+}
 
 /** Starts the node. Throws, with nothing changed on the system, where that cannot be done. */
 export async function startUp(config: UpConfig, log: Logger): Promise<RunningNode> {
@@ -53,7 +60,7 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
       config,
       keys,
       state,
-      serves: config.reachability === 'reachable',
+      role: ROLES[config.reachability],
       fwMark: dump.fwmark,
       stun: config.stun,
       wireguard: {
@@ -104,7 +111,6 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
     return {
       interface: config.interface,
       publicKey: keys.publicKey,
-      reachable: config.reachability === 'auto' ? null : config.reachability === 'reachable',
       ...node.status(),
       peers: node.engine
         .status(when)

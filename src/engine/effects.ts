@@ -32,6 +32,10 @@ export type Effect =
   | { readonly type: 'answer-knock'; readonly id: number; readonly answer: Uint8Array | undefined }
   /** Store our own record in the DHT; answered by `publication-ended`. */
   | { readonly type: 'publish'; readonly signedRecord: Uint8Array; readonly sequence: number }
+  /** Ask others whether they reach us; answered by `reachability-probed`. */
+  | { readonly type: 'probe-reachability' }
+  /** Begin to serve the mesh (DHT, circuit relay, reflection), or stop. Not emitted for the role at the start. */
+  | { readonly type: 'serve'; readonly serves: boolean }
   | {
       readonly type: 'log'
       readonly level: 'debug' | 'info' | 'warn'

@@ -34,6 +34,16 @@ export interface MachineRoute {
   readonly tunnel: boolean
 }
 
+/** What a probe of our reachability came to. */
+export interface ReachabilityVerdict {
+  /** Undefined where nobody could be asked, or nobody knew. */
+  readonly reachable: boolean | undefined
+  /** Who says so: the text of a server's peer id. */
+  readonly server: string | undefined
+  /** How many servers there are to ask, this one among them. */
+  readonly servers: number
+}
+
 export type Input =
   /** The time that `nextWake` named has come, or any other time. */
   | { readonly type: 'woken' }
@@ -77,3 +87,5 @@ export type Input =
   | { readonly type: 'loopback-failed'; readonly peer: PublicKey }
   /** A publication ended; with no acknowledgement nobody holds the record. */
   | { readonly type: 'publication-ended'; readonly acknowledgements: number }
+  /** A probe of our reachability ended. */
+  | ({ readonly type: 'reachability-probed' } & ReachabilityVerdict)

@@ -40,6 +40,7 @@ import { type Findings, Reflection } from './path/reflection.js'
 import { StunDesk } from './path/stunDesk.js'
 import { Transactions } from './path/transactions.js'
 import { Peer, type PeerContext, type PeerState } from './peer.js'
+import { Role, type RoleOption } from './role.js'
 
 export interface NodeOptions {
   readonly keys: NodeKeys
@@ -49,8 +50,8 @@ export interface NodeOptions {
   readonly loopback: LoopbackPlan
   /** Former endpoints that an earlier run noted down and could not put back. */
   readonly formerEndpoints: ReadonlyMap<PublicKey, SocketAddress | undefined>
-  /** True where plain Binding requests of anybody are answered. */
-  readonly reflects: boolean
+  /** A node that serves answers plain Binding requests of anybody. */
+  readonly role: RoleOption
   /** The highest sequence number that an earlier run published under; 0 for none. */
   readonly lastSequence: number
   /** Opens signed records; by default as they are signed. A simulation may do it without the arithmetic. */
@@ -79,6 +80,10 @@ export interface PeerStatus {
 }
 
 export interface NodeStatus {
+  /** True while it serves the mesh. */
+  readonly serves: boolean
+  /** Whether others reach it; undefined as long as that was not found out. */
+  readonly reachable: boolean | undefined
   readonly nat: NatBehaviour & { readonly reflexive: readonly SocketAddress[] }
   readonly peers: readonly PeerStatus[]
   readonly drops: DropCounters
@@ -99,6 +104,7 @@ export class Node {
   readonly #stun: StunDesk<Peer>
   readonly #knocks: KnockDoor
   readonly #externals = new Externals()
+  readonly #role: Role
   readonly #context: PeerContext
   readonly #peers = new Map<PublicKey, Peer>()
   /** mac1 keys of the peers, for first messages on the catch-all endpoint. */
@@ -129,12 +135,13 @@ export class Node {
     this.#strangers = new Strangers(keys, now.instant)
     this.#ownRecord = new OwnRecord({ keys, identity, random, lastSequence: options.lastSequence }, emit)
     this.#reflection = new Reflection(emit, random)
+    this.#role = new Role(options.role, random, emit)
     const drop = (reason: DropReason) => this.drop(reason)
     const transactions = new Transactions<CheckSubject>(random, MAX_OPEN_CHECKS)
     this.#knocks = new KnockDoor(this.#directory, emit, now.instant)
     this.#stun = new StunDesk(
       {
-        reflects: options.reflects,
+        reflects: () => this.#role.serves,
         names: this.#names,
         transactions,
         reflection: this.#reflection,
@@ -198,6 +205,7 @@ export class Node {
 
   #earliestWake(): Instant | undefined {
     let next = earliest(this.#reflection.nextWake, this.#ownRecord.nextWake)
+    next = earliest(next, this.#role.nextWake)
     for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
     if (this.#context.online) next = earliest(next, this.#externals.nextWake)
     return earliest(next, this.#reflection.settlesAt)
@@ -210,7 +218,10 @@ export class Node {
 
   status(now: Now): NodeStatus {
     const { candidates } = this.#reflection.findings
+    const { serves, reachable } = this.#role
     return {
+      serves,
+      reachable,
       nat: { ...this.#nat, reflexive: candidates.map(({ address }) => address) },
       peers: [...this.#peers.values()].map((peer) => this.#peerStatus(peer, now)),
       drops: this.drops,
@@ -266,11 +277,15 @@ export class Node {
       case 'publication-ended':
         this.#ownRecord.publicationEnded(input.acknowledgements, now.instant)
         break
+      case 'reachability-probed':
+        this.#role.probed(input, now.instant)
+        break
     }
   }
 
   #wake(now: Now): void {
     this.#reflection.wake(now.instant)
+    this.#role.wake(now.instant)
     this.#describeOurselves(now)
     for (const peer of this.#peers.values()) {
       const { nextWake } = peer
@@ -447,6 +462,10 @@ export class Node {
     this.#sockets = sockets
     this.#context.paths.sockets = sockets
     this.#reflection.change({ sockets }, now.instant)
+    this.#role.setAddresses(
+      sockets.map(({ address }) => address.ip),
+      now.instant,
+    )
     this.#surroundingsChanged(now)
   }
 
@@ -471,6 +490,7 @@ export class Node {
   ): void {
     const joined = connected && !this.#context.online
     this.#context.online = connected
+    this.#role.setConnected(connected, now.instant)
     this.#multiaddrs = multiaddrs
     this.#reflection.change({ reflectors }, now.instant)
     this.#describeOurselves(now)

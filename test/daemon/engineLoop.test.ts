@@ -42,6 +42,8 @@ function looping(t: TestContext, wireguardPort?: number) {
     answerKnock: (id) => asked.push(`answer ${id}`),
     publish: (_record, sequence) => asked.push(`publish ${sequence}`),
     setEndpoint: (_peer, { ip }) => asked.push(`endpoint ${ip}`),
+    probeReachability: () => asked.push('probe'),
+    serve: (serves) => asked.push(`serve ${serves}`),
   }
   const { log, lines } = recordingLogger()
   const loop = new EngineLoop(engine, { port: 0, mark: 0, wireguardPort }, log)

@@ -37,8 +37,8 @@ export interface CheckedPeer {
 }
 
 export interface StunDeskParts<Checked extends CheckedPeer> {
-  /** True where plain Binding requests of anybody are answered. */
-  readonly reflects: boolean
+  /** Whether plain Binding requests of anybody are answered now. */
+  readonly reflects: () => boolean
   readonly names: CheckNames<Checked>
   readonly transactions: Transactions<CheckSubject>
   readonly reflection: Reflection
@@ -93,7 +93,7 @@ export class StunDesk<Checked extends CheckedPeer> {
 
   #reflect(request: DecodedStun, from: Route, now: Instant): DropReason | undefined {
     const { reflects, canAnswer, emit } = this.#parts
-    if (!reflects || request.method !== BINDING) return 'stun-unsupported'
+    if (!reflects() || request.method !== BINDING) return 'stun-unsupported'
     if (!this.#reflections.admit(from.remote.ip, now)) return 'stun-rate-limited'
     if (!canAnswer(from)) return undefined
     const datagram =

@@ -92,6 +92,16 @@ export class Dht {
       .map(({ peer }) => peer)
   }
 
+  /** Up to `count` nodes of the routing table, those nearest to `peer` first. */
+  nodesNear(peer: PeerId, count: number): readonly PeerId[] {
+    return this.#internals.routingTable.closestPeers(kadId(peer.toMultihash().bytes), { count })
+  }
+
+  /** A node that serves the DHT no more. */
+  async forget(peer: PeerId): Promise<void> {
+    await this.#internals.routingTable.remove(peer)
+  }
+
   get routingTableSize(): number {
     return this.#internals.routingTable.size
   }

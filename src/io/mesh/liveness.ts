@@ -1,7 +1,6 @@
 /**
  * Whether a connection still carries anything. TCP does not notice that the address at one end of it has gone, nor that
- * a gateway has forgotten it, and libp2p's own pings take 5 s from a client and 30 s from a server to come, and 5 s more to
- * fail. Where there is a reason to doubt a connection it is asked at once.
+ * a gateway has forgotten it, and our own pings ({@link ./heartbeat}) take their time. Where there is a reason to doubt a connection it is asked at once.
  */
 
 import type { Connection } from '@libp2p/interface'

@@ -8,22 +8,29 @@ import '../nodeCompatibility.js'
 
 import type { Connection, ConnectionGater } from '@libp2p/interface'
 import { isDropped } from '../../base/drops.js'
+import { listeningPorts, ownAddresses, tellAddresses } from './announced.js'
 import { DeadPeers } from './deadPeers.js'
 import { Dht } from './dht.js'
+import { DialBack } from './dialBack.js'
+import { Heartbeat } from './heartbeat.js'
 import { peerIdOfIdentity } from './identity.js'
 import { Knocking } from './knock.js'
 import { KnownNodes } from './knownNodes.js'
 import { closeIfDead } from './liveness.js'
 import { lookUp } from './lookUp.js'
-import { addressedIp, relayIdOf } from './multiaddrs.js'
-import { makeNode } from './node.js'
+import { addressedIp } from './multiaddrs.js'
+import { MAX_CONNECTIONS, makeNode } from './node.js'
 import type { MeshOptions } from './options.js'
 import { publish } from './publish.js'
+import { type Probe, Reachability } from './reachability.js'
 import { RecordStore } from './recordStore.js'
-import { circuitsAsDialled, keepRelays, reservedAt } from './relays.js'
+import { Relays } from './relays.js'
 import { closeFormerConnections } from './returns.js'
 import { Servers } from './servers.js'
 import type { MeshState } from './state.js'
+
+/** How many nodes of the DHT are looked through for further relays. */
+const MAX_NODES_TO_SEARCH = 64
 
 export interface Mesh {
   /** Our libp2p identity: a raw Ed25519 public key of 32 bytes. */
@@ -60,6 +67,13 @@ export interface Mesh {
    * they live. Nodes to which we want a connection are dialled without the pause that they had come to.
    */
   networkChanged(has: (ip: string) => boolean): void
+  /**
+   * Begins to serve the mesh, or stops: the DHT's server, the circuit relay, dialling others back; a node that serves holds no
+   * reservations. Those who are connected are told. Resolves when it is done; the latest call holds.
+   */
+  setServing(serves: boolean): Promise<void>
+  /** Has another node dial us back. Never rejects. */
+  probeReachability(signal: AbortSignal): Promise<Probe>
   /** Closes all connections and sockets. */
   stop(): Promise<void>
 }
@@ -68,12 +82,21 @@ export interface Mesh {
 export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const { network, judge, log, onDrop } = options
   let running = false
+  let { serves } = options
   const onChange = () => {
-    if (running) options.onChange(state())
+    if (!running) return
+    options.onChange(state())
   }
   const store = new RecordStore(judge, onDrop)
   const deadPeers = new DeadPeers()
-  const servers = new Servers(network, onChange)
+  const onServers = () => {
+    relays.review()
+    onChange()
+  }
+  const servers = new Servers(network, onServers, (peer) => {
+    relays.retired(peer)
+    dht.forget(peer).catch(() => {})
+  })
   const knocking = new Knocking(network, options.onKnock, onDrop, () => servers.connected)
   const knownNodes = new KnownNodes(options.bootstrap, (connection) => servers.greet(connection), onChange)
 
@@ -86,7 +109,9 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     },
   } satisfies ConnectionGater
 
-  const { libp2p, parts, kadDht, sockets, ping } = await makeNode(options, store, gater, onDrop)
+  const addresses = () => ownAddresses(parts, options.announces, reachability.reachedAt, relays.circuits)
+  const node = await makeNode(options, store, gater, addresses, onDrop)
+  const { libp2p, parts, kadDht, relayServer, sockets, ping } = node
   const self = libp2p.peerId
   if (self.type !== 'Ed25519') throw new TypeError('the identity is not an Ed25519 key')
   const dht = new Dht(
@@ -99,29 +124,50 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     },
   )
 
+  const onAddresses = () => {
+    if (running)
+      tellAddresses(parts).catch((err: unknown) => log.debug({ err }, 'could not tell our addresses'))
+    onChange()
+  }
+  const nodes = () => dht.nodesNear(self, MAX_NODES_TO_SEARCH)
+  const relays = new Relays(parts, servers, knownNodes, nodes, onAddresses, onDrop)
+  const heartbeat = new Heartbeat(
+    parts,
+    (peer) => relays.has(peer),
+    (peer, isSuspect) => relays.suspect(peer, isSuspect),
+    ping,
+  )
+  const dialBack = new DialBack(network, servers, onDrop)
+  const reachability = new Reachability(network, servers, onDrop, onAddresses)
+
   const state = (): MeshState => {
     const connections = libp2p.getConnections()
-    const connected = new Set(connections.map(({ remotePeer }) => remotePeer.toString()))
     const ips = ipsOf(connections)
-    // A circuit address outlives its relay's connection if that closes in the midst of a reservation.
-    const addresses = libp2p.getMultiaddrs().filter((address) => {
-      const relay = relayIdOf(address)
-      return relay === undefined || connected.has(relay)
-    })
     return {
-      addresses: [...circuitsAsDialled(addresses, connections, self), ...addresses.map(String)],
+      serves,
+      addresses: running ? addresses().map(String) : [],
       servers: servers.answers.map((server) => ({ ...server, ip: ips.get(server.peerId) })),
       bootstrap: knownNodes.state,
-      reservations: reservedAt(addresses).size,
+      reservations: relays.count,
       connections: connections.length,
       routingTable: dht.routingTableSize,
       storedRecords: store.recordCount,
     }
   }
 
+  /** What differs by role, but for the DHT, which libp2p sets up as it starts. */
+  const takeRole = async () => {
+    parts.connectionManager.setMaxConnections(serves ? MAX_CONNECTIONS.serving : MAX_CONNECTIONS.other)
+    if (!serves) await servers.offer(parts, undefined)
+    await relayServer.setServing(serves)
+    await dialBack.setServing(parts, serves)
+    // Last: who hears of it may use all the rest.
+    if (serves) await servers.offer(parts, options.services)
+  }
+  let switching = Promise.resolve()
+
   deadPeers.start(parts)
-  if (options.serves) closeFormerConnections(parts, ping)
-  keepRelays(parts, () => libp2p.getMultiaddrs(), knownNodes)
+  closeFormerConnections(parts, () => serves, ping)
   parts.events.addEventListener('transport:listening', onChange)
   parts.events.addEventListener('transport:close', onChange)
   return {
@@ -131,18 +177,21 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     state,
 
     async start() {
-      await servers.start(parts, options.serves ? options.services : undefined)
+      await servers.start(parts)
+      await takeRole()
       await knocking.start(parts)
       await libp2p.start()
       running = true
+      relays.setActive(!serves)
+      heartbeat.start()
       knownNodes.start(parts)
-      log.info({ peerId: self.toString(), network, serves: options.serves }, 'the mesh node has started')
+      log.info({ peerId: self.toString(), network, serves }, 'the mesh node has started')
     },
 
     async publish(key, value, signal) {
       const verdict = judge(key, value)
       if (isDropped(verdict)) throw new Error(`our own record is not valid: ${verdict.dropped}`)
-      if (options.serves) store.keep(key, value)
+      if (serves) store.keep(key, value)
       await servers.untilConnected(signal)
       return publish(dht, self, key, value, signal)
     },
@@ -163,15 +212,38 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       log.debug({ closed }, 'the network changed')
       deadPeers.clear()
       knownNodes.networkChanged()
+      reachability.forget()
       // Those that were dialled to us are doubted at their other ends; relayed ones end with those that carry them.
       for (const connection of libp2p.getConnections())
         if (connection.direction === 'outbound' && connection.limits === undefined)
           void closeIfDead(connection, ping)
     },
 
+    setServing(wanted) {
+      const done = switching.then(async () => {
+        if (wanted === serves || !running) return
+        serves = wanted
+        await kadDht.setMode(serves ? 'server' : 'client')
+        await takeRole()
+        relays.setActive(!serves)
+        onChange()
+        log.info({ serves }, serves ? 'this node serves the mesh now' : 'this node serves the mesh no more')
+      })
+      switching = done.catch(() => {})
+      return done
+    },
+
+    probeReachability(signal) {
+      return reachability.probe(parts, listeningPorts(parts), signal)
+    },
+
     async stop() {
       running = false
       knownNodes.stop()
+      heartbeat.stop()
+      relays.setActive(false)
+      await switching
+      await relayServer.setServing(false)
       await libp2p.stop()
     },
   }

@@ -4,10 +4,10 @@
  */
 
 import { noise } from '@chainsafe/libp2p-noise'
-import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
-import { identify } from '@libp2p/identify'
-import { type ConnectionGater, type Libp2p, peerRoutingSymbol } from '@libp2p/interface'
+import { identify, identifyPush } from '@libp2p/identify'
+import { type ConnectionGater, type Libp2p, peerRoutingSymbol, type Transport } from '@libp2p/interface'
 import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
 import { preSharedKey } from '@libp2p/pnet'
@@ -18,12 +18,11 @@ import { type DropReason, isDropped } from '../../base/drops.js'
 import { MINUTE, SECOND } from '../../base/time.js'
 import { AnticipatingProtector, anticipatingMuxer } from './anticipate.js'
 import { REPLICATION } from './dht.js'
-import { addressedIp, relayIdOf, tcpMultiaddr } from './multiaddrs.js'
+import { tcpMultiaddr } from './multiaddrs.js'
 import type { MeshOptions } from './options.js'
 import type { Parts } from './parts.js'
 import type { RecordStore } from './recordStore.js'
-import { RESERVATIONS } from './relays.js'
-import { relayingOverNewest } from './returns.js'
+import { RelayServer, type RelayServerParts } from './relayServer.js'
 import { Sockets } from './sockets.js'
 import { tcpTransport } from './tcp.js'
 
@@ -31,26 +30,27 @@ export interface Node {
   readonly libp2p: Libp2p
   readonly parts: Parts
   readonly kadDht: KadDHT
+  /** Runs while it is told to; not at first. */
+  readonly relayServer: RelayServer
   readonly sockets: Sockets
   /** The name of the protocol of pings. */
   readonly ping: string
 }
 
-/** How long a reservation at a relay lasts. libp2p's client renews it five minutes before its end. */
-const RESERVATION_TTL_MS = 15 * MINUTE
-const MAX_RESERVATIONS = 4096
-/** A relayed connection that is still open makes the next knock one round trip instead of three; the default is 2 min. */
-const RELAYED_CONNECTION_MS = 15 * MINUTE
-const MAX_CONNECTIONS = { serving: 4096, other: 256 }
+/** How many connections a node has, by its role. */
+export const MAX_CONNECTIONS = { serving: 4096, other: 256 }
 /** Whole fleets can stand behind one address. */
 const MAX_CONNECTIONS_A_SECOND_PER_IP = 200
 const MAX_HALF_OPEN_CONNECTIONS = 256
+/** Others should know soon that we serve, or no more; the default is 1 s. In ms. */
+const PUSH_DEBOUNCE_MS = 50
 
-/** Makes a node that is not started yet. */
+/** Makes a node that is not started yet. `announced` tells our addresses, complete; it is not asked before the start. */
 export async function makeNode(
   options: MeshOptions,
   store: RecordStore,
   gater: ConnectionGater,
+  announced: () => readonly Multiaddr[],
   onDrop: (reason: DropReason) => void,
 ): Promise<Node> {
   const { serves, judge, log } = options
@@ -59,6 +59,7 @@ export async function makeNode(
   const pingProtocol = `/${prefix}/ping/1.0.0`
   const sockets = new Sockets()
   let parts: Parts | undefined
+  let relayServer: RelayServer | undefined
   let unmarked = 0
 
   const libp2p = await createLibp2p({
@@ -66,12 +67,8 @@ export async function makeNode(
     privateKey: await generateKeyPairFromSeed('Ed25519', options.identitySeed),
     datastore: store,
     addresses: {
-      // One reservation is held for each time `/p2p-circuit` is listened on.
-      listen: [
-        ...options.listen.map(tcpMultiaddr),
-        ...(serves ? [] : Array.from({ length: RESERVATIONS }, () => '/p2p-circuit')),
-      ],
-      announceFilter: (addresses) => addresses.filter((address) => isAnnounced(address, options.announces)),
+      listen: options.listen.map(tcpMultiaddr),
+      announceFilter: () => [...announced()],
     },
     transports: [
       tcpTransport({
@@ -87,7 +84,7 @@ export async function makeNode(
     ],
     connectionProtector: () => new AnticipatingProtector(protector?.()),
     connectionEncrypters: [noise()],
-    // The connection monitor already pings. A ping's handler never ends if all of the ping is there before it begins.
+    // Heartbeat pings. A ping's handler never ends if all of the ping is there before it begins.
     streamMuxers: [anticipatingMuxer(yamux({ enableKeepAlive: false }), [pingProtocol])],
     connectionGater: gater,
     connectionManager: {
@@ -99,17 +96,17 @@ export async function makeNode(
       // Done by KnownNodes.
       reconnectRetries: 0,
     },
-    connectionMonitor: {
-      // A client has few connections and must notice a relay that hangs; a server has many, and TCP tells it enough.
-      pingInterval: serves ? 30 * SECOND : 5 * SECOND,
-      // The default aborts a healthy connection after one slow ping (js-libp2p issues 3463 and 3504).
-      pingTimeout: { minTimeout: 5 * SECOND, maxTimeout: 15 * SECOND },
-      protocolPrefix: prefix,
-    },
+    // Heartbeat does its part for a fraction of the traffic.
+    connectionMonitor: { enabled: false },
     services: {
       // Relayed connections carry knocks only; identify, begun by both ends at once, would get in the first one's way.
       identify: identify({ protocolPrefix: prefix, runOnLimitedConnection: false }),
-      // By default one at a time; the monitor takes a second one of the DHT's for a dead connection.
+      // Tells those who are connected when our protocols or addresses change.
+      identifyPush: identifyPush({
+        protocolPrefix: prefix,
+        runOnLimitedConnection: false,
+        debounce: PUSH_DEBOUNCE_MS,
+      }),
       ping: ping({ protocolPrefix: prefix, maxInboundStreams: 8, maxOutboundStreams: 8 }),
       dht: withoutPeerRouting(
         kadDHT({
@@ -134,35 +131,28 @@ export async function makeNode(
           },
         }),
       ),
-      ...(serves
-        ? {
-            relay: relayingOverNewest(
-              circuitRelayServer({
-                reservations: {
-                  maxReservations: MAX_RESERVATIONS,
-                  reservationTtl: RESERVATION_TTL_MS,
-                  defaultDurationLimit: RELAYED_CONNECTION_MS,
-                },
-                // Of one client: one for each peer to which it holds a relayed connection.
-                maxInboundHopStreams: 64,
-              }),
-            ),
-          }
-        : {}),
-      parts: (components: Parts) => {
+      parts: (components: Parts & RelayServerParts) => {
         parts = components
+        relayServer = new RelayServer(components)
         return {}
       },
     },
   })
-  if (parts === undefined) throw new Error('libp2p did not hand out its parts')
-  return { libp2p, parts, kadDht: libp2p.services.dht, sockets, ping: pingProtocol }
+  if (parts === undefined || relayServer === undefined) throw new Error('libp2p did not hand out its parts')
+  acceptThroughAnyRelay(parts.transportManager.getTransports())
+  return { libp2p, parts, kadDht: libp2p.services.dht, relayServer, sockets, ping: pingProtocol }
 }
 
-/** Circuit addresses begin with the relay's, which is not for us to judge. */
-function isAnnounced(address: Multiaddr, announces: MeshOptions['announces']): boolean {
-  const ip = relayIdOf(address) === undefined ? addressedIp(address) : undefined
-  return announces === undefined || ip === undefined || announces(ip)
+/**
+ * libp2p's circuit transport reserves at whoever passes it a relayed connection without a reservation that it knows of. It
+ * knows of none: {@link ./relays} makes them.
+ */
+function acceptThroughAnyRelay(transports: readonly Transport[]): void {
+  for (const transport of transports) {
+    const store: unknown = Reflect.get(transport, 'reservationStore')
+    if (typeof store === 'object' && store !== null && 'hasReservation' in store)
+      store.hasReservation = () => true
+  }
 }
 
 /**

@@ -24,7 +24,10 @@ export interface MeshOptions {
   readonly announces?: (ip: string) => boolean
   /** Known nodes: multiaddrs ending with `/p2p/` and an id. */
   readonly bootstrap: readonly string[]
-  /** True for a reachable node: it serves the DHT and relays streams. Others hold reservations at two relays. */
+  /**
+   * True where it serves from its start: a reachable node, which serves the DHT, relays streams and dials others back. Others
+   * hold reservations at two relays.
+   */
   readonly serves: boolean
   /** The content of a pre-shared key file (`/key/swarm/psk/1.0.0/`), which closes the network. */
   readonly networkKey?: Uint8Array

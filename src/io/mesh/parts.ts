@@ -1,7 +1,19 @@
 /** What our own protocols see of libp2p. */
 
-import type { ConnectionGater, Libp2pEvents, PeerId, PeerStore } from '@libp2p/interface'
-import type { ConnectionManager, Registrar, TransportManager } from '@libp2p/interface-internal'
+import type {
+  ConnectionGater,
+  ConnectionProtector,
+  Libp2pEvents,
+  PeerId,
+  PeerStore,
+  Upgrader,
+} from '@libp2p/interface'
+import type {
+  AddressManager,
+  ConnectionManager,
+  Registrar,
+  TransportManager,
+} from '@libp2p/interface-internal'
 
 /** The parts of libp2p that our own protocols work with. */
 export interface Parts {
@@ -12,6 +24,9 @@ export interface Parts {
   readonly connectionManager: ConnectionManager
   readonly transportManager: TransportManager
   readonly connectionGater: ConnectionGater
+  readonly connectionProtector?: ConnectionProtector
+  readonly addressManager: AddressManager
+  readonly upgrader: Upgrader
 }
 
 interface EventTargetOf<Events> {

@@ -6,7 +6,7 @@
  *
  * Who connects again may have moved, and then the connections from before are dead without a sign. circuit-relay-v2's
  * server relays to a peer over the first of its connections, so the peer could not be reached until our own pings failed:
- * 30 to 35 s, and at all its relays alike. Two remedies:
+ * up to 35 s, and at all its relays alike. Two remedies:
  *
  *   1. Streams are relayed over the newest connection. It needs no time-out, and holds from the first moment.
  *   2. Former connections are asked whether they live, and those that do not answer are aborted; the connections that are
@@ -28,13 +28,17 @@ import type { Parts } from './parts.js'
 /** How many former connections of a peer are asked, the newest first: it is free to open any number. */
 const MAX_PROBED = 8
 
-/** Aborts the former connections of peers that connect again where they are dead. `ping` is the protocol of pings. */
+/**
+ * Aborts the former connections of peers that connect again where they are dead, while `serves` says so. `ping` is the
+ * protocol of pings.
+ */
 export function closeFormerConnections(
   { events, connectionManager }: Pick<Parts, 'events' | 'connectionManager'>,
+  serves: () => boolean,
   ping: string,
 ): void {
   events.addEventListener('connection:open', ({ detail: connection }) => {
-    if (!isFromPeer(connection)) return
+    if (!serves() || !isFromPeer(connection)) return
     const former = connectionManager
       .getConnections(connection.remotePeer)
       .filter((other) => other !== connection && isFromPeer(other))

@@ -6,7 +6,8 @@
  *
  * Every node is asked once per connection, and nodes that do not serve do not speak the protocol. An answer proves
  * that the node is of our network and serves, one round trip after the connection: sooner than libp2p's identify and
- * the DHT's ping let it into the routing table.
+ * the DHT's ping let it into the routing table. A node that begins to serve, or stops, says so by libp2p's identify push,
+ * which names its protocols anew.
  */
 
 import type { Connection, PeerId } from '@libp2p/interface'
@@ -21,30 +22,44 @@ const DEADLINE_MS = 4_000
 export class Servers {
   readonly #protocol: string
   readonly #onChange: () => void
+  readonly #onRetired: (peer: PeerId) => void
   readonly #answers = new Map<string, Uint8Array>()
   readonly #asking = new Map<string, Promise<void>>()
   readonly #waiting = new Set<() => void>()
 
-  constructor(network: string, onChange: () => void) {
+  /** `onRetired` is called for each node that serves no more, and is connected still. */
+  constructor(network: string, onChange: () => void, onRetired: (peer: PeerId) => void = () => {}) {
     this.#protocol = `/tunnelbore/${network}/services/1`
     this.#onChange = onChange
+    this.#onRetired = onRetired
   }
 
-  /** Answers others with `own`, if given, and asks those that connect. */
-  async start({ registrar, events }: Parts, own: (() => Uint8Array) | undefined): Promise<void> {
-    if (own !== undefined) {
-      await registrar.handle(
-        this.#protocol,
-        (stream) => sendMessage(stream, own(), { signal: within(DEADLINE_MS) }),
-        {
-          maxInboundStreams: 2,
-        },
-      )
+  /** Answers others with `own`, or no more where that is undefined. */
+  async offer({ registrar }: Parts, own: (() => Uint8Array) | undefined): Promise<void> {
+    if (own === undefined) {
+      await registrar.unhandle(this.#protocol)
+      return
     }
-    // Identify names the node's protocols; this is called if ours is among them.
+    await registrar.handle(
+      this.#protocol,
+      (stream) => sendMessage(stream, own(), { signal: within(DEADLINE_MS) }),
+      { maxInboundStreams: 2, force: true },
+    )
+  }
+
+  /** Asks those that connect. */
+  async start({ registrar, events, connectionManager }: Parts): Promise<void> {
     await registrar.register(this.#protocol, {
+      // Identify names the node's protocols, at first and when they change; this is called if ours is among them…
       onConnect: (_peer, connection) => {
         this.greet(connection).catch(() => {})
+      },
+      // … and this if it was and is no more. (Also if the node is gone, which is heard of below.)
+      onDisconnect: (peer) => {
+        if (connectionManager.getConnections(peer).length === 0) return
+        if (!this.#answers.delete(peer.toString())) return
+        this.#onRetired(peer)
+        this.#onChange()
       },
     })
     events.addEventListener('peer:disconnect', ({ detail: peer }) => {
@@ -64,8 +79,10 @@ export class Servers {
   async #ask(id: string, connection: Connection): Promise<void> {
     try {
       const options = { signal: within(DEADLINE_MS) }
+      const askedAt = performance.now()
       const services = await ask(connection, this.#protocol, undefined, MAX_SERVICES_LENGTH, options)
       if (connection.status !== 'open') throw new Error('the connection closed')
+      connection.rtt ??= performance.now() - askedAt
       this.#answers.set(id, services)
     } finally {
       this.#asking.delete(id)

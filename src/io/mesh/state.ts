@@ -3,6 +3,8 @@
 import type { BootstrapState } from './knownNodes.js'
 
 export interface MeshState {
+  /** True while this node serves the mesh itself. */
+  readonly serves: boolean
   /** Full multiaddrs with `/p2p/`, direct ones and circuits. */
   readonly addresses: readonly string[]
   /** Connected nodes that serve. */

@@ -35,7 +35,7 @@ export class NodeByHand {
       random: seededRandom(1),
       loopback: { style: 'range', port: 51_822 },
       formerEndpoints: new Map(),
-      reflects: false,
+      role: 'client',
       lastSequence: 0,
     } as const
     this.node = new Node(options, nowAt(0))

@@ -205,7 +205,7 @@ describe('a server that is lost', () => {
     const [ana] = world.settled('ana')
     assert.ok(ana)
     const server = nth(world.servers, 0)
-    world.queue.run(3_500)
+    world.queue.run(5_600)
     server.cut()
     world.queue.run(300)
     server.restore()

@@ -70,12 +70,20 @@ const SOURCES: readonly { readonly file: string; readonly says: readonly string[
     says: [
       `addressDialTimeout: ${DIAL_MS / 1_000} * SECOND`,
       `networkDialTimeout: { minTimeout: ${REQUEST_MS / 1_000} * SECOND`,
-      `pingTimeout: { minTimeout: ${PING_TIMEOUT_MS / 1_000} * SECOND`,
-      'pingInterval: serves ? 30 * SECOND : 5 * SECOND',
       `MAX_CONNECTIONS = { serving: ${MAX_CONNECTIONS}`,
-      `MAX_RESERVATIONS = ${MAX_RESERVATIONS}`,
-      'RELAYED_CONNECTION_MS = 15 * MINUTE',
       'reconnectRetries: 0',
+    ],
+  },
+  {
+    file: 'io/mesh/relayServer.ts',
+    says: [`MAX_RESERVATIONS = ${MAX_RESERVATIONS}`, 'RELAYED_CONNECTION_MS = 15 * MINUTE'],
+  },
+  {
+    file: 'io/mesh/heartbeat.ts',
+    says: [
+      `ABORT_MS = ${PING_TIMEOUT_MS / 1_000} * SECOND`,
+      'WATCHED_PING_MS = 3.5 * SECOND',
+      'PING_MS = 30 * SECOND',
     ],
   },
 ]
