@@ -140,5 +140,9 @@ test('a neighbour can neither send us to others, nor have us remember it for a t
     prune: [{ topicID: 'a', peers, backoff: 1e9 }],
     idontwant: [{ messageIDs: [Uint8Array.of(1)] }],
   })
-  assert.deepEqual(control, { ...NO_CONTROL, graft: [{ topicID: 'a' }], prune: [{ topicID: 'a', peers: [] }] })
+  assert.deepEqual(control, {
+    ...NO_CONTROL,
+    graft: [{ topicID: 'a' }],
+    prune: [{ topicID: 'a', peers: [] }],
+  })
 })
