@@ -10,7 +10,8 @@
  *     stream ─► metered ─► decoded ─► GossipIntake ─► gossipsub ─► verdict ─► neighbours, and onRecord or onKnock
  *               bytes      bounded    lengths, rates   seen before?   signature, floor, author's rate
  *
- * A record published while nobody hears is kept until somebody does. A knock is not: it would be stale.
+ * A record published while nobody hears is kept until somebody does. A knock is not: it would be stale. And who comes is
+ * told what was passed on in the last seconds: gossipsub tells it to those only whom it sends nothing to.
  *
  * Where more authors are heard in a day than the limit, the node leaves both topics until the next day ({@link FleetSize}).
  */
@@ -19,12 +20,12 @@ import type { GossipSub, GossipSubComponents, TopicValidatorFn } from '@libp2p/g
 import { TopicValidatorResult } from '@libp2p/gossipsub'
 import type { Connection, PeerId } from '@libp2p/interface'
 import { type DropReason, isDropped } from '../../base/drops.js'
-import type { Now } from '../../base/time.js'
+import { elapsed, type Instant, type Now } from '../../base/time.js'
 import { now } from '../systemClock.js'
 import { Conduct } from './conduct.js'
 import { FleetSize } from './fleetSize.js'
-import { GossipIntake, type TopicIntake } from './gossipIntake.js'
-import { type GossipRouter, gossipRouter } from './gossipRouter.js'
+import { GossipIntake, messageId, type TopicIntake } from './gossipIntake.js'
+import { type GossipRouter, gossipRouter, KEPT_MS } from './gossipRouter.js'
 import { judgeKnock, RecordVerdicts, type SealedRecordJudge, type Verdict } from './gossipVerdicts.js'
 import { type Floors, MemoryFloors } from './memoryFloors.js'
 import type { Parts } from './parts.js'
@@ -61,6 +62,8 @@ export const INTAKE = {
 } as const
 /** How many own records are kept while nobody hears: the newest of each of the periods that overlap. */
 export const MAX_HELD = 4
+/** How many messages those are told of that come. */
+const MAX_RECENT = 256
 
 export class Gossip {
   readonly #names: Readonly<Record<GossipTopic, string>>
@@ -77,6 +80,7 @@ export class Gossip {
   readonly #intake: GossipIntake
   readonly #speakers = new Map<string, PeerId>()
   readonly #held = new Map<string, { readonly bytes: Uint8Array; readonly sequence: number }>()
+  readonly #recent: { readonly topic: string; readonly id: Uint8Array; readonly at: Instant }[] = []
   #router: GossipRouter | undefined
   #parts: Parts | undefined
   #isMember = false
@@ -178,15 +182,18 @@ export class Gossip {
     this.#router = router
     router.topicValidators.set(
       this.#names.records,
-      this.#validator((bytes) => this.#judgeRecord(bytes)),
+      this.#validator(this.#names.records, (bytes) => this.#judgeRecord(bytes)),
     )
-    router.topicValidators.set(this.#names.knocks, this.#validator(judgeKnock))
+    router.topicValidators.set(this.#names.knocks, this.#validator(this.#names.knocks, judgeKnock))
     router.addEventListener('message', ({ detail: { topic, data } }) => {
       // A copy: the data is part of all that came with it.
       if (topic === this.#names.records) this.#options.onRecord(data.slice())
       else this.#options.onKnock(data.slice())
     })
-    router.addEventListener('subscription-change', () => this.#changed())
+    router.addEventListener('subscription-change', ({ detail: { peerId, subscriptions } }) => {
+      if (subscriptions.some(({ subscribe }) => subscribe)) this.#tellRecent(router, peerId)
+      this.#changed()
+    })
     router.addEventListener('gossipsub:heartbeat', () => this.#onHeartbeat(router))
   }
 
@@ -210,7 +217,9 @@ export class Gossip {
     if (router === undefined || !this.#isMember || !this.#reaches(router, topic)) return 0
     this.#intake.sent(this.#names[topic], bytes)
     try {
-      return (await router.publish(this.#names[topic], bytes)).recipients.length
+      const { recipients } = await router.publish(this.#names[topic], bytes)
+      this.#passed(this.#names[topic], bytes)
+      return recipients.length
     } catch (error) {
       this.#log.debug({ topic, error }, 'could not gossip')
       return 0
@@ -223,10 +232,13 @@ export class Gossip {
       .some((peer) => router.streamsOutbound.has(peer.toString()))
   }
 
-  #validator(judge: (bytes: Uint8Array) => Verdict): TopicValidatorFn {
+  #validator(topic: string, judge: (bytes: Uint8Array) => Verdict): TopicValidatorFn {
     return (neighbour, { data }) => {
       const verdict = judge(data)
-      if (verdict.verdict === 'accept') return TopicValidatorResult.Accept
+      if (verdict.verdict === 'accept') {
+        this.#passed(topic, data)
+        return TopicValidatorResult.Accept
+      }
       this.#onDrop(verdict.reason)
       if (verdict.verdict === 'ignore') return TopicValidatorResult.Ignore
       this.#fault(neighbour.toString())
@@ -241,6 +253,24 @@ export class Gossip {
       if (this.#fleet.hear(verdict.author, at.unix)) this.#log.warn({ limit: this.#options.limit }, TOO_LARGE)
     }
     return verdict
+  }
+
+  #passed(topic: string, data: Uint8Array): void {
+    this.#recent.push({ topic, id: messageId(topic, data), at: this.#clock().instant })
+    if (this.#recent.length > MAX_RECENT) this.#recent.shift()
+  }
+
+  #tellRecent(router: GossipRouter, neighbour: PeerId): void {
+    const { instant } = this.#clock()
+    // The newest first: not all may be asked for.
+    const told = this.#recent.filter(({ at }) => elapsed(at, instant) < KEPT_MS).reverse()
+    const ihave = Object.values(this.#names)
+      .map((topicID) => ({
+        topicID,
+        messageIDs: told.filter(({ topic }) => topic === topicID).map(({ id }) => id),
+      }))
+      .filter(({ messageIDs }) => messageIDs.length > 0)
+    if (ihave.length > 0) router.gossip.set(neighbour.toString(), ihave)
   }
 
   #fault(neighbour: string): void {

@@ -104,6 +104,17 @@ test('a record published before anybody is there is sent when somebody comes: th
   assert.equal(client.knocks.length, 0)
 })
 
+test('who comes is told of what was published a moment before', async (t) => {
+  const { server, address } = await startStar(t, 1)
+  const record = gossipedRecord(newAuthor(), 1)
+  const knock = gossipedKnock()
+  assert.equal(await server.gossip('records', record), 1)
+  assert.equal(await server.gossip('knocks', knock), 1)
+  const late = await startGossiping(t, { bootstrap: [address] })
+  await untilReached([late], record)
+  await until(() => late.knocks.length === 1)
+})
+
 test('our own records and knocks must be of their length, and the records valid', async (t) => {
   const node = await startGossiping(t)
   await assert.rejects(node.gossip('records', new Uint8Array(5)), /wrong length: 5 bytes, not 1536/)
