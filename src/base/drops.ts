@@ -48,6 +48,9 @@ export const DROP_REASONS = {
     'a request to be dialled back, or an answer to one, that does not decode or names an address that may not be asked for',
   'reach-rate-limited': 'a request to be dialled back beyond what is done for an asker, a server, or in all',
   'reservation-malformed': "a relay's answer to a request for a reservation that does not decode",
+  'gossip-malformed': 'a gossiped message of a wrong length, or with fields that none of ours has',
+  'gossip-rate-limited':
+    'a gossiped message beyond what is taken of an author, of a neighbour, or in all, each second',
   'services-malformed': 'a list of services that does not decode, or is of a version that is not spoken here',
 } as const
 

@@ -6,12 +6,13 @@
 
 import '../nodeCompatibility.js'
 
-import type { Connection, ConnectionGater } from '@libp2p/interface'
+import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
 import { isDropped } from '../../base/drops.js'
 import { listeningPorts, ownAddresses, tellAddresses } from './announced.js'
 import { DeadPeers } from './deadPeers.js'
 import { Dht } from './dht.js'
 import { DialBack } from './dialBack.js'
+import { Gossip, type GossipTopic } from './gossip.js'
 import { Heartbeat } from './heartbeat.js'
 import { peerIdOfIdentity } from './identity.js'
 import { Knocking } from './knock.js'
@@ -62,6 +63,11 @@ export interface Mesh {
     signal: AbortSignal,
   ): Promise<Uint8Array>
   /**
+   * Gossips a sealed record or knock; resolves to how many neighbours it was sent to. A record that nobody hears is
+   * kept, and sent when somebody does. Rejects where it is of a wrong length, or the record is not valid.
+   */
+  gossip(topic: GossipTopic, bytes: Uint8Array): Promise<number>
+  /**
    * The machine's addresses or its ways out changed; `has` says of an address whether it is the machine's now.
    * Connections from addresses that are gone are closed at once; of the others those that we dialled are asked whether
    * they live. Nodes to which we want a connection are dialled without the pause that they had come to.
@@ -100,9 +106,16 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const knocking = new Knocking(network, options.onKnock, onDrop, () => servers.connected)
   const knownNodes = new KnownNodes(options.bootstrap, (connection) => servers.greet(connection), onChange)
 
+  const gossip =
+    options.gossip === undefined || options.gossip.limit === 0
+      ? undefined
+      : new Gossip(network, options.gossip, onDrop, onChange, log)
+
   const { mayDial } = options
+  const refuses = (peer: PeerId) => gossip?.refuses(peer) ?? false
   const gater = {
-    denyDialPeer: (peer) => deadPeers.has(peer) && !knownNodes.has(peer.toString()),
+    denyDialPeer: (peer) => refuses(peer) || (deadPeers.has(peer) && !knownNodes.has(peer.toString())),
+    denyInboundEncryptedConnection: refuses,
     denyDialMultiaddr: (address) => {
       const ip = addressedIp(address)
       return mayDial !== undefined && ip !== undefined && !mayDial(ip)
@@ -110,7 +123,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   } satisfies ConnectionGater
 
   const addresses = () => ownAddresses(parts, options.announces, reachability.reachedAt, relays.circuits)
-  const node = await makeNode(options, store, gater, addresses, onDrop)
+  const node = await makeNode(options, store, gater, addresses, onDrop, gossip)
   const { libp2p, parts, kadDht, relayServer, sockets, ping } = node
   const self = libp2p.peerId
   if (self.type !== 'Ed25519') throw new TypeError('the identity is not an Ed25519 key')
@@ -150,6 +163,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       bootstrap: knownNodes.state,
       reservations: relays.count,
       connections: connections.length,
+      gossips: gossip?.isHeard ?? false,
       routingTable: dht.routingTableSize,
       storedRecords: store.recordCount,
     }
@@ -180,10 +194,12 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       await servers.start(parts)
       await takeRole()
       await knocking.start(parts)
+      await gossip?.start(parts)
       await libp2p.start()
       running = true
       relays.setActive(!serves)
       heartbeat.start()
+      gossip?.join()
       knownNodes.start(parts)
       log.info({ peerId: self.toString(), network, serves }, 'the mesh node has started')
     },
@@ -205,6 +221,8 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     async knock({ identity, multiaddrs }, bytes, signal) {
       return knocking.knock(parts, peerIdOfIdentity(identity), multiaddrs, bytes, signal)
     },
+
+    gossip: async (topic, bytes) => (await gossip?.publish(topic, bytes)) ?? 0,
 
     networkChanged(has) {
       if (!running) return

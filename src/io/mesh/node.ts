@@ -18,6 +18,7 @@ import { type DropReason, isDropped } from '../../base/drops.js'
 import { MINUTE, SECOND } from '../../base/time.js'
 import { AnticipatingProtector, anticipatingMuxer } from './anticipate.js'
 import { REPLICATION } from './dht.js'
+import type { Gossip } from './gossip.js'
 import { tcpMultiaddr } from './multiaddrs.js'
 import type { MeshOptions } from './options.js'
 import type { Parts } from './parts.js'
@@ -52,6 +53,7 @@ export async function makeNode(
   gater: ConnectionGater,
   announced: () => readonly Multiaddr[],
   onDrop: (reason: DropReason) => void,
+  gossip: Gossip | undefined,
 ): Promise<Node> {
   const { serves, judge, log } = options
   const prefix = `tunnelbore/${options.network}`
@@ -131,6 +133,7 @@ export async function makeNode(
           },
         }),
       ),
+      ...(gossip === undefined ? {} : { gossip: gossip.service() }),
       parts: (components: Parts & RelayServerParts) => {
         parts = components
         relayServer = new RelayServer(components)
