@@ -92,6 +92,11 @@ export class Dht {
       .map(({ peer }) => peer)
   }
 
+  /** The nodes of the routing table closest to us, at most `count`. */
+  routingTable(self: PeerId, count: number): readonly PeerId[] {
+    return this.#internals.routingTable.closestPeers(kadId(self.toMultihash().bytes), { count })
+  }
+
   get routingTableSize(): number {
     return this.#internals.routingTable.size
   }

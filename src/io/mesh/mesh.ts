@@ -10,17 +10,21 @@ import type { Connection, ConnectionGater } from '@libp2p/interface'
 import { isDropped } from '../../base/drops.js'
 import { DeadPeers } from './deadPeers.js'
 import { Dht } from './dht.js'
+import { FoundNodes } from './foundNodes.js'
 import { peerIdOfIdentity } from './identity.js'
 import { Knocking } from './knock.js'
 import { KnownNodes } from './knownNodes.js'
 import { closeIfDead } from './liveness.js'
 import { lookUp } from './lookUp.js'
 import { addressedIp, relayIdOf } from './multiaddrs.js'
+import { isNamed, systemNames } from './names.js'
 import { makeNode } from './node.js'
+import { MAX_REMEMBERED } from './nodeMemory.js'
 import type { MeshOptions } from './options.js'
 import { publish } from './publish.js'
 import { RecordStore } from './recordStore.js'
 import { circuitsAsDialled, keepRelays, reservedAt } from './relays.js'
+import { RememberedNodes } from './rememberedNodes.js'
 import { closeFormerConnections } from './returns.js'
 import { Servers } from './servers.js'
 import type { MeshState } from './state.js'
@@ -73,14 +77,25 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   }
   const store = new RecordStore(judge, onDrop)
   const deadPeers = new DeadPeers()
-  const servers = new Servers(network, onChange)
+  const servers = new Servers(network, () => {
+    foundNodes.serversChanged()
+    onChange()
+  })
   const knocking = new Knocking(network, options.onKnock, onDrop, () => servers.connected)
-  const knownNodes = new KnownNodes(options.bootstrap, (connection) => servers.greet(connection), onChange)
+  const knownNodes = new KnownNodes(
+    options.bootstrap,
+    (connection) => servers.greet(connection),
+    onChange,
+    options.names ?? systemNames,
+  )
+  const remembered = new RememberedNodes(options.nodeMemory, options, log)
 
   const { mayDial } = options
   const gater = {
     denyDialPeer: (peer) => deadPeers.has(peer) && !knownNodes.has(peer.toString()),
     denyDialMultiaddr: (address) => {
+      // The names that the user gave are resolved before they come here; those of others are not our business.
+      if (isNamed(address)) return true
       const ip = addressedIp(address)
       return mayDial !== undefined && ip !== undefined && !mayDial(ip)
     },
@@ -99,6 +114,15 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     },
   )
 
+  const foundNodes = new FoundNodes({
+    remembered,
+    servers,
+    known: knownNodes,
+    lan: () => [],
+    routingTable: () => dht.routingTable(self, MAX_REMEMBERED),
+    log,
+  })
+
   const state = (): MeshState => {
     const connections = libp2p.getConnections()
     const connected = new Set(connections.map(({ remotePeer }) => remotePeer.toString()))
@@ -112,6 +136,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       addresses: [...circuitsAsDialled(addresses, connections, self), ...addresses.map(String)],
       servers: servers.answers.map((server) => ({ ...server, ip: ips.get(server.peerId) })),
       bootstrap: knownNodes.state,
+      remembered: remembered.nodes.length,
       reservations: reservedAt(addresses).size,
       connections: connections.length,
       routingTable: dht.routingTableSize,
@@ -133,9 +158,11 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     async start() {
       await servers.start(parts, options.serves ? options.services : undefined)
       await knocking.start(parts)
+      await remembered.load()
       await libp2p.start()
       running = true
       knownNodes.start(parts)
+      foundNodes.start(parts)
       log.info({ peerId: self.toString(), network, serves: options.serves }, 'the mesh node has started')
     },
 
@@ -163,6 +190,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       log.debug({ closed }, 'the network changed')
       deadPeers.clear()
       knownNodes.networkChanged()
+      foundNodes.networkChanged()
       // Those that were dialled to us are doubted at their other ends; relayed ones end with those that carry them.
       for (const connection of libp2p.getConnections())
         if (connection.direction === 'outbound' && connection.limits === undefined)
@@ -172,6 +200,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     async stop() {
       running = false
       knownNodes.stop()
+      await foundNodes.stop()
       await libp2p.stop()
     },
   }

@@ -3,6 +3,8 @@
 import type { SocketAddress } from '../../base/address.js'
 import type { DropReason } from '../../base/drops.js'
 import type { Knock } from './knock.js'
+import type { NameResolver } from './names.js'
+import type { NodeMemory } from './nodeMemory.js'
 import type { RecordJudge } from './recordStore.js'
 import type { MeshState } from './state.js'
 
@@ -24,6 +26,10 @@ export interface MeshOptions {
   readonly announces?: (ip: string) => boolean
   /** Known nodes: multiaddrs ending with `/p2p/` and an id. */
   readonly bootstrap: readonly string[]
+  /** Where the nodes that were found are remembered. Without it, each start begins with the given ones. */
+  readonly nodeMemory?: NodeMemory
+  /** Who resolves the names in `bootstrap`; the system by default. */
+  readonly names?: NameResolver
   /** True for a reachable node: it serves the DHT and relays streams. Others hold reservations at two relays. */
   readonly serves: boolean
   /** The content of a pre-shared key file (`/key/swarm/psk/1.0.0/`), which closes the network. */

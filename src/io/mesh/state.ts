@@ -8,6 +8,8 @@ export interface MeshState {
   /** Connected nodes that serve. */
   readonly servers: readonly ServerState[]
   readonly bootstrap: readonly BootstrapState[]
+  /** How many nodes of the mesh are remembered for the next start. */
+  readonly remembered: number
   /** At how many relays we hold a reservation. */
   readonly reservations: number
   readonly connections: number
