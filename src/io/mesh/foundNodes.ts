@@ -116,6 +116,12 @@ export class FoundNodes {
     this.seek()
   }
 
+  /** A node has another address: it is tried at once. */
+  moved(id: string): void {
+    if (this.#attempts.get(id)?.dialling === undefined) this.#attempts.delete(id)
+    this.seek()
+  }
+
   /** Failures from before mean nothing any more, and what is being dialled may have left by a way that is gone. */
   networkChanged(): void {
     for (const { dialling } of this.#attempts.values()) dialling?.abort(new Error('the network changed'))

@@ -7,6 +7,7 @@
 import '../nodeCompatibility.js'
 
 import type { Connection, ConnectionGater } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { isDropped } from '../../base/drops.js'
 import { DeadPeers } from './deadPeers.js'
 import { Dht } from './dht.js'
@@ -14,13 +15,15 @@ import { FoundNodes } from './foundNodes.js'
 import { peerIdOfIdentity } from './identity.js'
 import { Knocking } from './knock.js'
 import { KnownNodes } from './knownNodes.js'
+import { LanNodes } from './lanNodes.js'
+import { lanInterfaces, MDNS_PORT } from './lanSocket.js'
 import { closeIfDead } from './liveness.js'
 import { lookUp } from './lookUp.js'
 import { addressedIp, relayIdOf } from './multiaddrs.js'
 import { isNamed, systemNames } from './names.js'
 import { makeNode } from './node.js'
 import { MAX_REMEMBERED } from './nodeMemory.js'
-import type { MeshOptions } from './options.js'
+import type { LanPlace, MeshOptions } from './options.js'
 import { publish } from './publish.js'
 import { RecordStore } from './recordStore.js'
 import { circuitsAsDialled, keepRelays, reservedAt } from './relays.js'
@@ -118,10 +121,25 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     remembered,
     servers,
     known: knownNodes,
-    lan: () => [],
+    lan: () => lanNodes?.nodes ?? [],
     routingTable: () => dht.routingTable(self, MAX_REMEMBERED),
     log,
   })
+
+  const lanNodes =
+    options.lan === undefined || options.lan === false
+      ? undefined
+      : new LanNodes({
+          network,
+          networkKey: options.networkKey,
+          self: self.toString(),
+          ...(options.lan === true ? everyLan(options.announces) : options.lan),
+          ownAddresses: () => libp2p.getMultiaddrs(),
+          isConnected: (id) => libp2p.getConnections(peerIdFromString(id)).length > 0,
+          onFound: (id) => foundNodes.moved(id),
+          onDrop,
+          log,
+        })
 
   const state = (): MeshState => {
     const connections = libp2p.getConnections()
@@ -137,6 +155,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       servers: servers.answers.map((server) => ({ ...server, ip: ips.get(server.peerId) })),
       bootstrap: knownNodes.state,
       remembered: remembered.nodes.length,
+      lan: lanNodes?.nodes.length ?? 0,
       reservations: reservedAt(addresses).size,
       connections: connections.length,
       routingTable: dht.routingTableSize,
@@ -163,6 +182,8 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       running = true
       knownNodes.start(parts)
       foundNodes.start(parts)
+      lanNodes?.start()
+      if (knownNodes.given === 0 && remembered.nodes.length === 0) tellOfNoNode(options)
       log.info({ peerId: self.toString(), network, serves: options.serves }, 'the mesh node has started')
     },
 
@@ -191,6 +212,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       deadPeers.clear()
       knownNodes.networkChanged()
       foundNodes.networkChanged()
+      lanNodes?.networkChanged()
       // Those that were dialled to us are doubted at their other ends; relayed ones end with those that carry them.
       for (const connection of libp2p.getConnections())
         if (connection.direction === 'outbound' && connection.limits === undefined)
@@ -200,10 +222,26 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     async stop() {
       running = false
       knownNodes.stop()
+      lanNodes?.stop()
       await foundNodes.stop()
       await libp2p.stop()
     },
   }
+}
+
+/** Mdns on all LANs of this machine, but for devices whose addresses are not announced: tunnels. */
+function everyLan(announces: MeshOptions['announces']): LanPlace {
+  return { port: MDNS_PORT, interfaces: () => lanInterfaces(announces ?? (() => true)) }
+}
+
+/** Nothing is known to dial. For the first node of a mesh that is as it should be. */
+function tellOfNoNode({ serves, lan, log }: MeshOptions): void {
+  const level = serves ? 'info' : 'warn'
+  const where = lan === undefined || lan === false ? '' : 'nodes on the LAN, or '
+  log[level](
+    {},
+    `no other node is known (--bootstrap names one): waiting for ${where}one that connects to us`,
+  )
 }
 
 /**

@@ -3,6 +3,7 @@
 import type { SocketAddress } from '../../base/address.js'
 import type { DropReason } from '../../base/drops.js'
 import type { Knock } from './knock.js'
+import type { LanInterface } from './lanSocket.js'
 import type { NameResolver } from './names.js'
 import type { NodeMemory } from './nodeMemory.js'
 import type { RecordJudge } from './recordStore.js'
@@ -13,6 +14,12 @@ export interface MeshLog {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
+}
+
+/** Where mDNS is spoken: a UDP port, and the devices. */
+export interface LanPlace {
+  readonly port: number
+  readonly interfaces: () => readonly LanInterface[]
 }
 
 export interface MeshOptions {
@@ -28,6 +35,11 @@ export interface MeshOptions {
   readonly bootstrap: readonly string[]
   /** Where the nodes that were found are remembered. Without it, each start begins with the given ones. */
   readonly nodeMemory?: NodeMemory
+  /**
+   * True to find nodes on the LANs of this machine by mDNS, and to be found there: on the devices of the addresses that
+   * `announces` allows. A place for it can be given in its stead. Default: false.
+   */
+  readonly lan?: boolean | LanPlace
   /** Who resolves the names in `bootstrap`; the system by default. */
   readonly names?: NameResolver
   /** True for a reachable node: it serves the DHT and relays streams. Others hold reservations at two relays. */

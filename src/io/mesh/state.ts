@@ -10,6 +10,8 @@ export interface MeshState {
   readonly bootstrap: readonly BootstrapState[]
   /** How many nodes of the mesh are remembered for the next start. */
   readonly remembered: number
+  /** How many nodes of the mesh are known on the LAN. */
+  readonly lan: number
   /** At how many relays we hold a reservation. */
   readonly reservations: number
   readonly connections: number
