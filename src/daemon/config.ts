@@ -48,6 +48,8 @@ export interface NodeConfig {
   readonly network: string
   /** Absolute path of the key that closes the network; see {@link readNetworkKey}. */
   readonly networkKeyFile: string | undefined
+  /** Whether nodes on the LANs of this machine are found, and find us, by mDNS. */
+  readonly lan: boolean
   /** Undefined: the one remembered in the state file, else {@link DEFAULT_LISTEN_PORT} or the next that is free. */
   readonly listenPort: number | undefined
   /** Absolute path. */
@@ -81,7 +83,16 @@ export interface Settings {
   readonly values: Readonly<Record<string, unknown>>
 }
 
-const NODE_KEYS = ['bootstrap', 'network', 'network-key', 'listen-port', 'state-dir', 'run-dir', 'log-level']
+const NODE_KEYS = [
+  'bootstrap',
+  'network',
+  'network-key',
+  'lan',
+  'listen-port',
+  'state-dir',
+  'run-dir',
+  'log-level',
+]
 const UP_KEYS = [...NODE_KEYS, 'stun', 'reachable']
 
 /** The configuration of `up`; the first source that has a key decides it. Throws {@link ConfigError} only. */
@@ -107,6 +118,7 @@ function nodeConfig(sources: readonly Settings[]): NodeConfig {
     bootstrap: setting(sources, 'bootstrap', listOf(readBootstrap)) ?? [],
     network: setting(sources, 'network', readNetworkName) ?? DEFAULT_NETWORK,
     networkKeyFile: setting(sources, 'network-key', readPath),
+    lan: setting(sources, 'lan', readBoolean) ?? true,
     listenPort: setting(sources, 'listen-port', readPort),
     stateDir: setting(sources, 'state-dir', readPath) ?? DEFAULT_STATE_DIR,
     runDir: setting(sources, 'run-dir', readPath) ?? DEFAULT_RUN_DIR,
@@ -238,10 +250,13 @@ const readLogLevel: Reader<LogLevel> = (value, at) => {
   return level
 }
 
-const readReachability: Reader<Reachability> = (value, at) => {
-  if (typeof value === 'boolean') return value ? 'reachable' : 'unreachable'
+const readBoolean: Reader<boolean> = (value, at) => {
+  if (typeof value === 'boolean') return value
   throw wrong(at, 'must be true or false', value)
 }
+
+const readReachability: Reader<Reachability> = (value, at) =>
+  readBoolean(value, at) ? 'reachable' : 'unreachable'
 
 const readHostPort: Reader<HostPort> = (value, at) => {
   const match = typeof value === 'string' ? /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(value) : null

@@ -48,6 +48,7 @@ test('with nothing but an interface the defaults hold', () => {
     bootstrap: [],
     network: 'tunnelbore',
     networkKeyFile: undefined,
+    lan: true,
     listenPort: undefined,
     stun: [],
     reachability: 'auto',
@@ -64,6 +65,7 @@ test('every option can come from a file, whose paths start from its folder', () 
       bootstrap = ["/ip4/203.0.113.1/tcp/51821/p2p/${PEER_ID}", "/dnsaddr/example.org/p2p/${PEER_ID}"]
       network = "fleet-1"
       network-key = "tb.key"
+      lan = false
       listen-port = 4000
       stun = ["stun.example.org:3478", "192.0.2.1:3478", "[2001:DB8::1]:19302"]
       reachable = true
@@ -77,6 +79,7 @@ test('every option can come from a file, whose paths start from its folder', () 
     bootstrap: [`/ip4/203.0.113.1/tcp/51821/p2p/${PEER_ID}`, `/dnsaddr/example.org/p2p/${PEER_ID}`],
     network: 'fleet-1',
     networkKeyFile: '/etc/tb.key',
+    lan: false,
     listenPort: 4000,
     stun: [
       { host: 'stun.example.org', port: 3478 },

@@ -17,16 +17,7 @@ import { peerIdOf } from './multiaddrs.js'
 import { type NameResolver, resolveNames } from './names.js'
 import { CLOSED_NETWORK, OPEN_NETWORK, WRONG_NETWORK_KEY } from './networkGate.js'
 import type { Parts } from './parts.js'
-
-export interface BootstrapState {
-  readonly multiaddr: string
-  /** Connected, and serving our network. */
-  readonly connected: boolean
-  /** Why it is not, as far as known. */
-  readonly lastError?: string
-  /** Seconds until it is tried again. */
-  readonly nextTryInS?: number
-}
+import type { BootstrapState } from './state.js'
 
 /** How long a lost relay is returned to, in ms: a restart of a machine. */
 export const RELAY_GIVEN_UP_AFTER_MS = 5 * MINUTE

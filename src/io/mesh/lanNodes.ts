@@ -159,14 +159,24 @@ export class LanNodes {
   #read(link: Link, bytes: Uint8Array): void {
     // Most of what mDNS carries is for others; a name stands in full where it stands first.
     if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(this.#label)) return
-    if (!link.reading.take(now().instant)) return this.#options.onDrop('lan-rate-limited')
+    const { self, onDrop } = this.#options
+    if (!link.reading.take(now().instant)) {
+      onDrop('lan-rate-limited')
+      return
+    }
     const message = readLanMessage(bytes, this.#label)
     if (message === 'foreign') return
-    if (message === 'malformed') return this.#options.onDrop('lan-malformed')
-    if (message === 'query') return this.#answerSoon(link)
-    if (message.id === this.#options.self) return
-    const addresses = message.addresses.filter((address) => isOnLink(link.socket.on, ipIn(address)))
-    if (addresses.length === 0) return this.#options.onDrop('lan-malformed')
+    if (message === 'query') {
+      this.#answerSoon(link)
+      return
+    }
+    if (message !== 'malformed' && message.id === self) return
+    const told = message === 'malformed' ? [] : message.addresses
+    const addresses = told.filter((address) => isOnLink(link.socket.on, ipIn(address)))
+    if (message === 'malformed' || addresses.length === 0) {
+      onDrop('lan-malformed')
+      return
+    }
     this.#learn(message.id, addresses)
   }
 

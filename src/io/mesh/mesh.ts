@@ -11,6 +11,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { isDropped } from '../../base/drops.js'
 import { DeadPeers } from './deadPeers.js'
 import { Dht } from './dht.js'
+import { within } from './exchange.js'
 import { FoundNodes } from './foundNodes.js'
 import { peerIdOfIdentity } from './identity.js'
 import { Knocking } from './knock.js'
@@ -44,7 +45,8 @@ export interface Mesh {
   state(): MeshState
   /**
    * Stores a record in the DHT; resolves to how many nodes acknowledged it, which may be none, without waiting long for
-   * the last ones, which get it all the same. Waits for a first server. Rejects where the record is not valid, or the signal aborts before there is a server.
+   * the last ones, which get it all the same. Waits for a first server; a node that serves
+   * does so for a moment only, and may be the only one. Rejects where the record is not valid, or the signal aborts before there is a server.
    */
   publish(key: Uint8Array, value: Uint8Array, signal: AbortSignal): Promise<number>
   /**
@@ -70,6 +72,9 @@ export interface Mesh {
   /** Closes all connections and sockets. */
   stop(): Promise<void>
 }
+
+/** A node that serves and is connected to no other server in this time does without, in ms. */
+const ALONE_AFTER_MS = 2_000
 
 /** Makes a node. Rejects where an option is malformed (a TypeError that names it). */
 export async function makeMesh(options: MeshOptions): Promise<Mesh> {
@@ -163,6 +168,12 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     }
   }
 
+  /** One that serves can be the only one: what it stores itself is all that there is. */
+  const untilServed = async (signal: AbortSignal): Promise<void> => {
+    if (!options.serves) return servers.untilConnected(signal)
+    await servers.untilConnected(within(ALONE_AFTER_MS, signal)).catch(() => signal.throwIfAborted())
+  }
+
   deadPeers.start(parts)
   if (options.serves) closeFormerConnections(parts, ping)
   keepRelays(parts, () => libp2p.getMultiaddrs(), knownNodes)
@@ -191,13 +202,13 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       const verdict = judge(key, value)
       if (isDropped(verdict)) throw new Error(`our own record is not valid: ${verdict.dropped}`)
       if (options.serves) store.keep(key, value)
-      await servers.untilConnected(signal)
+      await untilServed(signal)
       return publish(dht, self, key, value, signal)
     },
 
     async *lookUp(key, signal) {
       const ownCopy = await store.kept(key)
-      if (ownCopy === undefined) await servers.untilConnected(signal)
+      if (ownCopy === undefined) await untilServed(signal)
       yield* lookUp(dht, self, judge, key, ownCopy, onDrop, signal)
     },
 

@@ -59,14 +59,17 @@ export function decodeNetworks(bytes: Uint8Array): RememberedNetworks {
   const networks = new Map<string, readonly RememberedNode[]>()
   if (bytes.length > MAX_LENGTH) return networks
   const file = parse(bytes)
-  if (!isObject(file) || file['version'] !== 1) return networks
+  if (!isObject(file)) return networks
+  const { version } = file
+  if (version !== 1) return networks
   for (const list of listIn(file, 'networks')) {
-    const tag = isObject(list) ? list['network'] : undefined
-    if (!isObject(list) || typeof tag !== 'string' || !/^[0-9a-f]{32}$/.test(tag)) continue
+    if (!isObject(list)) continue
+    const { network } = list
+    if (typeof network !== 'string' || !/^[0-9a-f]{32}$/.test(network)) continue
     const nodes = listIn(list, 'nodes').flatMap((node) => remembered(node) ?? [])
     const once = [...new Map(nodes.toReversed().map((node) => [node.id, node])).values()].toReversed()
-    networks.delete(tag)
-    networks.set(tag, once.slice(0, MAX_REMEMBERED))
+    networks.delete(network)
+    networks.set(network, once.slice(0, MAX_REMEMBERED))
   }
   return new Map([...networks].slice(-MAX_NETWORKS))
 }

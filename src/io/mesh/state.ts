@@ -1,7 +1,5 @@
 /** How it stands with the mesh, at a moment. */
 
-import type { BootstrapState } from './knownNodes.js'
-
 export interface MeshState {
   /** Full multiaddrs with `/p2p/`, direct ones and circuits. */
   readonly addresses: readonly string[]
@@ -28,4 +26,15 @@ export interface ServerState {
   readonly services: Uint8Array
   /** The address of our direct connection to it. */
   readonly ip: string | undefined
+}
+
+/** How it stands with a node that was given by the user. */
+export interface BootstrapState {
+  readonly multiaddr: string
+  /** Connected, and serving our network. */
+  readonly connected: boolean
+  /** Why it is not, as far as known. */
+  readonly lastError?: string
+  /** Seconds until it is tried again. */
+  readonly nextTryInS?: number
 }

@@ -10,6 +10,7 @@ import {
   type RememberedNode,
 } from '../../../src/io/mesh/nodeMemory.js'
 import { InMemoryNodes } from './inMemoryNodes.js'
+import { loopbackLan } from './loopbackLan.js'
 import { addressOf, collect, newKey, soon, startServers, startTestMesh, testRecord, until } from './meshes.js'
 
 const TAG = networkTag('test', undefined)
@@ -76,6 +77,37 @@ describe('a mesh that lost every bootstrap node', () => {
     await startTestMesh(t, { serves: true, identitySeed, listen: [{ ip: '127.0.0.1', port }] })
     await until(() => node.state().servers.length === 1)
   })
+})
+
+test('the only server of a mesh keeps its own record, and those of others, for who comes later', async (t) => {
+  const server = await startTestMesh(t, { serves: true })
+  const [own, others] = [newKey(), newKey()]
+  assert.equal(await server.publish(own, testRecord(1), soon()), 0)
+  const author = await startTestMesh(t, { bootstrap: [addressOf(server)] })
+  assert.equal(await author.publish(others, testRecord(2), soon()), 1)
+  const reader = await startTestMesh(t, { bootstrap: [addressOf(server)] })
+  assert.deepEqual(await collect(reader.lookUp(own, soon())), [testRecord(1)])
+  assert.deepEqual(await collect(server.lookUp(others, soon())), [testRecord(2)])
+  assert.deepEqual(await collect(server.lookUp(newKey(), soon())), [])
+})
+
+test('a node that knows nobody says so in one line, and which help is left', async (t) => {
+  const lines: string[] = []
+  const say = (level: string) => (_: object, message: string) => lines.push(`${level}: ${message}`)
+  const log = { debug: () => {}, info: say('info'), warn: say('warn') }
+  const server = await startTestMesh(t, { serves: true, log })
+  await startTestMesh(t, { log })
+  await startTestMesh(t, { log, lan: await loopbackLan() })
+  await startTestMesh(t, { log, bootstrap: [addressOf(server)] })
+  await startTestMesh(t, { log, nodeMemory: memoryOf([rememberedAs(server)]) })
+  assert.deepEqual(
+    lines.filter((line) => line.includes('no other node')),
+    [
+      'info: no other node is known (--bootstrap names one): waiting for one that connects to us',
+      'warn: no other node is known (--bootstrap names one): waiting for one that connects to us',
+      'warn: no other node is known (--bootstrap names one): waiting for nodes on the LAN, or one that connects to us',
+    ],
+  )
 })
 
 describe('what is remembered', () => {
