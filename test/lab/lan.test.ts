@@ -90,9 +90,9 @@ describe('Machines on one LAN with no bootstrap node anywhere', () => {
       laptop.host.capture('eth0'),
       laptop.host.capture('lo'),
     ])
-    await home.startMachine(laptop)
+    await home.startMachine(laptop, { lan: true })
     await laptop.daemon.process.waitForOutput(/"level":40[^\n]*waiting for nodes on the LAN/)
-    await home.startMachine(desk, { args: ['--reachable'] })
+    await home.startMachine(desk, { lan: true, args: ['--reachable'] })
     await laptop.daemon.process.waitForOutput(/"acknowledgements":[1-9]/)
     assert.equal((await laptop.host.ping(desk.tunnelAddress)).received, 1)
     const sent = await Promise.all(
@@ -106,7 +106,7 @@ describe('Machines on one LAN with no bootstrap node anywhere', () => {
   test('neither ask nor answer with --no-lan', async () => {
     const recluse = home.machine('recluse')
     const capture = await recluse.host.capture('eth0')
-    await home.startMachine(recluse, { args: ['--no-lan'] })
+    await home.startMachine(recluse)
     await recluse.daemon.process.waitForOutput(/"level":40[^\n]*waiting for one that connects to us/)
     const { peerId } = await recluse.daemon.status()
     assert.equal((await home.machine('laptop').host.ping(recluse.host.address)).received, 1)

@@ -3,7 +3,7 @@
  * (https://github.com/libp2p/specs/blob/master/discovery/mdns.md), under a name of the network's own.
  *
  *     query    PTR  _tb<13 characters>._udp.local
- *     answer   PTR  _tb….  _udp.local            →  <instance>._tb…._udp.local
+ *     answer   PTR  _tb…._udp.local              →  <instance>._tb…._udp.local
  *              TXT  <instance>._tb…._udp.local   →  dnsaddr=/ip4/192.168.1.2/tcp/51821/p2p/12D3Koo…   one for each address
  *
  * The name is 64 bits of a hash of the network's name and key, in base32: who does not know both cannot tell the network

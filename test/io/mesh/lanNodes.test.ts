@@ -181,6 +181,24 @@ test('a LAN on which mDNS cannot be spoken is said once, and the others are used
   assert.equal(said.length, 1)
 })
 
+test('a LAN that comes later is used, and one that goes is left', async (t) => {
+  const lan = await loopbackLan()
+  let interfaces: readonly (typeof LOOPBACK)[] = [LOOPBACK]
+  const { nodes, found, say } = await listener(t, undefined, { ...lan, interfaces: () => interfaces })
+  const told = (number: number) =>
+    say(encodeLanAnswer(LABEL, 'a', { id: idOf(number), addresses: ['/ip4/127.0.0.1/tcp/2'] }))
+  interfaces = []
+  nodes.networkChanged()
+  told(2)
+  interfaces = [LOOPBACK]
+  nodes.networkChanged()
+  await until(() => {
+    told(3)
+    return found.length > 0
+  })
+  assert.deepEqual(found, [idOf(3)])
+})
+
 /** One that listens on loopback as idOf(1), somebody who speaks there, and the answers that he hears. */
 async function listener(
   t: TestContext,
