@@ -58,6 +58,7 @@ function nodeOptions(command: Command): Command {
     .addOption(repeatable('--bootstrap <multiaddr>', 'a known node; may be repeated'))
     .option('--network <name>', 'the mesh to join (default: "tunnelbore")')
     .option('--network-key <file>', 'close the network with a pre-shared key')
+    .option('--no-lan', 'neither look for nodes on the LAN by mDNS nor be found there')
     .option(
       '--gossip-limit <nodes>',
       'do not gossip in a larger fleet; 0 for not at all (default: 2000)',
@@ -112,14 +113,18 @@ async function bootstrap(flags: Flags): Promise<void> {
 
 /** The command line, then the file that it names. */
 async function settings(flags: Flags): Promise<readonly Settings[]> {
-  const { config, reachable, unreachable, ...rest } = flags
+  const { config, reachable, unreachable, lan, ...rest } = flags
   const values = Object.fromEntries(
     Object.entries(rest).map(([name, value]) => [
       name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
       value,
     ]),
   )
-  const override = reachable === true || unreachable === true ? { reachable: reachable === true } : {}
+  const override = {
+    ...(reachable === true || unreachable === true ? { reachable: reachable === true } : {}),
+    // Where --no-lan is not given commander says true, which is not to hide what the file says.
+    ...(lan === false ? { lan } : {}),
+  }
   const commandLine: Settings = {
     file: undefined,
     directory: process.cwd(),

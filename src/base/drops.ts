@@ -51,6 +51,13 @@ export const DROP_REASONS = {
   'gossip-malformed': 'a gossiped message of a wrong length, or with fields that none of ours has',
   'gossip-rate-limited':
     'a gossiped message beyond what is taken of an author, of a neighbour, or in all, each second',
+  'mesh-no-network-key': 'a connection from a node without a network key, where the network has one',
+  'mesh-wrong-network-key': 'a connection from a node with another network key',
+  'mesh-not-ours':
+    'a connection that does not begin as libp2p does: of a node with a network key, where the network has none, or of no node',
+  'lan-malformed':
+    "an answer of mDNS under our network's name that does not decode, or names nothing on that LAN",
+  'lan-rate-limited': 'what mDNS brought beyond what is read, or remembered, of a LAN',
   'services-malformed': 'a list of services that does not decode, or is of a version that is not spoken here',
 } as const
 

@@ -51,6 +51,8 @@ export interface NodeConfig {
   readonly networkKeyFile: string | undefined
   /** How many nodes may gossip in a day before this one only uses the DHT and knocks; 0 turns gossip off. */
   readonly gossipLimit: number
+  /** Whether nodes on the LANs of this machine are found, and find us, by mDNS. */
+  readonly lan: boolean
   /** Undefined: the one remembered in the state file, else {@link DEFAULT_LISTEN_PORT} or the next that is free. */
   readonly listenPort: number | undefined
   /** Absolute path. */
@@ -89,6 +91,7 @@ const NODE_KEYS = [
   'network',
   'network-key',
   'gossip-limit',
+  'lan',
   'listen-port',
   'state-dir',
   'run-dir',
@@ -120,6 +123,7 @@ function nodeConfig(sources: readonly Settings[]): NodeConfig {
     network: setting(sources, 'network', readNetworkName) ?? DEFAULT_NETWORK,
     networkKeyFile: setting(sources, 'network-key', readPath),
     gossipLimit: setting(sources, 'gossip-limit', readGossipLimit) ?? DEFAULT_GOSSIP_LIMIT,
+    lan: setting(sources, 'lan', readBoolean) ?? true,
     listenPort: setting(sources, 'listen-port', readPort),
     stateDir: setting(sources, 'state-dir', readPath) ?? DEFAULT_STATE_DIR,
     runDir: setting(sources, 'run-dir', readPath) ?? DEFAULT_RUN_DIR,
@@ -257,10 +261,13 @@ const readLogLevel: Reader<LogLevel> = (value, at) => {
   return level
 }
 
-const readReachability: Reader<Reachability> = (value, at) => {
-  if (typeof value === 'boolean') return value ? 'reachable' : 'unreachable'
+const readBoolean: Reader<boolean> = (value, at) => {
+  if (typeof value === 'boolean') return value
   throw wrong(at, 'must be true or false', value)
 }
+
+const readReachability: Reader<Reachability> = (value, at) =>
+  readBoolean(value, at) ? 'reachable' : 'unreachable'
 
 const readHostPort: Reader<HostPort> = (value, at) => {
   const match = typeof value === 'string' ? /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(value) : null

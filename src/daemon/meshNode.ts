@@ -38,6 +38,8 @@ import type { Logger } from './logger.js'
 import { Machine } from './machine.js'
 import { MeshErrands } from './meshErrands.js'
 import { NamedReflectors } from './namedReflectors.js'
+import { BOOTSTRAP_NAME } from './nodeName.js'
+import { NodesFile } from './nodesFile.js'
 import { rankOwnMultiaddrs } from './ownMultiaddrs.js'
 import { chooseListenPort, loopbackPort } from './ports.js'
 import { reflectorsToAsk, reflectorsToTell } from './reflectors.js'
@@ -168,12 +170,15 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     const multiaddrs = addresses.map((address) => withoutIdentity(address, peerId))
     loop.handle({
       type: 'mesh-changed',
-      connected: servers.length > 0,
+      // The only server of a mesh has itself to publish to, and what others store there.
+      connected: servers.length > 0 || serves,
       multiaddrs: rankOwnMultiaddrs(multiaddrs, serves),
       reflectors: reflectorsToAsk(servers, stun.addresses, (reason) => engine.drop(reason)),
     })
   }
 
+  const knownNodes = new NodesFile(config.stateDir, wireguard?.interface ?? BOOTSTRAP_NAME, log)
+  undo.push(() => knownNodes.flush())
   const mesh = await makeMesh({
     network: config.network,
     identitySeed: keys.identitySeed(),
@@ -181,6 +186,8 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     announces: (ip) => loop.shared.sockets().some(({ address }) => address.ip === ip),
     bootstrap: config.bootstrap,
     serves: role === 'serves',
+    nodeMemory: knownNodes,
+    lan: config.lan,
     ...(networkKey === undefined ? {} : { networkKey }),
     judge: (key, value) => admitStoredRecord(key, value, now().unix),
     gossip: {

@@ -157,7 +157,7 @@ async function readState(path: string, log: Warn): Promise<State> {
 }
 
 /** Puts `content` in place of the file in one step that a crash cannot halve. Makes the directory, 0700. */
-async function replaceFile(path: string, content: string): Promise<void> {
+export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const beside = `${path}.new`
   await makeDirectory(dirname(path))
   await writeSynced(beside, content)

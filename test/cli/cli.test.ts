@@ -61,6 +61,15 @@ test('a wrong value in a configuration file is told with its key and file', asyn
     2,
     /listen-port in \/.*\/tb\.toml: must be a port/,
   )
+  await writeFile(path, 'lan = 1\n')
+  // --no-lan decides where it is given, and leaves it to the file where not.
+  assertFailure(
+    await runCli('up', 'wg0', '--config', path),
+    2,
+    /lan in \/.*\/tb\.toml: must be true or false/,
+  )
+  await writeFile(path, 'lan = 1\nnetwork = 1\n')
+  assertFailure(await runCli('up', 'wg0', '--config', path, '--no-lan'), 2, /network in /)
   await writeFile(path, 'listen-port = \n')
   assertFailure(await runCli('bootstrap', '--config', path), 2, /tb\.toml, line 1: not valid TOML/)
 })

@@ -49,6 +49,7 @@ test('with nothing but an interface the defaults hold', () => {
     network: 'tunnelbore',
     networkKeyFile: undefined,
     gossipLimit: 2_000,
+    lan: true,
     listenPort: undefined,
     stun: [],
     reachability: 'auto',
@@ -66,6 +67,7 @@ test('every option can come from a file, whose paths start from its folder', () 
       network = "fleet-1"
       network-key = "tb.key"
       gossip-limit = 300
+      lan = false
       listen-port = 4000
       stun = ["stun.example.org:3478", "192.0.2.1:3478", "[2001:DB8::1]:19302"]
       reachable = true
@@ -80,6 +82,7 @@ test('every option can come from a file, whose paths start from its folder', () 
     network: 'fleet-1',
     networkKeyFile: '/etc/tb.key',
     gossipLimit: 300,
+    lan: false,
     listenPort: 4000,
     stun: [
       { host: 'stun.example.org', port: 3478 },

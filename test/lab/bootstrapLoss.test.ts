@@ -70,6 +70,55 @@ describe('A fleet whose bootstrap nodes are all down', () => {
   })
 })
 
+describe('A machine that starts again when the only bootstrap node is dead', () => {
+  let second: Laboratory
+  let mesh: Fleet
+
+  before(async () => {
+    second = await Laboratory.create()
+    mesh = await Fleet.create(
+      second,
+      { carol: 'port-restricted', dave: 'port-restricted', server: 'open' },
+      { bootstrapNodes: 1 },
+    )
+    await mesh.startMachine(mesh.machine('server'), { args: ['--reachable'] })
+    const others = [mesh.machine('carol'), mesh.machine('dave')]
+    await Promise.all(others.map((machine) => mesh.startMachine(machine)))
+    for (const { daemon } of others) {
+      const { peerId } = await mesh.machine('server').daemon.status()
+      await daemon.untilPublished()
+      await until(`${daemon.host.name} to have a second relay`, async () =>
+        (await daemon.status()).addresses.some((address) => address.includes(`${peerId}/p2p-circuit`)),
+      )
+    }
+  })
+
+  after(() => second.close())
+
+  test('finds its peers through another node that it remembers', async () => {
+    const [carol, dave] = [mesh.machine('carol'), mesh.machine('dave')]
+    await carol.daemon.stop()
+    for (const node of mesh.bootstrap) await node.process.stop('SIGKILL')
+    // Carol's WireGuard and Dave's forget each other, so that only the mesh can bring them together.
+    await dave.wireguard.forgetSessions()
+    await mesh.startMachine(carol)
+    await carol.daemon.process.waitForOutput(/"acknowledgements":[1-9]/)
+    assert.equal((await carol.host.ping(dave.tunnelAddress)).received, 1)
+    assert.equal(
+      (await carol.daemon.status()).bootstrap.some(({ connected }) => connected),
+      false,
+    )
+  })
+
+  test('and so does one that is given no bootstrap node at all', async () => {
+    const [carol, dave] = [mesh.machine('carol'), mesh.machine('dave')]
+    await dave.daemon.stop()
+    await mesh.startMachine(dave, { bootstrap: [] })
+    await dave.daemon.process.waitForOutput(/"acknowledgements":[1-9]/)
+    assert.equal((await dave.host.ping(carol.tunnelAddress)).received, 1)
+  })
+})
+
 type Known = Awaited<ReturnType<UpNode['status']>>['bootstrap'][number]
 
 async function untilBootstrap(

@@ -22,6 +22,8 @@ const START_DEADLINE_MS = 30_000
 export interface DaemonOptions {
   /** Multiaddrs of known nodes. */
   readonly bootstrap?: readonly string[]
+  /** Whether it speaks mDNS. Not by default: the laboratory's internet is one link, which no real one is. */
+  readonly lan?: boolean
   /** Further arguments. */
   readonly args?: readonly string[]
 }
@@ -31,7 +33,7 @@ export function daemonArguments(
   host: Host,
   name: string,
   command: readonly string[],
-  { bootstrap = [], args = [] }: DaemonOptions = {},
+  { bootstrap = [], lan = false, args = [] }: DaemonOptions = {},
 ): readonly string[] {
   const directory = daemonDirectory(host, name)
   return [
@@ -39,6 +41,7 @@ export function daemonArguments(
     ...command,
     ...bootstrap.flatMap((multiaddr) => ['--bootstrap', multiaddr]),
     ...['--state-dir', join(directory, 'state'), '--run-dir', join(directory, 'run')],
+    ...(lan ? [] : ['--no-lan']),
     ...['--log-level', 'debug', ...args],
   ]
 }

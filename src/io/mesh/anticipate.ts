@@ -54,21 +54,27 @@ export function anticipatingMuxer(
   }
 }
 
+/** A protector that can say more of a wrong answer to the negotiation of the encryption than that it is wrong. */
+interface Gate extends ConnectionProtector {
+  /** Why the answer may differ first at byte `at`; undefined where there is nothing to say. */
+  mismatch(at: number): Error | undefined
+}
+
 /**
  * A protector that anticipates the answer to the negotiation of the encryption. libp2p passes every new connection
- * through its protector just before that negotiation. `inner` is the network's own protector, if there is one.
+ * through its protector just before that negotiation. `gate` is the network's own protector.
  */
 export class AnticipatingProtector implements ConnectionProtector {
-  readonly #inner: ConnectionProtector | undefined
+  readonly #gate: Gate
 
-  constructor(inner: ConnectionProtector | undefined) {
-    this.#inner = inner
+  constructor(gate: Gate) {
+    this.#gate = gate
   }
 
   async protect(connection: MessageStream, options?: AbortOptions): Promise<MessageStream> {
     const { direction } = connection
-    const stream = this.#inner === undefined ? connection : await this.#inner.protect(connection, options)
-    if (direction === 'outbound') anticipateAgreement(stream)
+    const stream = await this.#gate.protect(connection, options)
+    if (direction === 'outbound') anticipateAgreement(stream, (at) => this.#gate.mismatch(at))
     return stream
   }
 }
@@ -78,18 +84,22 @@ export interface PassingStream extends MessageStream {
   onData(data: Uint8Array | Uint8ArrayList): void
 }
 
-function anticipateAgreement(stream: MessageStream): void {
+function anticipateAgreement(stream: MessageStream, mismatch: Gate['mismatch'] = () => undefined): void {
   if (!passesBytes(stream)) return
   const send = stream.send.bind(stream)
   const receive = stream.onData.bind(stream)
   stream.send = (proposal) => {
     stream.send = send
+    const whole = proposal.byteLength
     let awaited = proposal.slice()
     stream.onData = (data) => {
       const bytes = data.subarray()
       const length = Math.min(awaited.length, bytes.length)
       if (!equals(awaited.subarray(0, length), bytes.subarray(0, length))) {
-        stream.abort(new UnsupportedProtocolError('the other side does not speak the proposed protocol'))
+        const at = whole - awaited.length + commonLength(awaited, bytes)
+        stream.abort(
+          mismatch(at) ?? new UnsupportedProtocolError('the other side does not speak the proposed protocol'),
+        )
         return
       }
       awaited = awaited.subarray(length)
@@ -100,6 +110,11 @@ function anticipateAgreement(stream: MessageStream): void {
     receive(awaited.slice())
     return sent
   }
+}
+
+function commonLength(a: Uint8Array, b: Uint8Array): number {
+  const differs = a.findIndex((byte, at) => byte !== b[at])
+  return differs === -1 ? a.length : differs
 }
 
 /** True for the streams of libp2p. */

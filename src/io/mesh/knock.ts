@@ -20,6 +20,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Connection, PeerId } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { DropReason } from '../../base/drops.js'
+import { type Dial, dial, dialDirectly, firstOf } from './dials.js'
 import { asError, ask, readMessage, Unanswered, within } from './exchange.js'
 import { addressOf, peerIdOf, relayIdOf, relayPartOf } from './multiaddrs.js'
 import type { Parts } from './parts.js'
@@ -36,11 +37,6 @@ const READ_DEADLINE_MS = 4_000
 const DEADLINE_MS = 10_000
 /** A connection that gives no answer in this time may be dead: another is opened beside it. */
 const HEDGE_MS = 700
-/**
- * A TCP connection that is not open in this time will not be, in ms. Enough for a lost first packet, and the knock at a
- * record with nothing but an address that swallows packets ends in time to look for a better record.
- */
-const DIRECT_DIAL_MS = 1_500
 /** How many addresses of a peer are tried. */
 const MAX_ADDRESSES = 12
 /**
@@ -50,9 +46,6 @@ const MAX_ADDRESSES = 12
 const RELAY_HEAD_START_MS = 50
 /** How many relays are asked for a peer that names none. */
 const MAX_GUESSED_RELAYS = 4
-
-/** A way to open a connection, to be tried beside others. */
-type Dial = (until: AbortSignal) => Promise<Connection>
 
 export interface Knock {
   /** The sender's libp2p identity: a raw Ed25519 public key of 32 bytes. */
@@ -243,51 +236,4 @@ async function dialThrough(
     )
   }
   return dial(parts, circuit, signal)
-}
-
-function dialDirectly(parts: Parts, address: Multiaddr, signal: AbortSignal): Promise<Connection> {
-  return dial(parts, address, within(DIRECT_DIAL_MS, signal))
-}
-
-async function dial(parts: Parts, address: Multiaddr, signal: AbortSignal): Promise<Connection> {
-  if (await parts.connectionGater.denyDialMultiaddr?.(address))
-    throw new Error(`${address} is not to be dialled`)
-  signal.throwIfAborted()
-  // The transport hands its signal to the socket, which would close the connection if it aborted later on.
-  const dialling = new AbortController()
-  const onAbort = () => dialling.abort(signal.reason)
-  signal.addEventListener('abort', onAbort)
-  try {
-    return await parts.transportManager.dial(address, { signal: dialling.signal })
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}
-
-/**
- * The first connection that opens, and the ways that did not lead to it. The other attempts are called off, and what
- * they still open is closed.
- */
-async function firstOf(
-  dials: readonly Dial[],
-  signal: AbortSignal,
-): Promise<{ readonly connection: Connection; readonly others: readonly Dial[] }> {
-  if (dials.length === 0) throw new Error('no address to dial')
-  const over = new AbortController()
-  const until = AbortSignal.any([signal, over.signal])
-  const attempts = dials.map(async (dial) => ({ dial, connection: await dial(until) }))
-  try {
-    const first = await Promise.any(attempts)
-    for (const attempt of attempts) {
-      attempt.then(
-        ({ connection }) => {
-          if (connection !== first.connection) connection.close().catch(() => {})
-        },
-        () => {},
-      )
-    }
-    return { connection: first.connection, others: dials.filter((dial) => dial !== first.dial) }
-  } finally {
-    over.abort()
-  }
 }

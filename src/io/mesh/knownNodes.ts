@@ -8,21 +8,16 @@
  */
 
 import type { Connection, PeerId } from '@libp2p/interface'
-import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { isMultiaddr, type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { MINUTE, SECOND } from '../../base/time.js'
+import { dialDirectly, firstOf } from './dials.js'
 import { asError, within } from './exchange.js'
 import { peerIdOf } from './multiaddrs.js'
+import { type NameResolver, resolveNames } from './names.js'
+import { CLOSED_NETWORK, OPEN_NETWORK, WRONG_NETWORK_KEY } from './networkGate.js'
 import type { Parts } from './parts.js'
-
-export interface BootstrapState {
-  readonly multiaddr: string
-  /** Connected, and serving our network. */
-  readonly connected: boolean
-  /** Why it is not, as far as known. */
-  readonly lastError?: string
-  /** Seconds until it is tried again. */
-  readonly nextTryInS?: number
-}
+import type { BootstrapState } from './state.js'
 
 /** How long a lost relay is returned to, in ms: a restart of a machine. */
 export const RELAY_GIVEN_UP_AFTER_MS = 5 * MINUTE
@@ -55,6 +50,7 @@ export class KnownNodes {
   readonly #relays = new Map<string, KnownNode>()
   readonly #greet: (connection: Connection) => Promise<void>
   readonly #onChange: () => void
+  readonly #names: NameResolver
   readonly #stopped = new AbortController()
   #parts: Parts | undefined
 
@@ -66,6 +62,7 @@ export class KnownNodes {
     multiaddrs: readonly string[],
     greet: (connection: Connection) => Promise<void>,
     onChange: () => void,
+    names: NameResolver,
   ) {
     this.#given = multiaddrs.map((text) => {
       const target = parse(text)
@@ -73,6 +70,7 @@ export class KnownNodes {
     })
     this.#greet = greet
     this.#onChange = onChange
+    this.#names = names
   }
 
   /** Begins to dial the nodes given. We may be one of them: a fleet can have one list for all. */
@@ -118,6 +116,17 @@ export class KnownNodes {
     return this.#relays.has(peerId) || this.#given.some((node) => node.peerId === peerId)
   }
 
+  /** True for the id of a node that is kept connected, is not, and was not reached the last times. */
+  failsToReach(peerId: string): boolean {
+    const kept = [...this.#given, ...this.#relays.values()].filter((node) => node.peerId === peerId)
+    return kept.length > 0 && kept.every(({ connected, failures }) => !connected && failures > 1)
+  }
+
+  /** How many nodes the user gave, without ourselves. */
+  get given(): number {
+    return this.#given.length
+  }
+
   /** How it stands with the nodes given by the user. */
   get state(): readonly BootstrapState[] {
     return this.#given.map(({ target, connected, lastError, nextTryAt }) => ({
@@ -138,7 +147,7 @@ export class KnownNodes {
     let connection: Connection | undefined
     try {
       const signal = within(DIAL_DEADLINE_MS, AbortSignal.any([this.#stopped.signal, dialling.signal]))
-      connection = await this.#parts.connectionManager.openConnection(node.target, { signal }).finally(() => {
+      connection = await this.#connect(this.#parts, node.target, signal).finally(() => {
         node.dialling = undefined
       })
       await this.#greet(connection)
@@ -158,6 +167,19 @@ export class KnownNodes {
       this.#retry(node, Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * GROWTH ** (node.failures - 1)))
     }
     if (!this.#stopped.signal.aborted) this.#onChange()
+  }
+
+  /** Names are resolved at each try, and all addresses that they lead to are dialled beside each other. */
+  async #connect(parts: Parts, target: Multiaddr | PeerId, signal: AbortSignal): Promise<Connection> {
+    if (!isMultiaddr(target)) return parts.connectionManager.openConnection(target, { signal })
+    const peer = peerIdFromString(peerIdOf(target) ?? '')
+    const open = parts.connectionManager
+      .getConnections(peer)
+      .find(({ status, limits }) => status === 'open' && limits === undefined)
+    if (open !== undefined) return open
+    const addresses = await resolveNames(target, this.#names, signal)
+    const dials = addresses.map((address) => (until: AbortSignal) => dialDirectly(parts, address, until))
+    return (await firstOf(dials, signal)).connection
   }
 
   #onLost(node: KnownNode): void {
@@ -206,9 +228,18 @@ function parse(text: string): Multiaddr {
   return address
 }
 
+/** True where the other end of a stream does not speak its protocol. */
+export function isUnsupported(error: Error): boolean {
+  return error.name === 'UnsupportedProtocolError'
+}
+
+const OF_ANOTHER_NETWORK: readonly string[] = [WRONG_NETWORK_KEY, CLOSED_NETWORK, OPEN_NETWORK]
+
 function explain(error: Error, hadConnected: boolean): string {
-  if (error.name === 'UnsupportedProtocolError') return 'it does not serve our network'
+  if (isUnsupported(error)) return 'it does not serve our network'
   if (hadConnected) return `it connects but does not answer: ${error.message}`
-  const first: unknown = error instanceof AggregateError ? error.errors[0] : error
-  return asError(first).message
+  const messages = (error instanceof AggregateError ? error.errors : [error]).map(
+    (each: unknown) => asError(each).message,
+  )
+  return messages.find((message) => OF_ANOTHER_NETWORK.includes(message)) ?? messages[0] ?? error.message
 }

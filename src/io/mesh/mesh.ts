@@ -7,25 +7,33 @@
 import '../nodeCompatibility.js'
 
 import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { isDropped } from '../../base/drops.js'
 import { listeningPorts, ownAddresses, tellAddresses } from './announced.js'
 import { DeadPeers } from './deadPeers.js'
 import { Dht } from './dht.js'
 import { DialBack } from './dialBack.js'
+import { within } from './exchange.js'
+import { FoundNodes } from './foundNodes.js'
 import { Gossip, type GossipTopic } from './gossip.js'
 import { Heartbeat } from './heartbeat.js'
 import { peerIdOfIdentity } from './identity.js'
 import { Knocking } from './knock.js'
 import { KnownNodes } from './knownNodes.js'
+import { LanNodes } from './lanNodes.js'
+import { lanInterfaces, MDNS_PORT } from './lanSocket.js'
 import { closeIfDead } from './liveness.js'
 import { lookUp } from './lookUp.js'
 import { addressedIp } from './multiaddrs.js'
+import { isNamed, systemNames } from './names.js'
 import { MAX_CONNECTIONS, makeNode } from './node.js'
-import type { MeshOptions } from './options.js'
+import { MAX_REMEMBERED } from './nodeMemory.js'
+import type { LanPlace, MeshOptions } from './options.js'
 import { publish } from './publish.js'
 import { type Probe, Reachability } from './reachability.js'
 import { RecordStore } from './recordStore.js'
 import { Relays } from './relays.js'
+import { RememberedNodes } from './rememberedNodes.js'
 import { closeFormerConnections } from './returns.js'
 import { Servers } from './servers.js'
 import type { MeshState } from './state.js'
@@ -45,7 +53,8 @@ export interface Mesh {
   state(): MeshState
   /**
    * Stores a record in the DHT; resolves to how many nodes acknowledged it, which may be none, without waiting long for
-   * the last ones, which get it all the same. Waits for a first server. Rejects where the record is not valid, or the signal aborts before there is a server.
+   * the last ones, which get it all the same. Waits for a first server; a node that serves
+   * does so for a moment only, and may be the only one. Rejects where the record is not valid, or the signal aborts before there is a server.
    */
   publish(key: Uint8Array, value: Uint8Array, signal: AbortSignal): Promise<number>
   /**
@@ -84,6 +93,9 @@ export interface Mesh {
   stop(): Promise<void>
 }
 
+/** A node that serves and is connected to no other server in this time does without, in ms. */
+const ALONE_AFTER_MS = 2_000
+
 /** Makes a node. Rejects where an option is malformed (a TypeError that names it). */
 export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const { network, judge, log, onDrop } = options
@@ -97,6 +109,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const deadPeers = new DeadPeers()
   const onServers = () => {
     relays.review()
+    foundNodes.serversChanged()
     onChange()
   }
   const servers = new Servers(network, onServers, (peer) => {
@@ -104,7 +117,13 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     dht.forget(peer).catch(() => {})
   })
   const knocking = new Knocking(network, options.onKnock, onDrop, () => servers.connected)
-  const knownNodes = new KnownNodes(options.bootstrap, (connection) => servers.greet(connection), onChange)
+  const knownNodes = new KnownNodes(
+    options.bootstrap,
+    (connection) => servers.greet(connection),
+    onChange,
+    options.names ?? systemNames,
+  )
+  const remembered = new RememberedNodes(options.nodeMemory, options, log)
 
   const gossip =
     options.gossip === undefined || options.gossip.limit === 0
@@ -117,6 +136,8 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     denyDialPeer: (peer) => refuses(peer) || (deadPeers.has(peer) && !knownNodes.has(peer.toString())),
     denyInboundEncryptedConnection: refuses,
     denyDialMultiaddr: (address) => {
+      // The names that the user gave are resolved before they come here; those of others are not our business.
+      if (isNamed(address)) return true
       const ip = addressedIp(address)
       return mayDial !== undefined && ip !== undefined && !mayDial(ip)
     },
@@ -152,6 +173,29 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   )
   const dialBack = new DialBack(network, servers, onDrop)
   const reachability = new Reachability(network, servers, onDrop, onAddresses)
+  const foundNodes = new FoundNodes({
+    remembered,
+    servers,
+    known: knownNodes,
+    lan: () => lanNodes?.nodes ?? [],
+    routingTable: () => dht.nodesNear(self, MAX_REMEMBERED),
+    log,
+  })
+
+  const lanNodes =
+    options.lan === undefined || options.lan === false
+      ? undefined
+      : new LanNodes({
+          network,
+          networkKey: options.networkKey,
+          self: self.toString(),
+          ...(options.lan === true ? everyLan(options.announces) : options.lan),
+          ownAddresses: addresses,
+          isConnected: (id) => libp2p.getConnections(peerIdFromString(id)).length > 0,
+          onFound: (id) => foundNodes.moved(id),
+          onDrop,
+          log,
+        })
 
   const state = (): MeshState => {
     const connections = libp2p.getConnections()
@@ -162,6 +206,8 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       servers: servers.answers.map((server) => ({ ...server, ip: ips.get(server.peerId) })),
       bootstrap: knownNodes.state,
       reservations: relays.count,
+      remembered: remembered.nodes.length,
+      lan: lanNodes?.nodes.length ?? 0,
       connections: connections.length,
       gossips: gossip?.isHeard ?? false,
       routingTable: dht.routingTableSize,
@@ -179,6 +225,11 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     if (serves) await servers.offer(parts, options.services)
   }
   let switching = Promise.resolve()
+  /** One that serves can be the only one: what it stores itself is all that there is. */
+  const untilServed = async (signal: AbortSignal): Promise<void> => {
+    if (!serves) return servers.untilConnected(signal)
+    await servers.untilConnected(within(ALONE_AFTER_MS, signal)).catch(() => signal.throwIfAborted())
+  }
 
   deadPeers.start(parts)
   closeFormerConnections(parts, () => serves, ping)
@@ -195,12 +246,16 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       await takeRole()
       await knocking.start(parts)
       await gossip?.start(parts)
+      await remembered.load()
       await libp2p.start()
       running = true
       relays.setActive(!serves)
       heartbeat.start()
       gossip?.join()
       knownNodes.start(parts)
+      foundNodes.start(parts)
+      lanNodes?.start()
+      if (knownNodes.given === 0 && remembered.nodes.length === 0) tellOfNoNode(options)
       log.info({ peerId: self.toString(), network, serves }, 'the mesh node has started')
     },
 
@@ -208,13 +263,13 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       const verdict = judge(key, value)
       if (isDropped(verdict)) throw new Error(`our own record is not valid: ${verdict.dropped}`)
       if (serves) store.keep(key, value)
-      await servers.untilConnected(signal)
+      await untilServed(signal)
       return publish(dht, self, key, value, signal)
     },
 
     async *lookUp(key, signal) {
       const ownCopy = await store.kept(key)
-      if (ownCopy === undefined) await servers.untilConnected(signal)
+      if (ownCopy === undefined) await untilServed(signal)
       yield* lookUp(dht, self, judge, key, ownCopy, onDrop, signal)
     },
 
@@ -231,6 +286,8 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       deadPeers.clear()
       knownNodes.networkChanged()
       reachability.forget()
+      foundNodes.networkChanged()
+      lanNodes?.networkChanged()
       // Those that were dialled to us are doubted at their other ends; relayed ones end with those that carry them.
       for (const connection of libp2p.getConnections())
         if (connection.direction === 'outbound' && connection.limits === undefined)
@@ -262,9 +319,26 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       relays.setActive(false)
       await switching
       await relayServer.setServing(false)
+      lanNodes?.stop()
+      await foundNodes.stop()
       await libp2p.stop()
     },
   }
+}
+
+/** Mdns on all LANs of this machine, but for devices whose addresses are not announced: tunnels. */
+function everyLan(announces: MeshOptions['announces']): LanPlace {
+  return { port: MDNS_PORT, interfaces: () => lanInterfaces(announces ?? (() => true)) }
+}
+
+/** Nothing is known to dial. For the first node of a mesh that is as it should be. */
+function tellOfNoNode({ serves, lan, log }: MeshOptions): void {
+  const level = serves ? 'info' : 'warn'
+  const where = lan === undefined || lan === false ? '' : 'nodes on the LAN, or '
+  log[level](
+    {},
+    `no other node is known (--bootstrap names one): waiting for ${where}one that connects to us`,
+  )
 }
 
 /**

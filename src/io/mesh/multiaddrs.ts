@@ -35,6 +35,12 @@ export function peerIdOf(address: Multiaddr): string | undefined {
   return last?.name === 'p2p' ? last.value : undefined
 }
 
+/** An address without the peer id at its end, if it ends with one. */
+export function withoutPeerId(address: Multiaddr): string {
+  const id = peerIdOf(address)
+  return id === undefined ? address.toString() : address.toString().slice(0, -`/p2p/${id}`.length)
+}
+
 /**
  * An address from a record, which comes from outside, as the address of `peer`: undefined where it does not parse, or
  * names another peer.

@@ -20,6 +20,7 @@ import { AnticipatingProtector, anticipatingMuxer } from './anticipate.js'
 import { REPLICATION } from './dht.js'
 import type { Gossip } from './gossip.js'
 import { tcpMultiaddr } from './multiaddrs.js'
+import { NetworkGate, tellOfRefused } from './networkGate.js'
 import type { MeshOptions } from './options.js'
 import type { Parts } from './parts.js'
 import type { RecordStore } from './recordStore.js'
@@ -84,7 +85,8 @@ export async function makeNode(
       }),
       circuitRelayTransport(),
     ],
-    connectionProtector: () => new AnticipatingProtector(protector?.()),
+    connectionProtector: () =>
+      new AnticipatingProtector(new NetworkGate(protector?.(), tellOfRefused(onDrop, log))),
     connectionEncrypters: [noise()],
     // Heartbeat pings. A ping's handler never ends if all of the ping is there before it begins.
     streamMuxers: [anticipatingMuxer(yamux({ enableKeepAlive: false }), [pingProtocol])],
@@ -95,6 +97,8 @@ export async function makeNode(
       maxIncomingPendingConnections: MAX_HALF_OPEN_CONNECTIONS,
       addressDialTimeout: 1.5 * SECOND,
       dialTimeout: 4 * SECOND,
+      // Names are resolved by KnownNodes, and only those that the user gave.
+      resolvers: {},
       // Done by KnownNodes.
       reconnectRetries: 0,
     },

@@ -4,6 +4,9 @@ import type { SocketAddress } from '../../base/address.js'
 import type { DropReason } from '../../base/drops.js'
 import type { GossipOptions } from './gossip.js'
 import type { Knock } from './knock.js'
+import type { LanInterface } from './lanSocket.js'
+import type { NameResolver } from './names.js'
+import type { NodeMemory } from './nodeMemory.js'
 import type { RecordJudge } from './recordStore.js'
 import type { MeshState } from './state.js'
 
@@ -12,6 +15,12 @@ export interface MeshLog {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
+}
+
+/** Where mDNS is spoken: a UDP port, and the devices. */
+export interface LanPlace {
+  readonly port: number
+  readonly interfaces: () => readonly LanInterface[]
 }
 
 export interface MeshOptions {
@@ -25,6 +34,15 @@ export interface MeshOptions {
   readonly announces?: (ip: string) => boolean
   /** Known nodes: multiaddrs ending with `/p2p/` and an id. */
   readonly bootstrap: readonly string[]
+  /** Where the nodes that were found are remembered. Without it, each start begins with the given ones. */
+  readonly nodeMemory?: NodeMemory
+  /**
+   * True to find nodes on the LANs of this machine by mDNS, and to be found there: on the devices of the addresses that
+   * `announces` allows. A place for it can be given in its stead. Default: false.
+   */
+  readonly lan?: boolean | LanPlace
+  /** Who resolves the names in `bootstrap`; the system by default. */
+  readonly names?: NameResolver
   /**
    * True where it serves from its start: a reachable node, which serves the DHT, relays streams and dials others back. Others
    * hold reservations at two relays.

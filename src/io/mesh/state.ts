@@ -1,7 +1,5 @@
 /** How it stands with the mesh, at a moment. */
 
-import type { BootstrapState } from './knownNodes.js'
-
 export interface MeshState {
   /** True while this node serves the mesh itself. */
   readonly serves: boolean
@@ -10,6 +8,10 @@ export interface MeshState {
   /** Connected nodes that serve. */
   readonly servers: readonly ServerState[]
   readonly bootstrap: readonly BootstrapState[]
+  /** How many nodes of the mesh are remembered for the next start. */
+  readonly remembered: number
+  /** How many nodes of the mesh are known on the LAN. */
+  readonly lan: number
   /** At how many relays we hold a reservation. */
   readonly reservations: number
   readonly connections: number
@@ -28,4 +30,15 @@ export interface ServerState {
   readonly services: Uint8Array
   /** The address of our direct connection to it. */
   readonly ip: string | undefined
+}
+
+/** How it stands with a node that was given by the user. */
+export interface BootstrapState {
+  readonly multiaddr: string
+  /** Connected, and serving our network. */
+  readonly connected: boolean
+  /** Why it is not, as far as known. */
+  readonly lastError?: string
+  /** Seconds until it is tried again. */
+  readonly nextTryInS?: number
 }

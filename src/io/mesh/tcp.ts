@@ -7,11 +7,10 @@
  * is marked after it listens: what it accepts inherits the mark (from the kernel's `ir_mark`).
  */
 
-import { lookup } from 'node:dns/promises'
 import type { Server, Socket } from 'node:net'
 import type { Listener, Transport } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
-import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { familyOf } from '../../base/address.js'
 import { markedTcpSocket, setMark } from '../socketOptions.js'
 import { addressedIp } from './multiaddrs.js'
@@ -45,14 +44,14 @@ export function tcpTransport({ mark, onUnmarked, onSocket }: TcpOptions): Transp
 
     const dial = async (address: Multiaddr, options: object): Promise<Socket> => {
       if (mark === undefined) return connect(address, options)
-      const resolved = await resolve(address)
-      const ip = addressedIp(resolved)
+      // Names have been resolved by now: a marked socket is made for one family.
+      const ip = addressedIp(address)
       const fd = ip === undefined ? undefined : markedTcpSocket(familyOf(ip), mark)
       if (fd === undefined) {
         onUnmarked(`connection to ${address}`)
-        return connect(resolved, options)
+        return connect(address, options)
       }
-      return connect(resolved, { ...options, fd, readable: true, writable: true })
+      return connect(address, { ...options, fd, readable: true, writable: true })
     }
     transport._connect = async (address, options) => {
       const socket = await dial(address, options)
@@ -72,18 +71,6 @@ export function tcpTransport({ mark, onUnmarked, onSocket }: TcpOptions): Transp
     }
     return transport
   }
-}
-
-/** The address with its DNS name, if it has one, looked up: a marked socket is made for one family. */
-async function resolve(address: Multiaddr): Promise<Multiaddr> {
-  const [host, ...rest] = address.getComponents()
-  if (host?.value === undefined || !host.name.startsWith('dns')) return address
-  const family = host.name === 'dns4' ? 4 : host.name === 'dns6' ? 6 : 0
-  const found = await lookup(host.value, { family })
-  const tail = rest
-    .map(({ name, value }) => (value === undefined ? `/${name}` : `/${name}/${value}`))
-    .join('')
-  return multiaddr(`/ip${found.family}/${found.address}${tail}`)
 }
 
 /** Node has no public way to a server's descriptor. */
