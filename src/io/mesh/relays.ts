@@ -26,6 +26,7 @@ import { peerIdOf } from './multiaddrs.js'
 import { networkOf } from './networkOf.js'
 import type { Parts } from './parts.js'
 import { chooseRelays, type RelayCandidate } from './relayChoice.js'
+import { RelaySearch } from './relaySearch.js'
 import type { Servers } from './servers.js'
 
 /** How many reservations a node that is not reachable holds. */
@@ -40,9 +41,6 @@ const RENEWED_AFTER_MS = 30 * SECOND
 const REFUSED_MS = 30 * SECOND
 /** A relay that does not renew. */
 const RENEWAL_TRIES = 3
-/** Further servers are looked for at this pace where there are too few, growing to the longest. */
-const SEARCH_MS = { first: 500, longest: 60 * SECOND } as const
-const SEARCH_DIAL_MS = 4 * SECOND
 const MAX_ADDRESSES_OF_A_RELAY = 8
 
 interface Reservation {
@@ -57,20 +55,17 @@ export class Relays {
   readonly #parts: Parts
   readonly #servers: Servers
   readonly #known: KnownNodes
-  /** Nodes of the DHT, nearest first. */
-  readonly #nodes: () => readonly PeerId[]
   readonly #onChange: () => void
   readonly #onDrop: (reason: DropReason) => void
   readonly #held = new Map<string, Reservation>()
   readonly #asking = new Set<string>()
   readonly #refusedAt = new Map<string, number>()
   readonly #suspects = new Set<string>()
-  readonly #searchedAt = new Map<string, number>()
-  #search: NodeJS.Timeout | undefined
-  #searchMs: number = SEARCH_MS.first
+  readonly #search: RelaySearch
   #retry: NodeJS.Timeout | undefined
   #active = false
 
+  /** `nodes` are those of the DHT, among which further relays are looked for. */
   constructor(
     parts: Parts,
     servers: Servers,
@@ -82,7 +77,7 @@ export class Relays {
     this.#parts = parts
     this.#servers = servers
     this.#known = known
-    this.#nodes = nodes
+    this.#search = new RelaySearch(parts, servers, nodes, () => this.review())
     this.#onChange = onChange
     this.#onDrop = onDrop
     // A reservation is the peer's, not a connection's, but without a connection nobody comes through.
@@ -96,10 +91,8 @@ export class Relays {
       this.review()
       return
     }
-    clearTimeout(this.#search)
+    this.#search.for(undefined)
     clearTimeout(this.#retry)
-    this.#search = undefined
-    this.#retry = undefined
     for (const id of [...this.#held.keys()]) this.#drop(id)
     this.#suspects.clear()
     this.#onChange()
@@ -145,8 +138,10 @@ export class Relays {
       for (const id of spare) this.#drop(id)
       if (spare.length > 0) this.#onChange()
     }
-    const networks = new Set(chosen.map(({ network }) => network))
-    this.#searchIf(networks.size < RESERVATIONS || chosen.some(({ isSuspect }) => isSuspect))
+    const sound = chosen.filter(({ isSuspect }) => !isSuspect)
+    const networks = new Set(sound.map(({ network }) => network))
+    if (sound.length < RESERVATIONS) this.#search.for('any')
+    else this.#search.for(networks.size < RESERVATIONS ? { outside: networks } : undefined)
   }
 
   #candidates(): readonly RelayCandidate[] {
@@ -265,36 +260,5 @@ export class Relays {
   #drop(id: string): boolean {
     clearTimeout(this.#held.get(id)?.renewal)
     return this.#held.delete(id)
-  }
-
-  #searchIf(isShort: boolean): void {
-    if (!isShort) {
-      clearTimeout(this.#search)
-      this.#search = undefined
-      this.#searchMs = SEARCH_MS.first
-      return
-    }
-    this.#search ??= setTimeout(() => void this.#searchOnce(), this.#searchMs)
-  }
-
-  /** Dials the node of the DHT that was tried longest ago; libp2p's discovery of relays would walk the DHT without a pause. */
-  async #searchOnce(): Promise<void> {
-    const nodes = this.#nodes().filter((peer) => this.#connectionTo(peer) === undefined)
-    const ids = new Set(nodes.map(String))
-    for (const id of this.#searchedAt.keys()) if (!ids.has(id)) this.#searchedAt.delete(id)
-    const tried = (peer: PeerId) => this.#searchedAt.get(peer.toString()) ?? 0
-    const [next] = [...nodes].sort((a, b) => tried(a) - tried(b))
-    if (next !== undefined) {
-      this.#searchedAt.set(next.toString(), performance.now())
-      try {
-        const signal = within(SEARCH_DIAL_MS)
-        await this.#servers.greet(await this.#parts.connectionManager.openConnection(next, { signal }))
-      } catch {
-        // There are others.
-      }
-    }
-    this.#searchMs = Math.min(SEARCH_MS.longest, this.#searchMs * 2)
-    this.#search = undefined
-    this.review()
   }
 }

@@ -119,6 +119,17 @@ describe('a node behind NAT', () => {
     assert.equal(proxy.accepted, 1)
   })
 
+  test('finds a relay in another network that it was not told of', async (t) => {
+    const first = await relayAt(t, '127.0.1.1')
+    const bootstrap = [addressOf(first)]
+    const at = (ip: string) => startTestMesh(t, { serves: true, listen: [{ ip, port: 0 }], bootstrap })
+    const [second, far] = await Promise.all(['127.0.1.2', '127.0.2.1'].map(at))
+    assert(second && far)
+    await until(() => first.state().routingTable === 2)
+    const node = await startTestMesh(t, { bootstrap: [...bootstrap, addressOf(second)] })
+    await until(() => node.state().reservations === 2 && relaysOf(node).includes(far.peerId))
+  })
+
   test('finds relays that it was not told of', async (t) => {
     const first = await relayAt(t, '127.0.1.1')
     const others = await Promise.all(
