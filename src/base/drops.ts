@@ -38,6 +38,11 @@ export const DROP_REASONS = {
   'record-from-future': 'a record issued further ahead than clocks may differ',
   'record-rollback': 'a record older than one already seen of its author',
   'record-unknown-author': 'a record of a key that is no peer of the interface',
+  'record-rate-limited':
+    'a record to store beyond what is taken of a neighbour, an address, or in all, each second',
+  'dht-rate-limited': 'another request to the DHT beyond the same',
+  'dht-too-large': 'a request to the DHT longer than any of ours',
+  'dht-unsupported': 'a request to the DHT that is not served here: providers',
   'knock-malformed': 'a knock, or an answer to one, that does not decode',
   'knock-unknown-version': 'a knock of a version that is not spoken here',
   'knock-rate-limited': 'a knock beyond what is answered for a peer, or in all, each second',

@@ -40,6 +40,13 @@ export class FairTable<Value> {
     return this.#entries.get(key)?.owner
   }
 
+  /** Whose the entry would be if `bringer` put it there now. */
+  ownerWith(key: string, bringer: string): string {
+    const present = this.ownerOf(key)
+    if (present === undefined) return bringer
+    return this.#numberOf(bringer) + 1 < this.#numberOf(present) ? bringer : present
+  }
+
   /** All entries. */
   *entries(): Generator<readonly [key: string, value: Value]> {
     for (const [key, { value }] of this.#entries) yield [key, value]
@@ -50,9 +57,7 @@ export class FairTable<Value> {
    * present owner where that one has fewer. Returns the key that had to go for it; undefined where there was room.
    */
   set(key: string, value: Value, bringer: string): string | undefined {
-    const present = this.#entries.get(key)?.owner
-    const owner =
-      present === undefined || this.#numberOf(bringer) + 1 < this.#numberOf(present) ? bringer : present
+    const owner = this.ownerWith(key, bringer)
     this.delete(key)
     this.#entries.set(key, { value, owner })
     const keys = this.#owners.get(owner) ?? new Set()

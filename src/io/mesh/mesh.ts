@@ -8,19 +8,23 @@ import '../nodeCompatibility.js'
 
 import type { Connection, ConnectionGater } from '@libp2p/interface'
 import { isDropped } from '../../base/drops.js'
+import { PersistentMap } from '../persistentMap.js'
 import { DeadPeers } from './deadPeers.js'
 import { Dht } from './dht.js'
+import { Floors } from './floors.js'
 import { peerIdOfIdentity } from './identity.js'
 import { Knocking } from './knock.js'
 import { KnownNodes } from './knownNodes.js'
+import { Libp2pDatastore } from './libp2pDatastore.js'
 import { closeIfDead } from './liveness.js'
 import { lookUp } from './lookUp.js'
 import { addressedIp, relayIdOf } from './multiaddrs.js'
 import { makeNode } from './node.js'
 import type { MeshOptions } from './options.js'
 import { publish } from './publish.js'
-import { RecordStore } from './recordStore.js'
+import { OWN, RecordStore } from './recordStore.js'
 import { circuitsAsDialled, keepRelays, reservedAt } from './relays.js'
+import { limitRequests, REQUEST_LIMITS } from './requests.js'
 import { closeFormerConnections } from './returns.js'
 import { Servers } from './servers.js'
 import type { MeshState } from './state.js'
@@ -71,7 +75,8 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const onChange = () => {
     if (running) options.onChange(state())
   }
-  const store = new RecordStore(judge, onDrop)
+  const { datastore = new PersistentMap() } = options
+  const store = new RecordStore(judge, new Floors(datastore), datastore)
   const deadPeers = new DeadPeers()
   const servers = new Servers(network, onChange)
   const knocking = new Knocking(network, options.onKnock, onDrop, () => servers.connected)
@@ -86,7 +91,12 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     },
   } satisfies ConnectionGater
 
-  const { libp2p, parts, kadDht, sockets, ping } = await makeNode(options, store, gater, onDrop)
+  const { libp2p, parts, kadDht, sockets, ping } = await makeNode(
+    options,
+    new Libp2pDatastore(store),
+    gater,
+    onDrop,
+  )
   const self = libp2p.peerId
   if (self.type !== 'Ed25519') throw new TypeError('the identity is not an Ed25519 key')
   const dht = new Dht(
@@ -115,10 +125,11 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       reservations: reservedAt(addresses).size,
       connections: connections.length,
       routingTable: dht.routingTableSize,
-      storedRecords: store.recordCount,
+      storedRecords: store.size,
     }
   }
 
+  limitRequests(kadDht, store, parts, options.requestLimits ?? REQUEST_LIMITS, onDrop)
   deadPeers.start(parts)
   if (options.serves) closeFormerConnections(parts, ping)
   keepRelays(parts, () => libp2p.getMultiaddrs(), knownNodes)
@@ -131,6 +142,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     state,
 
     async start() {
+      await store.load()
       await servers.start(parts, options.serves ? options.services : undefined)
       await knocking.start(parts)
       await libp2p.start()
@@ -142,13 +154,14 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     async publish(key, value, signal) {
       const verdict = judge(key, value)
       if (isDropped(verdict)) throw new Error(`our own record is not valid: ${verdict.dropped}`)
-      if (options.serves) store.keep(key, value)
+      const refused = options.serves ? store.deliver(key, value, OWN) : undefined
+      if (refused !== undefined) throw new Error(`our own record is not stored: ${refused.dropped}`)
       await servers.untilConnected(signal)
       return publish(dht, self, key, value, signal)
     },
 
     async *lookUp(key, signal) {
-      const ownCopy = await store.kept(key)
+      const ownCopy = store.get(key)
       if (ownCopy === undefined) await servers.untilConnected(signal)
       yield* lookUp(dht, self, judge, key, ownCopy, onDrop, signal)
     },

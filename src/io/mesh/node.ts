@@ -18,10 +18,10 @@ import { type DropReason, isDropped } from '../../base/drops.js'
 import { MINUTE, SECOND } from '../../base/time.js'
 import { AnticipatingProtector, anticipatingMuxer } from './anticipate.js'
 import { REPLICATION } from './dht.js'
+import type { Libp2pDatastore } from './libp2pDatastore.js'
 import { addressedIp, relayIdOf, tcpMultiaddr } from './multiaddrs.js'
 import type { MeshOptions } from './options.js'
 import type { Parts } from './parts.js'
-import type { RecordStore } from './recordStore.js'
 import { RESERVATIONS } from './relays.js'
 import { relayingOverNewest } from './returns.js'
 import { Sockets } from './sockets.js'
@@ -49,7 +49,7 @@ const MAX_HALF_OPEN_CONNECTIONS = 256
 /** Makes a node that is not started yet. */
 export async function makeNode(
   options: MeshOptions,
-  store: RecordStore,
+  datastore: Libp2pDatastore,
   gater: ConnectionGater,
   onDrop: (reason: DropReason) => void,
 ): Promise<Node> {
@@ -64,7 +64,7 @@ export async function makeNode(
   const libp2p = await createLibp2p({
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', options.identitySeed),
-    datastore: store,
+    datastore,
     addresses: {
       // One reservation is held for each time `/p2p-circuit` is listened on.
       listen: [
