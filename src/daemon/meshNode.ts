@@ -25,6 +25,7 @@ import { identityOfSeed, peerIdOfIdentity } from '../io/mesh/identity.js'
 import { type Mesh, makeMesh } from '../io/mesh/mesh.js'
 import type { MeshState } from '../io/mesh/state.js'
 import { socketOptionsAvailable } from '../io/socketOptions.js'
+import type { PersistentMap } from '../io/persistentMap.js'
 import { now } from '../io/systemClock.js'
 import { systemRandom } from '../io/systemRandom.js'
 import { encodeServices } from '../wire/services.js'
@@ -54,6 +55,7 @@ export interface MeshNodeOptions {
   readonly config: NodeConfig
   readonly keys: NodeKeys
   readonly state: StateFile
+  readonly datastore: PersistentMap
   /** True for a reachable node: it serves the DHT, relays streams, and reflects. */
   readonly serves: boolean
   /** WireGuard's mark, which our own traffic carries as well; 0 for none. */
@@ -109,7 +111,7 @@ export async function takeControl(
 
 /** Builds everything, opens the ports, reads the machine's network and joins the mesh. */
 export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promise<MeshNode> {
-  const { config, keys, state, serves, fwMark, wireguard, log } = options
+  const { config, keys, state, datastore, serves, fwMark, wireguard, log } = options
   const startedAt = now()
   const networkKey =
     config.networkKeyFile === undefined ? undefined : await readNetworkKey(config.networkKeyFile)
@@ -171,6 +173,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     bootstrap: config.bootstrap,
     serves,
     ...(networkKey === undefined ? {} : { networkKey }),
+    datastore,
     judge: (key, value) => admitStoredRecord(key, value, now().unix),
     services: () => {
       const reflectors = reflectorsToTell(loop.shared.sockets().map(({ address }) => address))
