@@ -1,8 +1,8 @@
 /** The datastore of a node: `<stateDir>/<name>.datastore/`. */
 
 import { join } from 'node:path'
-import { causeOf } from '../base/userError.js'
 import { SECOND } from '../base/time.js'
+import { causeOf } from '../base/userError.js'
 import { openDatastore, type Warn } from '../io/datastore.js'
 import { PersistentMap } from '../io/persistentMap.js'
 import { makeDirectory } from './makeDirectory.js'

@@ -42,7 +42,8 @@ export class Libp2pDatastore extends BaseDatastore {
     if (name.startsWith(DHT_PREFIX)) throw new Error('nothing of the DHT is stored here')
     if (value.length > MAX_ENTRY_LENGTH) return key
     this.#remove(name)
-    this.#entries.set(name, value)
+    // A copy: what it is given are some hundred bytes at the beginning of a buffer of kilobytes.
+    this.#entries.set(name, new Uint8Array(value))
     this.#totalLength += value.length
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= MAX_ENTRIES && this.#totalLength <= MAX_TOTAL_LENGTH) break
