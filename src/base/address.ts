@@ -173,6 +173,14 @@ export function prefixContains(prefix: Prefix, ip: string): boolean {
   return ((start[whole] ?? 0) ^ (address[whole] ?? 0)) >> (8 - rest) === 0
 }
 
+/**
+ * What a limit for one sender goes by: an IPv4 address as it is; of an IPv6 address the /64, of which a single machine
+ * has all addresses.
+ */
+export function senderBlock(ip: string): string {
+  return familyOf(ip) === 4 ? ip : `${ipFromBytes(ipToBytes(ip).fill(0, 8))}/64`
+}
+
 /** One address is compared with many prefixes, and each prefix with many addresses: neither is parsed each time. */
 const bytesByPrefix = new WeakMap<Prefix, Uint8Array>()
 let latestIp = { text: '', bytes: new Uint8Array(0) }

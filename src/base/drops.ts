@@ -40,6 +40,11 @@ export const DROP_REASONS = {
   'record-wrong-period': 'a sealed record for a day that is neither this one nor the next',
   'record-unreadable': 'a sealed record that does not open with the key of the author it should be of',
   'record-unknown-author': 'a record of a key that is no peer of the interface',
+  'record-rate-limited':
+    'a record to store beyond what is taken of a neighbour, an address, or in all, each second',
+  'dht-rate-limited': 'another request to the DHT beyond the same',
+  'dht-too-large': 'a request to the DHT longer than any of ours',
+  'dht-unsupported': 'a request to the DHT that is not served here: providers',
   'knock-malformed': 'a knock, or an answer to one, that does not decode',
   'knock-unknown-version': 'a knock of a version that is not spoken here',
   'knock-rate-limited': 'a knock beyond what is answered for a peer, or in all, each second',

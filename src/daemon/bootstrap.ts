@@ -7,6 +7,7 @@ import { nodeKeys } from '../crypto/nodeKeys.js'
 import type { BootstrapConfig } from './config.js'
 import type { Logger } from './logger.js'
 import { startMeshNode, takeControl } from './meshNode.js'
+import { openNodeDatastore } from './nodeDatastore.js'
 import { BOOTSTRAP_NAME } from './nodeName.js'
 import { NEVER, type RunningNode, startNode } from './runningNode.js'
 import { loadBootstrapKey, StateFile } from './state.js'
@@ -18,8 +19,9 @@ export async function startBootstrap(config: BootstrapConfig, log: Logger): Prom
     const keys = nodeKeys(await loadBootstrapKey(config.stateDir))
     const state = await StateFile.open(config.stateDir, BOOTSTRAP_NAME, log)
     undo.push(() => state.flush())
+    const datastore = await openNodeDatastore(config.stateDir, BOOTSTRAP_NAME, undo, log)
     const node = await startMeshNode(
-      { config, keys, state, role: 'serves', fwMark: 0, stun: [], wireguard: undefined, log },
+      { config, keys, state, datastore, role: 'serves', fwMark: 0, stun: [], wireguard: undefined, log },
       undo,
     )
     answerControl(() => ({ interface: null, publicKey: null, ...node.status(), peers: [] }), node.resolve)

@@ -25,6 +25,8 @@ import { canUseLoopbackRange } from '../io/loopbackSockets.js'
 import { identityOfSeed, peerIdOfIdentity } from '../io/mesh/identity.js'
 import { type Mesh, makeMesh } from '../io/mesh/mesh.js'
 import type { MeshState } from '../io/mesh/state.js'
+import { NodeMemory } from '../io/nodeMemory.js'
+import type { PersistentMap } from '../io/persistentMap.js'
 import { socketOptionsAvailable } from '../io/socketOptions.js'
 import { now } from '../io/systemClock.js'
 import { systemRandom } from '../io/systemRandom.js'
@@ -38,8 +40,6 @@ import type { Logger } from './logger.js'
 import { Machine } from './machine.js'
 import { MeshErrands } from './meshErrands.js'
 import { NamedReflectors } from './namedReflectors.js'
-import { BOOTSTRAP_NAME } from './nodeName.js'
-import { NodesFile } from './nodesFile.js'
 import { rankOwnMultiaddrs } from './ownMultiaddrs.js'
 import { chooseListenPort, loopbackPort } from './ports.js'
 import { reflectorsToAsk, reflectorsToTell } from './reflectors.js'
@@ -67,6 +67,7 @@ export interface MeshNodeOptions {
   readonly config: NodeConfig
   readonly keys: NodeKeys
   readonly state: StateFile
+  readonly datastore: PersistentMap
   /** Whether it serves the mesh, or finds out for itself. */
   readonly role: RoleOption
   /** WireGuard's mark, which our own traffic carries as well; 0 for none. */
@@ -122,7 +123,7 @@ export async function takeControl(
 
 /** Builds everything, opens the ports, reads the machine's network and joins the mesh. */
 export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promise<MeshNode> {
-  const { config, keys, state, role, fwMark, wireguard, log } = options
+  const { config, keys, state, datastore, role, fwMark, wireguard, log } = options
   const startedAt = now()
   const networkKey =
     config.networkKeyFile === undefined ? undefined : await readNetworkKey(config.networkKeyFile)
@@ -177,8 +178,6 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     })
   }
 
-  const knownNodes = new NodesFile(config.stateDir, wireguard?.interface ?? BOOTSTRAP_NAME, log)
-  undo.push(() => knownNodes.flush())
   const mesh = await makeMesh({
     network: config.network,
     identitySeed: keys.identitySeed(),
@@ -186,9 +185,10 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     announces: (ip) => loop.shared.sockets().some(({ address }) => address.ip === ip),
     bootstrap: config.bootstrap,
     serves: role === 'serves',
-    nodeMemory: knownNodes,
+    nodeMemory: new NodeMemory(datastore),
     lan: config.lan,
     ...(networkKey === undefined ? {} : { networkKey }),
+    datastore,
     judge: (key, value) => admitStoredRecord(key, value, now().unix),
     gossip: {
       judge: (bytes) => admitSealedRecord(bytes, now().unix),

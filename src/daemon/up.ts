@@ -13,6 +13,7 @@ import { lockInterface } from './interfaceLock.js'
 import { InterfaceWatch } from './interfaceWatch.js'
 import type { Logger } from './logger.js'
 import { startMeshNode, takeControl } from './meshNode.js'
+import { openNodeDatastore } from './nodeDatastore.js'
 import { peerStatus } from './peerStatus.js'
 import { type RunningNode, startNode } from './runningNode.js'
 import { warnOfSaveConfig } from './saveConfig.js'
@@ -47,6 +48,7 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
   await warnOfSaveConfig(config.interface, log)
   const state = await StateFile.open(config.stateDir, config.interface, log)
   undo.push(() => state.flush())
+  const datastore = await openNodeDatastore(config.stateDir, config.interface, undo, log)
 
   const former = new FormerEndpoints(config.interface, state)
   // A knock or a record may have us take over an endpoint between two reads of the interface.
@@ -60,6 +62,7 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
       config,
       keys,
       state,
+      datastore,
       role: ROLES[config.reachability],
       fwMark: dump.fwmark,
       stun: config.stun,

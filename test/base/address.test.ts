@@ -14,6 +14,7 @@ import {
   prefixContains,
   sameSocketAddress,
   scopeOf,
+  senderBlock,
 } from '../../src/base/address.js'
 
 describe('IP addresses', () => {
@@ -234,3 +235,10 @@ function sameLength(length: number): fc.Arbitrary<readonly [Uint8Array, Uint8Arr
 function bits(bytes: Uint8Array): string {
   return [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('')
 }
+
+it('the addresses of one IPv6 /64 are one sender, and each IPv4 address is', () => {
+  assert.equal(senderBlock('203.0.113.7'), '203.0.113.7')
+  assert.equal(senderBlock('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64')
+  assert.equal(senderBlock('2001:db8:1:2:ffff::1'), '2001:db8:1:2::/64')
+  assert.notEqual(senderBlock('2001:db8:1:3::1'), senderBlock('2001:db8:1:2::1'))
+})

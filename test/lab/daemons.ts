@@ -82,6 +82,11 @@ class Daemon {
     return join(this.#directory, 'run')
   }
 
+  /** What it remembers, also when it does not run. */
+  get stateDirectory(): string {
+    return join(this.#directory, 'state')
+  }
+
   /** Runs the command line against this daemon. */
   cli(command: string, args: readonly string[] = [], options?: CommandOptions): Promise<CommandOutput> {
     return this.host.run('node', [CLI, command, ...args, '--run-dir', this.runDirectory], options)

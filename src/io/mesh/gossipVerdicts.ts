@@ -29,7 +29,12 @@ export type Verdict =
 /** What one author may have gossiped: some changes at once, and then one each 5 s. */
 const AUTHOR_LIMIT = { each: { perSecond: 0.2, burst: 5 }, maxSources: 4096 }
 /** What nodes with other clocks, or that heard other things, may think good. */
-const HONEST: ReadonlySet<DropReason> = new Set(['record-expired', 'record-from-future', 'record-rollback'])
+const HONEST: ReadonlySet<DropReason> = new Set([
+  'record-expired',
+  'record-from-future',
+  'record-rollback',
+  'record-wrong-period',
+])
 const KNOCK_VERSION = 1
 
 export class RecordVerdicts {

@@ -9,11 +9,13 @@ import '../nodeCompatibility.js'
 import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { isDropped } from '../../base/drops.js'
+import { PersistentMap } from '../persistentMap.js'
 import { listeningPorts, ownAddresses, tellAddresses } from './announced.js'
 import { DeadPeers } from './deadPeers.js'
 import { Dht } from './dht.js'
 import { DialBack } from './dialBack.js'
 import { within } from './exchange.js'
+import { Floors, gossipFloors } from './floors.js'
 import { FoundNodes } from './foundNodes.js'
 import { Gossip, type GossipTopic } from './gossip.js'
 import { Heartbeat } from './heartbeat.js'
@@ -22,6 +24,7 @@ import { Knocking } from './knock.js'
 import { KnownNodes } from './knownNodes.js'
 import { LanNodes } from './lanNodes.js'
 import { lanInterfaces, MDNS_PORT } from './lanSocket.js'
+import { Libp2pDatastore } from './libp2pDatastore.js'
 import { closeIfDead } from './liveness.js'
 import { lookUp } from './lookUp.js'
 import { addressedIp } from './multiaddrs.js'
@@ -31,9 +34,10 @@ import { MAX_REMEMBERED } from './nodeMemory.js'
 import type { LanPlace, MeshOptions } from './options.js'
 import { publish } from './publish.js'
 import { type Probe, Reachability } from './reachability.js'
-import { RecordStore } from './recordStore.js'
+import { OWN, RecordStore } from './recordStore.js'
 import { Relays } from './relays.js'
 import { RememberedNodes } from './rememberedNodes.js'
+import { limitRequests, REQUEST_LIMITS } from './requests.js'
 import { closeFormerConnections } from './returns.js'
 import { Servers } from './servers.js'
 import type { MeshState } from './state.js'
@@ -105,7 +109,9 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     if (!running) return
     options.onChange(state())
   }
-  const store = new RecordStore(judge, onDrop)
+  const { datastore = new PersistentMap() } = options
+  const floors = new Floors(datastore)
+  const store = new RecordStore(judge, floors, datastore)
   const deadPeers = new DeadPeers()
   const onServers = () => {
     relays.review()
@@ -128,7 +134,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const gossip =
     options.gossip === undefined || options.gossip.limit === 0
       ? undefined
-      : new Gossip(network, options.gossip, onDrop, onChange, log)
+      : new Gossip(network, { floors: gossipFloors(floors), ...options.gossip }, onDrop, onChange, log)
 
   const { mayDial } = options
   const refuses = (peer: PeerId) => gossip?.refuses(peer) ?? false
@@ -144,7 +150,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   } satisfies ConnectionGater
 
   const addresses = () => ownAddresses(parts, options.announces, reachability.reachedAt, relays.circuits)
-  const node = await makeNode(options, store, gater, addresses, onDrop, gossip)
+  const node = await makeNode(options, new Libp2pDatastore(store), gater, addresses, onDrop, gossip)
   const { libp2p, parts, kadDht, relayServer, sockets, ping } = node
   const self = libp2p.peerId
   if (self.type !== 'Ed25519') throw new TypeError('the identity is not an Ed25519 key')
@@ -211,7 +217,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       connections: connections.length,
       gossips: gossip?.isHeard ?? false,
       routingTable: dht.routingTableSize,
-      storedRecords: store.recordCount,
+      storedRecords: store.size,
     }
   }
 
@@ -231,6 +237,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     await servers.untilConnected(within(ALONE_AFTER_MS, signal)).catch(() => signal.throwIfAborted())
   }
 
+  limitRequests(kadDht, store, parts, options.requestLimits ?? REQUEST_LIMITS, onDrop)
   deadPeers.start(parts)
   closeFormerConnections(parts, () => serves, ping)
   parts.events.addEventListener('transport:listening', onChange)
@@ -242,6 +249,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     state,
 
     async start() {
+      await store.load()
       await servers.start(parts)
       await takeRole()
       await knocking.start(parts)
@@ -262,13 +270,14 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     async publish(key, value, signal) {
       const verdict = judge(key, value)
       if (isDropped(verdict)) throw new Error(`our own record is not valid: ${verdict.dropped}`)
-      if (serves) store.keep(key, value)
+      const refused = serves ? store.deliver(key, value, OWN) : undefined
+      if (refused !== undefined) throw new Error(`our own record is not stored: ${refused.dropped}`)
       await untilServed(signal)
       return publish(dht, self, key, value, signal)
     },
 
     async *lookUp(key, signal) {
-      const ownCopy = await store.kept(key)
+      const ownCopy = store.get(key)
       if (ownCopy === undefined) await untilServed(signal)
       yield* lookUp(dht, self, judge, key, ownCopy, onDrop, signal)
     },

@@ -19,11 +19,11 @@ import { MINUTE, SECOND } from '../../base/time.js'
 import { AnticipatingProtector, anticipatingMuxer } from './anticipate.js'
 import { REPLICATION } from './dht.js'
 import type { Gossip } from './gossip.js'
+import type { Libp2pDatastore } from './libp2pDatastore.js'
 import { tcpMultiaddr } from './multiaddrs.js'
 import { NetworkGate, tellOfRefused } from './networkGate.js'
 import type { MeshOptions } from './options.js'
 import type { Parts } from './parts.js'
-import type { RecordStore } from './recordStore.js'
 import { RelayServer, type RelayServerParts } from './relayServer.js'
 import { Sockets } from './sockets.js'
 import { tcpTransport } from './tcp.js'
@@ -50,7 +50,7 @@ const PUSH_DEBOUNCE_MS = 50
 /** Makes a node that is not started yet. `announced` tells our addresses, complete; it is not asked before the start. */
 export async function makeNode(
   options: MeshOptions,
-  store: RecordStore,
+  datastore: Libp2pDatastore,
   gater: ConnectionGater,
   announced: () => readonly Multiaddr[],
   onDrop: (reason: DropReason) => void,
@@ -68,7 +68,7 @@ export async function makeNode(
   const libp2p = await createLibp2p({
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', options.identitySeed),
-    datastore: store,
+    datastore,
     addresses: {
       listen: options.listen.map(tcpMultiaddr),
       announceFilter: () => [...announced()],

@@ -2,12 +2,14 @@
 
 import type { SocketAddress } from '../../base/address.js'
 import type { DropReason } from '../../base/drops.js'
+import type { PersistentMap } from '../persistentMap.js'
 import type { GossipOptions } from './gossip.js'
 import type { Knock } from './knock.js'
 import type { LanInterface } from './lanSocket.js'
 import type { NameResolver } from './names.js'
 import type { NodeMemory } from './nodeMemory.js'
 import type { RecordJudge } from './recordStore.js'
+import type { RequestLimits } from './requests.js'
 import type { MeshState } from './state.js'
 
 /** Where the mesh writes what happens: pino, or anything of its shape. */
@@ -51,6 +53,10 @@ export interface MeshOptions {
   /** The content of a pre-shared key file (`/key/swarm/psk/1.0.0/`), which closes the network. */
   readonly networkKey?: Uint8Array
   readonly judge: RecordJudge
+  /** What outlives the process: records stored for others, and what was seen of them. In memory only, by default. */
+  readonly datastore?: PersistentMap
+  /** How much is answered of what others ask of our DHT; {@link REQUEST_LIMITS} by default. */
+  readonly requestLimits?: RequestLimits
   /** What we answer when asked for our services, if we serve. At most 1024 bytes. */
   readonly services: () => Uint8Array
   /** Without it, or with its limit at 0, the node neither gossips nor passes gossip on. */

@@ -2,20 +2,23 @@
  * Where a node that serves the DHT keeps others' records.
  *
  * js-libp2p's kad-dht stores whatever its validator lets through: an older valid record overwrites a newer one
- * (js-libp2p issue 3377), nothing is removed before it is asked for, and there is no bound. So the datastore below it
- * decides: a record is kept only if {@link RecordJudge} accepts it and its sequence number is not lower than what is
- * there. It holds {@link MAX_STORED_RECORDS}; beyond, the one stored longest ago goes (living authors publish again
- * and again). A record that no longer is valid is removed when it is asked for.
+ * (js-libp2p issue 3377), nothing is removed before it is asked for, and there is no bound. So records are kept here: one
+ * is stored only if {@link RecordJudge} accepts it and it is not older than any seen under its key ({@link Floors}). A
+ * record that no longer is valid is removed when it is asked for.
  *
- * Provider records, another use of kad-dht, are refused: nobody here asks for them, and anybody could fill the memory.
- * All other keys are libp2p's own (peers it knows) and are stored as they are.
+ * It holds {@link MAX_STORED_RECORDS}. Anybody can make valid records under any number of keys, so they are counted by
+ * the address that delivered them: whoever delivers most displaces his own ({@link FairTable}).
+ *
+ * What is stored outlives the process: `/records/<key in base64url>` on the disk, with the source's length u8 | the
+ * source in UTF-8 | the record. It is judged again when it is read.
  */
 
-import { Record } from '@libp2p/kad-dht'
-import { MemoryDatastore } from 'datastore-core'
-import { Key } from 'interface-datastore'
-import { equals, toString as toText } from 'uint8arrays'
-import { type Dropped, type DropReason, isDropped } from '../../base/drops.js'
+import { setImmediate } from 'node:timers/promises'
+import { equals, fromString, toString as toText } from 'uint8arrays'
+import { type Dropped, drop, isDropped } from '../../base/drops.js'
+import { FairTable } from '../../base/fairTable.js'
+import type { PersistentMap } from '../persistentMap.js'
+import type { Floors } from './floors.js'
 
 /**
  * Whether `value` is a valid record under `key` now (signature, freshness, size); if so, its sequence number. The same
@@ -26,101 +29,122 @@ export type RecordJudge = (key: Uint8Array, value: Uint8Array) => { readonly seq
 /** At 2 KiB a record and as much again of bookkeeping, some 16 MB. */
 export const MAX_STORED_RECORDS = 4096
 
-export class RecordStore extends MemoryDatastore {
+/** The source of our own records. */
+export const OWN = 'own'
+
+/** So many records are judged at a time while the node starts: some ms. */
+const LOADED_AT_ONCE = 16
+const PREFIX = '/records/'
+
+interface Stored {
+  readonly value: Uint8Array
+  readonly sequence: number
+}
+
+export class RecordStore {
   readonly #judge: RecordJudge
-  readonly #onDrop: (reason: DropReason) => void
-  readonly #records = new Map<string, { readonly stored: Uint8Array; readonly sequence: number }>()
+  readonly #floors: Floors
+  readonly #map: PersistentMap
+  readonly #records = new FairTable<Stored>(MAX_STORED_RECORDS)
 
-  constructor(judge: RecordJudge, onDrop: (reason: DropReason) => void) {
-    super()
+  constructor(judge: RecordJudge, floors: Floors, map: PersistentMap) {
     this.#judge = judge
-    this.#onDrop = onDrop
+    this.#floors = floors
+    this.#map = map
   }
 
-  /** Throws where the key is a record's and the record is refused: its writer then gets no acknowledgement. */
-  override put(key: Key, stored: Uint8Array): Key {
-    const name = key.toString()
-    if (name.startsWith(PROVIDER_PREFIX)) throw new Error('provider records are not stored here')
-    if (!name.startsWith(RECORD_PREFIX)) {
-      super.put(key, stored)
-      return key
+  /** Takes over what an earlier run left. Records that came meanwhile are not overwritten by older ones. */
+  async load(): Promise<void> {
+    const valid: { readonly key: Uint8Array; readonly stored: Stored; readonly source: string }[] = []
+    for (const [n, [name, bytes]] of this.#map.under(PREFIX).entries()) {
+      if (n % LOADED_AT_ONCE === LOADED_AT_ONCE - 1) await setImmediate()
+      const key = keyOf(name)
+      const { source, value } = decode(bytes)
+      const verdict = key === undefined ? undefined : this.#judge(key, value)
+      if (key === undefined || verdict === undefined || isDropped(verdict)) this.#map.delete(name)
+      else valid.push({ key, stored: { value, sequence: verdict.sequence }, source })
     }
-    const record = Record.deserialize(stored)
-    const verdict = this.#judge(record.key, record.value)
-    if (isDropped(verdict)) throw this.#refusal(verdict.dropped)
-    const present = this.#records.get(name)
-    if (present !== undefined && !mayReplace(present, verdict.sequence, record.value))
-      throw this.#refusal('record-rollback')
-    // Deleted first, so that the order of the map is the order of storing.
+    // The order in which they came is lost; that in which they were made is nearly the same.
+    for (const { key, stored, source } of valid.sort((a, b) => a.stored.sequence - b.stored.sequence))
+      if (this.#mayStore(key, stored)) this.#store(key, stored, source)
+  }
+
+  /**
+   * Stores a record that `source` delivered: {@link OWN}, or its address (see `senderBlock`). A {@link Dropped} where it
+   * is refused, which nobody has counted yet.
+   */
+  deliver(key: Uint8Array, value: Uint8Array, source: string): Dropped | undefined {
+    const verdict = this.#judge(key, value)
+    if (isDropped(verdict)) return verdict
+    const stored = { value, sequence: verdict.sequence }
+    if (!this.#mayStore(key, stored)) return drop('record-rollback')
+    this.#store(key, stored, source)
+    return undefined
+  }
+
+  /** The record stored under a key, if there is one that is valid. */
+  get(key: Uint8Array): Uint8Array | undefined {
+    const name = nameOf(key)
+    const stored = this.#records.get(name)
+    if (stored === undefined) return undefined
+    if (!isDropped(this.#judge(key, stored.value))) return stored.value
     this.#records.delete(name)
-    this.#records.set(name, { stored, sequence: verdict.sequence })
-    this.#evict()
-    return key
-  }
-
-  override async get(key: Key): Promise<Uint8Array> {
-    const name = key.toString()
-    const present = this.#records.get(name)
-    if (present === undefined) return super.get(key)
-    const record = Record.deserialize(present.stored)
-    if (isDropped(this.#judge(record.key, record.value))) {
-      this.#records.delete(name)
-      return super.get(key)
-    }
-    return present.stored
-  }
-
-  override async has(key: Key): Promise<boolean> {
-    return this.#records.has(key.toString()) || super.has(key)
-  }
-
-  override async delete(key: Key): Promise<void> {
-    this.#records.delete(key.toString())
-    await super.delete(key)
-  }
-
-  /** Stores a record of our own, as if another had sent it. Throws where it is refused. */
-  keep(key: Uint8Array, value: Uint8Array): void {
-    this.put(recordKey(key), new Record(key, value, new Date()).serialize())
-  }
-
-  /** The value stored under a DHT key, if there is a valid one. */
-  async kept(key: Uint8Array): Promise<Uint8Array | undefined> {
-    const name = recordKey(key)
-    return (await this.has(name)) ? Record.deserialize(await this.get(name)).value : undefined
+    this.#map.delete(name)
+    return undefined
   }
 
   /** How many records are stored. */
-  get recordCount(): number {
+  get size(): number {
     return this.#records.size
   }
 
-  #refusal(reason: DropReason): Error {
-    this.#onDrop(reason)
-    return new Error(`record refused: ${reason}`)
+  /** A higher sequence number replaces; the same one only as the very same bytes, which refreshes it. */
+  #mayStore(key: Uint8Array, { sequence, value }: Stored): boolean {
+    const present = this.#records.get(nameOf(key))
+    if (sequence < Math.max(this.#floors.of(key), present?.sequence ?? 0)) return false
+    return present?.sequence !== sequence || equals(present.value, value)
   }
 
-  #evict(): void {
-    if (this.#records.size <= MAX_STORED_RECORDS) return
-    const oldest = this.#records.keys().next()
-    if (!oldest.done) this.#records.delete(oldest.value)
+  #store(key: Uint8Array, { value, sequence }: Stored, source: string): void {
+    const name = nameOf(key)
+    const present = this.#records.get(name)
+    const owner = this.#records.ownerWith(name, source)
+    let stored = present
+    // To be delivered again, as every record is, costs the disk nothing.
+    if (stored?.sequence !== sequence || owner !== this.#records.ownerOf(name)) {
+      // A copy of its own: what was delivered is part of a message, which may be much larger.
+      const bytes = encode(owner, value)
+      this.#map.set(name, bytes)
+      stored = { value: decode(bytes).value, sequence }
+    }
+    this.#floors.raise(key, sequence, source)
+    const displaced = this.#records.set(name, stored, source)
+    if (displaced !== undefined) this.#map.delete(displaced)
   }
 }
 
-// kad-dht's layout: its prefix, then the whole DHT key in base32.
-const RECORD_PREFIX = '/dht/record/'
-const PROVIDER_PREFIX = '/dht/provider'
-
-function recordKey(key: Uint8Array): Key {
-  return new Key(`${RECORD_PREFIX}${toText(key, 'base32')}`, false)
+function nameOf(key: Uint8Array): string {
+  return `${PREFIX}${toText(key, 'base64url')}`
 }
 
-/** A higher sequence number replaces; the same one only as the very same bytes, which refreshes it. */
-function mayReplace(
-  present: { readonly stored: Uint8Array; readonly sequence: number },
-  sequence: number,
-  value: Uint8Array,
-): boolean {
-  if (sequence !== present.sequence) return sequence > present.sequence
-  return equals(Record.deserialize(present.stored).value, value)
+function keyOf(name: string): Uint8Array | undefined {
+  try {
+    return fromString(name.slice(PREFIX.length), 'base64url')
+  } catch {
+    return undefined
+  }
+}
+
+function encode(source: string, value: Uint8Array): Uint8Array {
+  const text = fromString(source)
+  const bytes = new Uint8Array(1 + text.length + value.length)
+  bytes[0] = text.length
+  bytes.set(text, 1)
+  bytes.set(value, 1 + text.length)
+  return bytes
+}
+
+function decode(bytes: Uint8Array): { readonly source: string; readonly value: Uint8Array } {
+  const valueAt = 1 + (bytes[0] ?? 0)
+  return { source: toText(bytes.subarray(1, valueAt)), value: bytes.subarray(valueAt) }
 }

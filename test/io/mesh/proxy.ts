@@ -27,8 +27,11 @@ export class SilentProxy {
     this.address = address
   }
 
-  /** Starts one before the node at `address`, on 127.0.0.1; it is closed at the end of the test. */
-  static async start(t: TestContext, address: string): Promise<SilentProxy> {
+  /**
+   * Starts one before the node at `address`, on 127.0.0.1; it is closed at the end of the test. `localAddress`: from where
+   * the node sees it come.
+   */
+  static async start(t: TestContext, address: string, localAddress = '127.0.0.1'): Promise<SilentProxy> {
     const components = multiaddr(address).getComponents()
     const part = (name: string) => components.find((component) => component.name === name)?.value
     const [host, port, id] = [part('ip4'), part('tcp'), part('p2p')]
@@ -38,7 +41,8 @@ export class SilentProxy {
     if (typeof own !== 'object' || own === null) throw new Error('the proxy does not listen')
     const proxy = new SilentProxy(`/ip4/127.0.0.1/tcp/${own.port}/p2p/${id}`)
     server.on('connection', (near) => {
-      proxy.#join({ near, far: createConnection(Number(port), host), silent: proxy.swallows })
+      const far = createConnection({ port: Number(port), host: host ?? '', localAddress })
+      proxy.#join({ near, far, silent: proxy.swallows })
     })
     t.after(() => {
       server.close()

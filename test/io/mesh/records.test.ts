@@ -1,8 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fromString } from 'uint8arrays'
-import { drop } from '../../../src/base/drops.js'
+import { fromString, toString as toText } from 'uint8arrays'
+import { drop, isDropped } from '../../../src/base/drops.js'
 import type { RecordJudge } from '../../../src/io/mesh/recordStore.js'
+import { PersistentMap } from '../../../src/io/persistentMap.js'
+import {
+  type BadAnswer,
+  closes,
+  message,
+  neverAnswers,
+  nothing,
+  record,
+  resets,
+  startBadStorer,
+  stopsInTheMidst,
+} from './badStorer.js'
 import {
   addressOf,
   collect,
@@ -15,6 +27,7 @@ import {
   until,
 } from './meshes.js'
 import { SilentProxy } from './proxy.js'
+import { GET_VALUE, putOf, requestOf } from './rawDht.js'
 
 test('what one client publishes, all others look up', async (t) => {
   const servers = await startServers(t, 2)
@@ -112,6 +125,74 @@ test('storers that return forged and old records do not keep readers from the ne
   const found = await collect(reader.lookUp(key, soon()))
   assert.deepEqual(new Set(found.map((record) => record[4])), new Set([1, 2]))
   assert(reader.drops.includes('record-bad-signature'))
+})
+
+/** A test record is of the key that its text begins with. */
+const judgeKeyToo: RecordJudge = (key, value) => {
+  const verdict = judgeTestRecord(key, value)
+  if (isDropped(verdict)) return verdict
+  return toText(value.subarray(5)).startsWith(toText(key)) ? verdict : drop('record-wrong-author')
+}
+
+test('no storer holds a reader or an author up, whatever it answers, and however slowly', async (t) => {
+  const [key, other] = [newKey(), newKey()]
+  const newest = testRecord(9, toText(key))
+  const forged = Uint8Array.from(newest, (byte, at) => (at === 0 ? 7 : byte))
+  const bad: Readonly<Record<string, BadAnswer>> = {
+    old: record(key, testRecord(2, toText(key))),
+    forged: record(key, forged),
+    'truncated record': record(key, newest.subarray(0, 3)),
+    'truncated message': message(putOf(key, newest).subarray(0, 60)),
+    "another key's record": record(key, testRecord(99, toText(other))),
+    "another key's record, under that key": record(other, testRecord(99, toText(other))),
+    'no record that decodes': message(requestOf(GET_VALUE, key, Uint8Array.of(255, 255, 255))),
+    rubbish: message(Uint8Array.from({ length: 300 }, (_, n) => (n * 7919) & 255)),
+    nothing: nothing(key),
+    'an empty message': message(new Uint8Array()),
+    closes,
+    resets,
+    'never answers': neverAnswers,
+    'stops in the midst': stopsInTheMidst,
+  }
+  const good = await startTestMesh(t, { serves: true, judge: judgeKeyToo })
+  const author = await startTestMesh(t, { bootstrap: [addressOf(good)], judge: judgeKeyToo })
+  assert.equal(await author.publish(key, newest, soon()), 1)
+  const storers = new Map<string, string>()
+  for (const [what, answer] of Object.entries(bad)) storers.set(what, await startBadStorer(t, answer))
+
+  // Each alone beside the good one, which is enough for most; then as many as are asked at once.
+  const names = [...storers.keys()]
+  const sets = [...names.map((name) => [name]), names.slice(0, 7), names.slice(7)]
+  for (const set of sets) {
+    const bootstrap = [addressOf(good), ...set.map((name) => storers.get(name) ?? assert.fail())]
+    const reader = await startTestMesh(t, { bootstrap, judge: judgeKeyToo })
+    await until(() => reader.state().servers.length === bootstrap.length)
+    const signal = soon()
+    const found = await collect(reader.lookUp(key, signal))
+    const newer = testRecord(10, toText(key))
+    const acknowledged = await reader.publish(key, newer, signal)
+    assert.ok(!signal.aborted, set.join())
+    assert.ok(found.length <= 2 && found.some((value) => (value[4] ?? 0) >= 9), set.join())
+    for (const value of found) assert.ok(!isDropped(judgeKeyToo(key, value)), set.join())
+    // Only one that repeats the very record counts.
+    assert.equal(acknowledged, 1, set.join())
+    await reader.stop()
+  }
+})
+
+test('what a node stored is there when it starts again, and cannot be rolled back', async (t) => {
+  const datastore = new PersistentMap()
+  const first = await startTestMesh(t, { serves: true, datastore })
+  const author = await startTestMesh(t, { bootstrap: [addressOf(first)] })
+  const key = newKey()
+  assert.equal(await author.publish(key, testRecord(5), soon()), 1)
+  await first.stop()
+  const second = await startTestMesh(t, { serves: true, datastore })
+  assert.equal(second.state().storedRecords, 1)
+  const reader = await startTestMesh(t, { bootstrap: [addressOf(second)] })
+  assert.deepEqual(await collect(reader.lookUp(key, soon())), [testRecord(5)])
+  assert.equal(await reader.publish(key, testRecord(4), soon()), 0)
+  assert.deepEqual(second.drops, ['record-rollback'])
 })
 
 test('a record that is no longer valid is not given out', async (t) => {
