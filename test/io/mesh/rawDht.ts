@@ -1,5 +1,6 @@
 /** Requests to a node's DHT, byte by byte (libp2p's kad-dht specification, "RPC messages"). */
 
+import { setMaxListeners } from 'node:events'
 import type { Connection } from '@libp2p/interface'
 import { Record } from '@libp2p/kad-dht'
 import { lpStream } from '@libp2p/utils'
@@ -40,6 +41,7 @@ export function putOf(key: Uint8Array, value: Uint8Array): Uint8Array {
 const MAX_ANSWER = 65_536
 /** Streams of which nobody waits too long; a time-out for each request would outlive ten thousand of them. */
 const options = { signal: new AbortController().signal }
+setMaxListeners(0, options.signal)
 
 /** Sends a request; the answer's bytes, or undefined where the stream was reset or closed. */
 export async function request(connection: Connection, message: Uint8Array): Promise<Uint8Array | undefined> {
@@ -71,6 +73,8 @@ async function requestOver(connection: Connection, messages: readonly Uint8Array
 
 /** How many requests of 1.5 KB a stream takes. */
 const A_STREAM = 16
+/** Of more than ten streams on a connection that was just opened, libp2p resets the rest. */
+const AT_ONCE = 8
 
 /** Sends many, some at a time; how many were answered. */
 export async function requestAll(
@@ -97,6 +101,6 @@ export async function requestAll(
       if (batch.length === 0) batch = next(A_STREAM)
     }
   }
-  await Promise.all(Array.from({ length: 16 }, one))
+  await Promise.all(Array.from({ length: AT_ONCE }, one))
   return { answered, refused }
 }
