@@ -10,11 +10,11 @@
  * here, and their presence is checked when the node starts.
  */
 
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes, randomInt } from 'node:crypto'
 import type { PeerId, PeerStore } from '@libp2p/interface'
 import { type KadDHT, MessageType, type PeerResponseEvent, type QueryEvent, Record } from '@libp2p/kad-dht'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { equals } from 'uint8arrays'
+import { equals, fromString } from 'uint8arrays'
 import type { Parts } from './parts.js'
 
 /** What a node answers to a request for a record: the record if it has one, and nodes closer to the key. */
@@ -49,6 +49,7 @@ interface Internals {
 
 const PATH = { index: 0, queued: 0, running: 0, total: 0 } as const
 const MAX_ADDRESSES_OF_A_CLOSER_PEER = 8
+const SOME_NODES_MS = 3_000
 
 export class Dht {
   readonly #internals: Internals
@@ -95,6 +96,20 @@ export class Dht {
   /** Up to `count` nodes of the routing table, those nearest to `peer` first. */
   nodesNear(peer: PeerId, count: number): readonly PeerId[] {
     return this.#internals.routingTable.closestPeers(kadId(peer.toMultihash().bytes), { count })
+  }
+
+  /**
+   * Some nodes of the DHT: up to `count` of the routing table, those nearest to `peer` first, and some that a server names
+   * when it is asked for a key that nobody has. Never rejects.
+   */
+  async someNodes(peer: PeerId, count: number): Promise<readonly PeerId[]> {
+    const known = this.nodesNear(peer, count)
+    const servers = this.#connectedServers()
+    const server = servers[randomInt(Math.max(1, servers.length))]
+    if (server === undefined) return known
+    const key = fromString(`/record/${randomBytes(32).toString('base64url')}`)
+    const answer = await this.request(server, key, AbortSignal.timeout(SOME_NODES_MS)).catch(() => undefined)
+    return [...known, ...(answer?.closer ?? []).map(({ id }) => id)]
   }
 
   /** A node that serves the DHT no more. */

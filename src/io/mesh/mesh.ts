@@ -169,7 +169,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       tellAddresses(parts).catch((err: unknown) => log.debug({ err }, 'could not tell our addresses'))
     onChange()
   }
-  const nodes = () => dht.nodesNear(self, MAX_NODES_TO_SEARCH)
+  const nodes = () => dht.someNodes(self, MAX_NODES_TO_SEARCH)
   const relays = new Relays(parts, servers, knownNodes, nodes, onAddresses, onDrop)
   const heartbeat = new Heartbeat(
     parts,

@@ -5,15 +5,15 @@
 
 import type { PeerId } from '@libp2p/interface'
 import { isGlobal } from '../../base/address.js'
-import { SECOND } from '../../base/time.js'
+import { MINUTE, SECOND } from '../../base/time.js'
 import { within } from './exchange.js'
 import { addressedIp } from './multiaddrs.js'
 import { networkOf } from './networkOf.js'
 import type { Parts } from './parts.js'
 import type { Servers } from './servers.js'
 
-/** The first pause, doubled up to the longest, in ms. */
-const PAUSE_MS = { first: 0.5 * SECOND, longest: 60 * SECOND } as const
+/** The first pause, doubled up to the longest, in ms; a relay in another network can wait. */
+const PAUSE_MS = { first: 0.5 * SECOND, longest: MINUTE, longestForAnother: 5 * MINUTE } as const
 const DIAL_MS = 4 * SECOND
 
 /** Which servers are looked for: any, or only such as stand outside of these networks. */
@@ -22,15 +22,15 @@ export type Wanted = 'any' | { readonly outside: ReadonlySet<string | undefined>
 export class RelaySearch {
   readonly #parts: Parts
   readonly #servers: Servers
-  readonly #nodes: () => readonly PeerId[]
+  readonly #nodes: () => Promise<readonly PeerId[]>
   readonly #onTried: () => void
   readonly #triedAt = new Map<string, number>()
   #wanted: Wanted | undefined
   #timer: NodeJS.Timeout | undefined
   #pauseMs: number = PAUSE_MS.first
 
-  /** `onTried` is called after each attempt; it is to say what is wanted then. */
-  constructor(parts: Parts, servers: Servers, nodes: () => readonly PeerId[], onTried: () => void) {
+  /** `nodes` are some of the DHT, and never rejects. `onTried` is called after each attempt; it is to say what is wanted then. */
+  constructor(parts: Parts, servers: Servers, nodes: () => Promise<readonly PeerId[]>, onTried: () => void) {
     this.#parts = parts
     this.#servers = servers
     this.#nodes = nodes
@@ -52,7 +52,8 @@ export class RelaySearch {
   #arm(): NodeJS.Timeout {
     const timer = setTimeout(async () => {
       await this.#tryOne()
-      this.#pauseMs = Math.min(PAUSE_MS.longest, this.#pauseMs * 2)
+      const longest = this.#wanted === 'any' ? PAUSE_MS.longest : PAUSE_MS.longestForAnother
+      this.#pauseMs = Math.min(longest, this.#pauseMs * 2)
       if (this.#timer === timer) this.#timer = undefined
       this.#onTried()
     }, this.#pauseMs)
@@ -61,7 +62,10 @@ export class RelaySearch {
 
   async #tryOne(): Promise<void> {
     const { connectionManager } = this.#parts
-    const nodes = this.#nodes().filter((peer) => connectionManager.getConnections(peer).length === 0)
+    const known = new Map((await this.#nodes()).map((peer) => [peer.toString(), peer]))
+    const nodes = [...known.values()].filter(
+      (peer) => !peer.equals(this.#parts.peerId) && connectionManager.getConnections(peer).length === 0,
+    )
     const ids = new Set(nodes.map(String))
     for (const id of this.#triedAt.keys()) if (!ids.has(id)) this.#triedAt.delete(id)
     const tried = (peer: PeerId) => this.#triedAt.get(peer.toString()) ?? 0

@@ -70,7 +70,7 @@ export class Relays {
     parts: Parts,
     servers: Servers,
     known: KnownNodes,
-    nodes: () => readonly PeerId[],
+    nodes: () => Promise<readonly PeerId[]>,
     onChange: () => void,
     onDrop: (reason: DropReason) => void,
   ) {
