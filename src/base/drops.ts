@@ -41,6 +41,9 @@ export const DROP_REASONS = {
   'knock-malformed': 'a knock, or an answer to one, that does not decode',
   'knock-unknown-version': 'a knock of a version that is not spoken here',
   'knock-rate-limited': 'a knock beyond what is answered for a peer, or in all, each second',
+  'gossip-malformed': 'a gossiped message of a wrong length, or with fields that none of ours has',
+  'gossip-rate-limited':
+    'a gossiped message beyond what is taken of an author, of a neighbour, or in all, each second',
   'services-malformed': 'a list of services that does not decode, or is of a version that is not spoken here',
 } as const
 

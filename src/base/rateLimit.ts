@@ -38,25 +38,25 @@ export class TokenBucket {
 }
 
 /**
- * One bucket a source, and one for all, in bounded memory. When the table is full, the source that was heard of
+ * One bucket a source, and one for all where it is given, in bounded memory. When the table is full, the source that was heard of
  * longest ago is forgotten (a flood of forged sources can thus reset a source's own limit, never the one for all).
  */
 export class SourceLimiter {
   readonly #each: { readonly perSecond: number; readonly burst: number }
   readonly #sources = new Map<string, TokenBucket>()
-  readonly #all: TokenBucket
+  readonly #all: TokenBucket | undefined
   readonly #maxSources: number
 
   constructor(
     limits: {
       readonly each: { readonly perSecond: number; readonly burst: number }
-      readonly all: { readonly perSecond: number; readonly burst: number }
+      readonly all?: { readonly perSecond: number; readonly burst: number }
       readonly maxSources: number
     },
     now: Instant,
   ) {
     this.#each = limits.each
-    this.#all = new TokenBucket(limits.all.perSecond, limits.all.burst, now)
+    this.#all = limits.all && new TokenBucket(limits.all.perSecond, limits.all.burst, now)
     this.#maxSources = limits.maxSources
   }
 
@@ -73,7 +73,7 @@ export class SourceLimiter {
       this.#sources.delete(source)
     }
     this.#sources.set(source, bucket)
-    return bucket.take(now) && this.#all.take(now)
+    return bucket.take(now) && (this.#all?.take(now) ?? true)
   }
 
   /** How many sources are remembered. */

@@ -73,7 +73,8 @@ export class AnticipatingProtector implements ConnectionProtector {
   }
 }
 
-interface PassingStream extends MessageStream {
+/** A stream through whose `onData` all bytes that arrive pass. */
+export interface PassingStream extends MessageStream {
   onData(data: Uint8Array | Uint8ArrayList): void
 }
 
@@ -101,6 +102,7 @@ function anticipateAgreement(stream: MessageStream): void {
   }
 }
 
-function passesBytes(stream: MessageStream): stream is PassingStream {
+/** True for the streams of libp2p. */
+export function passesBytes(stream: MessageStream): stream is PassingStream {
   return 'onData' in stream && typeof stream.onData === 'function'
 }

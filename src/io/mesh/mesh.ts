@@ -6,10 +6,11 @@
 
 import '../nodeCompatibility.js'
 
-import type { Connection, ConnectionGater } from '@libp2p/interface'
+import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
 import { isDropped } from '../../base/drops.js'
 import { DeadPeers } from './deadPeers.js'
 import { Dht } from './dht.js'
+import { Gossip, type GossipTopic } from './gossip.js'
 import { peerIdOfIdentity } from './identity.js'
 import { Knocking } from './knock.js'
 import { KnownNodes } from './knownNodes.js'
@@ -55,6 +56,11 @@ export interface Mesh {
     signal: AbortSignal,
   ): Promise<Uint8Array>
   /**
+   * Gossips a sealed record or knock; resolves to how many neighbours it was sent to. A record that nobody hears is
+   * kept, and sent when somebody does. Rejects where it is of a wrong length, or the record is not valid.
+   */
+  gossip(topic: GossipTopic, bytes: Uint8Array): Promise<number>
+  /**
    * The machine's addresses or its ways out changed; `has` says of an address whether it is the machine's now.
    * Connections from addresses that are gone are closed at once; of the others those that we dialled are asked whether
    * they live. Nodes to which we want a connection are dialled without the pause that they had come to.
@@ -77,16 +83,23 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const knocking = new Knocking(network, options.onKnock, onDrop, () => servers.connected)
   const knownNodes = new KnownNodes(options.bootstrap, (connection) => servers.greet(connection), onChange)
 
+  const gossip =
+    options.gossip === undefined || options.gossip.limit === 0
+      ? undefined
+      : new Gossip(network, options.gossip, onDrop, onChange, log)
+
   const { mayDial } = options
+  const refuses = (peer: PeerId) => gossip?.refuses(peer) ?? false
   const gater = {
-    denyDialPeer: (peer) => deadPeers.has(peer) && !knownNodes.has(peer.toString()),
+    denyDialPeer: (peer) => refuses(peer) || (deadPeers.has(peer) && !knownNodes.has(peer.toString())),
+    denyInboundEncryptedConnection: refuses,
     denyDialMultiaddr: (address) => {
       const ip = addressedIp(address)
       return mayDial !== undefined && ip !== undefined && !mayDial(ip)
     },
   } satisfies ConnectionGater
 
-  const { libp2p, parts, kadDht, sockets, ping } = await makeNode(options, store, gater, onDrop)
+  const { libp2p, parts, kadDht, sockets, ping } = await makeNode(options, store, gater, onDrop, gossip)
   const self = libp2p.peerId
   if (self.type !== 'Ed25519') throw new TypeError('the identity is not an Ed25519 key')
   const dht = new Dht(
@@ -114,6 +127,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       bootstrap: knownNodes.state,
       reservations: reservedAt(addresses).size,
       connections: connections.length,
+      gossips: gossip?.isHeard ?? false,
       routingTable: dht.routingTableSize,
       storedRecords: store.recordCount,
     }
@@ -133,8 +147,10 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     async start() {
       await servers.start(parts, options.serves ? options.services : undefined)
       await knocking.start(parts)
+      await gossip?.start(parts)
       await libp2p.start()
       running = true
+      gossip?.join()
       knownNodes.start(parts)
       log.info({ peerId: self.toString(), network, serves: options.serves }, 'the mesh node has started')
     },
@@ -156,6 +172,8 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     async knock({ identity, multiaddrs }, bytes, signal) {
       return knocking.knock(parts, peerIdOfIdentity(identity), multiaddrs, bytes, signal)
     },
+
+    gossip: async (topic, bytes) => (await gossip?.publish(topic, bytes)) ?? 0,
 
     networkChanged(has) {
       if (!running) return

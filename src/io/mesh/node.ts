@@ -18,6 +18,7 @@ import { type DropReason, isDropped } from '../../base/drops.js'
 import { MINUTE, SECOND } from '../../base/time.js'
 import { AnticipatingProtector, anticipatingMuxer } from './anticipate.js'
 import { REPLICATION } from './dht.js'
+import type { Gossip } from './gossip.js'
 import { addressedIp, relayIdOf, tcpMultiaddr } from './multiaddrs.js'
 import type { MeshOptions } from './options.js'
 import type { Parts } from './parts.js'
@@ -52,6 +53,7 @@ export async function makeNode(
   store: RecordStore,
   gater: ConnectionGater,
   onDrop: (reason: DropReason) => void,
+  gossip: Gossip | undefined,
 ): Promise<Node> {
   const { serves, judge, log } = options
   const prefix = `tunnelbore/${options.network}`
@@ -149,6 +151,7 @@ export async function makeNode(
             ),
           }
         : {}),
+      ...(gossip === undefined ? {} : { gossip: gossip.service() }),
       parts: (components: Parts) => {
         parts = components
         return {}

@@ -2,6 +2,7 @@
 
 import type { SocketAddress } from '../../base/address.js'
 import type { DropReason } from '../../base/drops.js'
+import type { GossipOptions } from './gossip.js'
 import type { Knock } from './knock.js'
 import type { RecordJudge } from './recordStore.js'
 import type { MeshState } from './state.js'
@@ -31,6 +32,8 @@ export interface MeshOptions {
   readonly judge: RecordJudge
   /** What we answer when asked for our services, if we serve. At most 1024 bytes. */
   readonly services: () => Uint8Array
+  /** Without it, or with its limit at 0, the node neither gossips nor passes gossip on. */
+  readonly gossip?: GossipOptions
   /** Answers a knock; undefined closes its stream without an answer. */
   readonly onKnock: (knock: Knock) => Promise<Uint8Array | undefined>
   /** False for an address that is reached through our own tunnel: it is never dialled. */

@@ -11,6 +11,8 @@ export interface MeshState {
   /** At how many relays we hold a reservation. */
   readonly reservations: number
   readonly connections: number
+  /** Somebody hears what we gossip. */
+  readonly gossips: boolean
   /** How many nodes are in the DHT's routing table. */
   readonly routingTable: number
   /** How many records are stored here for others. */
