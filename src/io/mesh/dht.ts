@@ -15,6 +15,7 @@ import type { PeerId, PeerStore } from '@libp2p/interface'
 import { type KadDHT, MessageType, type PeerResponseEvent, type QueryEvent, Record } from '@libp2p/kad-dht'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { equals } from 'uint8arrays'
+import { within } from './exchange.js'
 import type { Parts } from './parts.js'
 
 /** What a node answers to a request for a record: the record if it has one, and nodes closer to the key. */
@@ -47,6 +48,8 @@ interface Internals {
   }
 }
 
+/** How long a node has to answer, dial included, in ms: three retransmissions of TCP (after 0.2, 0.6 and 1.4 s). */
+const REQUEST_DEADLINE_MS = 2_000
 const PATH = { index: 0, queued: 0, running: 0, total: 0 } as const
 const MAX_ADDRESSES_OF_A_CLOSER_PEER = 8
 
@@ -56,9 +59,11 @@ export class Dht {
   readonly #isConnected: (peer: PeerId) => boolean
   readonly #connectedServers: () => readonly PeerId[]
   readonly #onUnreachable: (peer: PeerId) => void
+  readonly #onSilent: (peer: PeerId) => void
 
   /**
-   * `onUnreachable` hears of each node that was asked and did not answer; it is out of the routing table by then.
+   * `onUnreachable` hears of each node that was asked and could not be connected to; it is out of the routing table by
+   * then. `onSilent` hears of each that is connected and did not answer in time.
    * Throws where this release of kad-dht is not the one this was written for.
    */
   constructor(
@@ -66,6 +71,7 @@ export class Dht {
     { peerStore, connectionManager }: Pick<Parts, 'peerStore' | 'connectionManager'>,
     connectedServers: () => readonly PeerId[],
     onUnreachable: (peer: PeerId) => void,
+    onSilent: (peer: PeerId) => void,
   ) {
     if (!hasInternals(kadDht)) throw new Error('this release of @libp2p/kad-dht is not supported')
     this.#internals = kadDht
@@ -73,6 +79,7 @@ export class Dht {
     this.#isConnected = (peer) => connectionManager.getConnections(peer).length > 0
     this.#connectedServers = connectedServers
     this.#onUnreachable = onUnreachable
+    this.#onSilent = onSilent
   }
 
   /**
@@ -96,9 +103,16 @@ export class Dht {
     return this.#internals.routingTable.size
   }
 
-  /** Asks one node for the record under `key`. Undefined where it could not be asked. Its value is not verified. */
-  async request(peer: PeerId, key: Uint8Array, signal: AbortSignal): Promise<Answer | undefined> {
-    const response = await this.#send(peer, { type: MessageType.GET_VALUE, key }, signal)
+  isConnected(peer: PeerId): boolean {
+    return this.#isConnected(peer)
+  }
+
+  /**
+   * Asks one node for the record under `key`. Undefined where it could not be asked, after {@link REQUEST_DEADLINE_MS} at
+   * the latest. Its value is not verified.
+   */
+  async request(peer: PeerId, key: Uint8Array): Promise<Answer | undefined> {
+    const response = await this.#send(peer, { type: MessageType.GET_VALUE, key })
     if (response === undefined) return undefined
     const closer = response.closer.slice(0, REPLICATION).map(({ id, multiaddrs }) => ({
       id,
@@ -110,18 +124,27 @@ export class Dht {
   }
 
   /** Asks one node to store a record. True where it acknowledged. */
-  async store(peer: PeerId, key: Uint8Array, value: Uint8Array, signal: AbortSignal): Promise<boolean> {
+  async store(peer: PeerId, key: Uint8Array, value: Uint8Array): Promise<boolean> {
     const record = new Record(key, value, new Date()).serialize()
-    const response = await this.#send(peer, { type: MessageType.PUT_VALUE, key, record }, signal)
+    const response = await this.#send(peer, { type: MessageType.PUT_VALUE, key, record })
     return response?.record !== undefined && equals(response.record.value, value)
   }
 
-  async #send(peer: PeerId, message: Message, signal: AbortSignal): Promise<PeerResponseEvent | undefined> {
+  /**
+   * No caller calls a request off: where it does not answer, that is worth knowing for the next query, which would pay
+   * for it again.
+   */
+  async #send(peer: PeerId, message: Message): Promise<PeerResponseEvent | undefined> {
     const { network, routingTable } = this.#internals
+    const signal = within(REQUEST_DEADLINE_MS)
     for await (const event of network.sendRequest(peer, message, { signal, path: PATH })) {
       if (event.name === 'PEER_RESPONSE') return event
+      if (event.name !== 'QUERY_ERROR') continue
       // A refused record resets its stream: the node lives.
-      if (event.name !== 'QUERY_ERROR' || signal.aborted || this.#isConnected(peer)) continue
+      if (this.#isConnected(peer)) {
+        if (signal.aborted) this.#onSilent(peer)
+        continue
+      }
       await routingTable.remove(peer)
       this.#onUnreachable(peer)
     }

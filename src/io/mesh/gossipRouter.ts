@@ -169,8 +169,7 @@ function metered(registrar: Registrar, onFlood: (neighbour: PeerId) => void): Re
 const buckets = new WeakMap<Connection, TokenBucket>()
 
 function bucketOf(connection: Connection): TokenBucket {
-  const bucket =
-    buckets.get(connection) ?? new TokenBucket(BYTES_IN.perSecond, BYTES_IN.burst, now().instant)
+  const bucket = buckets.get(connection) ?? new TokenBucket(BYTES_IN.perSecond, BYTES_IN.burst, now().instant)
   buckets.set(connection, bucket)
   return bucket
 }
