@@ -27,6 +27,15 @@ export interface Answer {
 /** How many nodes keep a record, and how many are asked for it (Kademlia's k). */
 export const REPLICATION = 8
 
+/** What became of the nodes that were asked. */
+export interface DhtEvents {
+  onAnswer(peer: PeerId): void
+  /** It could not be connected to; it is out of the routing table by now. */
+  onUnreachable(peer: PeerId): void
+  /** It is connected and did not answer in time. */
+  onSilent(peer: PeerId): void
+}
+
 interface Message {
   readonly type: MessageType
   readonly key: Uint8Array
@@ -58,28 +67,23 @@ export class Dht {
   readonly #peerStore: PeerStore
   readonly #isConnected: (peer: PeerId) => boolean
   readonly #connectedServers: () => readonly PeerId[]
-  readonly #onUnreachable: (peer: PeerId) => void
-  readonly #onSilent: (peer: PeerId) => void
+  readonly #hears: DhtEvents
 
   /**
-   * `onUnreachable` hears of each node that was asked and could not be connected to; it is out of the routing table by
-   * then. `onSilent` hears of each that is connected and did not answer in time.
    * Throws where this release of kad-dht is not the one this was written for.
    */
   constructor(
     kadDht: KadDHT,
     { peerStore, connectionManager }: Pick<Parts, 'peerStore' | 'connectionManager'>,
     connectedServers: () => readonly PeerId[],
-    onUnreachable: (peer: PeerId) => void,
-    onSilent: (peer: PeerId) => void,
+    hears: DhtEvents,
   ) {
     if (!hasInternals(kadDht)) throw new Error('this release of @libp2p/kad-dht is not supported')
     this.#internals = kadDht
     this.#peerStore = peerStore
     this.#isConnected = (peer) => connectionManager.getConnections(peer).length > 0
     this.#connectedServers = connectedServers
-    this.#onUnreachable = onUnreachable
-    this.#onSilent = onSilent
+    this.#hears = hears
   }
 
   /**
@@ -138,15 +142,18 @@ export class Dht {
     const { network, routingTable } = this.#internals
     const signal = within(REQUEST_DEADLINE_MS)
     for await (const event of network.sendRequest(peer, message, { signal, path: PATH })) {
-      if (event.name === 'PEER_RESPONSE') return event
+      if (event.name === 'PEER_RESPONSE') {
+        this.#hears.onAnswer(peer)
+        return event
+      }
       if (event.name !== 'QUERY_ERROR') continue
       // A refused record resets its stream: the node lives.
       if (this.#isConnected(peer)) {
-        if (signal.aborted) this.#onSilent(peer)
+        if (signal.aborted) this.#hears.onSilent(peer)
         continue
       }
       await routingTable.remove(peer)
-      this.#onUnreachable(peer)
+      this.#hears.onUnreachable(peer)
     }
     return undefined
   }

@@ -12,6 +12,7 @@ import { DeadPeers } from './deadPeers.js'
 import { Dht } from './dht.js'
 import { Gossip, type GossipTopic } from './gossip.js'
 import { peerIdOfIdentity } from './identity.js'
+import { IdleConnections, KNOCKED_MS } from './idleConnections.js'
 import { Knocking } from './knock.js'
 import { KnownNodes } from './knownNodes.js'
 import { closeIfDead } from './liveness.js'
@@ -70,6 +71,9 @@ export interface Mesh {
   stop(): Promise<void>
 }
 
+/** How many connections are left open without a reason. */
+const SPARED_CONNECTIONS = { serving: 12, other: 4 }
+
 /** Makes a node. Rejects where an option is malformed (a TypeError that names it). */
 export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const { network, judge, log, onDrop } = options
@@ -102,17 +106,20 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const { libp2p, parts, kadDht, sockets, ping } = await makeNode(options, store, gater, onDrop, gossip)
   const self = libp2p.peerId
   if (self.type !== 'Ed25519') throw new TypeError('the identity is not an Ed25519 key')
-  const dht = new Dht(
-    kadDht,
-    parts,
-    () => servers.connected,
-    (peer) => {
+  const dht = new Dht(kadDht, parts, () => servers.connected, {
+    onAnswer: (peer) => idleConnections.use(peer),
+    onUnreachable: (peer) => {
       log.debug({ peer: peer.toString() }, 'a node of the DHT could not be reached')
       deadPeers.add(peer)
     },
-    (peer) => {
+    onSilent: (peer) => {
       for (const connection of libp2p.getConnections(peer)) void closeIfDead(connection, ping)
     },
+  })
+  const idleConnections = new IdleConnections(
+    () => libp2p.getConnections(),
+    (peerId) => knownNodes.has(peerId) || reservedAt(libp2p.getMultiaddrs()).has(peerId),
+    options.serves ? SPARED_CONNECTIONS.serving : SPARED_CONNECTIONS.other,
   )
 
   const state = (): MeshState => {
@@ -155,6 +162,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       running = true
       gossip?.join()
       knownNodes.start(parts)
+      idleConnections.start()
       log.info({ peerId: self.toString(), network, serves: options.serves }, 'the mesh node has started')
     },
 
@@ -173,7 +181,9 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     },
 
     async knock({ identity, multiaddrs }, bytes, signal) {
-      return knocking.knock(parts, peerIdOfIdentity(identity), multiaddrs, bytes, signal)
+      const peer = peerIdOfIdentity(identity)
+      idleConnections.use(peer, KNOCKED_MS)
+      return knocking.knock(parts, peer, multiaddrs, bytes, signal)
     },
 
     gossip: async (topic, bytes) => (await gossip?.publish(topic, bytes)) ?? 0,
@@ -193,6 +203,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     async stop() {
       running = false
       knownNodes.stop()
+      idleConnections.stop()
       await libp2p.stop()
     },
   }

@@ -16,6 +16,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { type DropReason, isDropped } from '../../base/drops.js'
 import { MINUTE, SECOND } from '../../base/time.js'
+import { admitConnectedOnly, LOOK_AROUND_MS } from './acquaintances.js'
 import { AnticipatingProtector, anticipatingMuxer } from './anticipate.js'
 import { REPLICATION } from './dht.js'
 import type { Gossip } from './gossip.js'
@@ -123,7 +124,7 @@ export async function makeNode(
           alpha: 3,
           disjointPaths: 1,
           initialQuerySelfInterval: 50,
-          querySelfInterval: MINUTE,
+          querySelfInterval: serves ? LOOK_AROUND_MS.serving : LOOK_AROUND_MS.other,
           networkDialTimeout: { minTimeout: 1.5 * SECOND, maxTimeout: 4 * SECOND },
           pingNewContactTimeout: { minTimeout: 1.5 * SECOND, maxTimeout: 4 * SECOND },
           validators: {
@@ -159,6 +160,8 @@ export async function makeNode(
     },
   })
   if (parts === undefined) throw new Error('libp2p did not hand out its parts')
+  const { connectionManager } = parts
+  admitConnectedOnly(libp2p.services.dht, (peer) => connectionManager.getConnections(peer).length > 0)
   return { libp2p, parts, kadDht: libp2p.services.dht, sockets, ping: pingProtocol }
 }
 
