@@ -116,7 +116,16 @@ export class Dht {
    * the latest. Its value is not verified.
    */
   async request(peer: PeerId, key: Uint8Array): Promise<Answer | undefined> {
-    const response = await this.#send(peer, { type: MessageType.GET_VALUE, key })
+    return this.#ask(peer, { type: MessageType.GET_VALUE, key })
+  }
+
+  /** Asks one node for those it knows that are closest to a place, as {@link request} does. */
+  async closer(peer: PeerId, place: Uint8Array): Promise<Answer | undefined> {
+    return this.#ask(peer, { type: MessageType.FIND_NODE, key: place })
+  }
+
+  async #ask(peer: PeerId, question: Message): Promise<Answer | undefined> {
+    const response = await this.#send(peer, question)
     if (response === undefined) return undefined
     const closer = response.closer.slice(0, REPLICATION).map(({ id, multiaddrs }) => ({
       id,

@@ -8,6 +8,7 @@ import '../nodeCompatibility.js'
 
 import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
 import { isDropped } from '../../base/drops.js'
+import { lookAround } from './acquaintances.js'
 import { DeadPeers } from './deadPeers.js'
 import { Dht } from './dht.js'
 import { Gossip, type GossipTopic } from './gossip.js'
@@ -78,6 +79,7 @@ const SPARED_CONNECTIONS = { serving: 12, other: 4 }
 export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const { network, judge, log, onDrop } = options
   let running = false
+  const stopped = new AbortController()
   const onChange = () => {
     if (running) options.onChange(state())
   }
@@ -163,6 +165,8 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       gossip?.join()
       knownNodes.start(parts)
       idleConnections.start()
+      const untilConnected = (signal: AbortSignal) => servers.untilConnected(signal)
+      lookAround(dht, self, options.serves, untilConnected, stopped.signal).catch(() => {})
       log.info({ peerId: self.toString(), network, serves: options.serves }, 'the mesh node has started')
     },
 
@@ -203,6 +207,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     async stop() {
       running = false
       knownNodes.stop()
+      stopped.abort()
       idleConnections.stop()
       await libp2p.stop()
     },

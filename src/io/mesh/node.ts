@@ -16,7 +16,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { type DropReason, isDropped } from '../../base/drops.js'
 import { MINUTE, SECOND } from '../../base/time.js'
-import { admitConnectedOnly, LOOK_AROUND_MS } from './acquaintances.js'
+import { admitConnectedOnly } from './acquaintances.js'
 import { AnticipatingProtector, anticipatingMuxer } from './anticipate.js'
 import { REPLICATION } from './dht.js'
 import type { Gossip } from './gossip.js'
@@ -123,8 +123,6 @@ export async function makeNode(
           kBucketSize: REPLICATION,
           alpha: 3,
           disjointPaths: 1,
-          initialQuerySelfInterval: 50,
-          querySelfInterval: serves ? LOOK_AROUND_MS.serving : LOOK_AROUND_MS.other,
           networkDialTimeout: { minTimeout: 1.5 * SECOND, maxTimeout: 4 * SECOND },
           pingNewContactTimeout: { minTimeout: 1.5 * SECOND, maxTimeout: 4 * SECOND },
           validators: {

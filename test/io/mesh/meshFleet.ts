@@ -195,7 +195,6 @@ export class MeshFleet {
   async #startNodes({
     serving,
     clients,
-    bootstrap,
     ipOf = () => '127.0.0.1',
     say = () => {},
   }: FleetOptions): Promise<void> {
@@ -204,33 +203,20 @@ export class MeshFleet {
       if (process === undefined) throw new RangeError('a fleet needs a process')
       return process
     }
-    const startServing = async (index: number, known: readonly string[]) => {
-      const options = { serves: true, listenIp: ipOf(index), bootstrap: known }
-      this.#nodes.push(await FleetNode.start(processOf(index), options))
+    // Each waits for its connections before the next starts: all at once, a busy machine would do nothing but time out.
+    const start = async (index: number, options: Omit<NodeStart, 'identitySeed'>) => {
+      const node = await FleetNode.start(processOf(index), options)
+      this.#nodes.push(node)
+      await until('a node of the fleet to be connected', () => isReady(node, index), START_DEADLINE_MS)
+      say(`${this.#nodes.length} nodes`)
     }
-    for (let index = 0; index < bootstrap; index++) await startServing(index, this.bootstrap)
-    const known = this.bootstrap
-    for (let index = bootstrap; index < serving; index++) {
-      await startServing(index, known)
-      say(`${index + 1} nodes that serve`)
+    const isReady = async (node: FleetNode, before: number) => {
+      const { routingTable, reservations } = await node.ask('state')
+      return node.serves ? routingTable >= Math.min(3, before) : reservations >= Math.min(2, serving)
     }
-    for (let index = 0; index < clients; index++) {
-      const options = { serves: false, listenIp: undefined, bootstrap: known }
-      this.#nodes.push(await FleetNode.start(processOf(index), options))
-      say(`${serving} nodes that serve and ${index + 1} clients`)
-    }
-    const wanted = Math.min(3, serving - 1)
-    await until(
-      'the connections of the fleet',
-      async () => {
-        const states = await Promise.all(
-          this.#nodes.map(async (node) => ({ node, state: await node.ask('state') })),
-        )
-        return states.every(({ node, state }) =>
-          node.serves ? state.routingTable >= wanted : state.reservations >= Math.min(2, serving),
-        )
-      },
-      START_DEADLINE_MS,
-    )
+    for (let index = 0; index < serving; index++)
+      await start(index, { serves: true, listenIp: ipOf(index), bootstrap: this.bootstrap })
+    for (let index = 0; index < clients; index++)
+      await start(index, { serves: false, listenIp: undefined, bootstrap: this.bootstrap })
   }
 }
