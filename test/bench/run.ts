@@ -3,6 +3,7 @@
  *
  *     npm run bench                           all parts
  *     npm run bench -- throughput             one part or several, by name
+ *     npm run bench -- mesh                   all parts whose names begin so
  *     npm run bench -- --json bench.json      the same figures in a file as well
  */
 
@@ -14,6 +15,10 @@ import { ensurePackages } from '../packages.js'
 import { benchFirstPing } from './firstPing.js'
 import { benchIdle } from './idle.js'
 import { describeMachine } from './machine.js'
+import { benchMeshDead } from './meshDead.js'
+import { benchMeshIdle } from './meshIdle.js'
+import { benchMeshKnock } from './meshKnock.js'
+import { benchMeshLookUp } from './meshLookUp.js'
 import { benchPrimitives } from './primitives.js'
 import { type Finding, renderFinding } from './report.js'
 import { benchThroughput } from './throughput.js'
@@ -26,6 +31,10 @@ const PARTS: ReadonlyMap<string, Part> = new Map([
   ['throughput', benchThroughput],
   ['first-ping', benchFirstPing],
   ['idle', benchIdle],
+  ['mesh-look-up', benchMeshLookUp],
+  ['mesh-dead', benchMeshDead],
+  ['mesh-knock', benchMeshKnock],
+  ['mesh-idle', benchMeshIdle],
 ])
 
 /** Reads the arguments: which parts, and the file for JSON. Throws a UserError where they are wrong. */
@@ -36,10 +45,12 @@ function readArguments(): { parts: readonly Part[]; jsonFile: string | undefined
       allowPositionals: true,
       options: { json: { type: 'string' } },
     })
-    const parts = positionals.map((name) => {
-      const part = PARTS.get(name)
-      if (part === undefined) throw new Error(`no part is called ${name}`)
-      return part
+    const parts = positionals.flatMap((name) => {
+      const exact = PARTS.get(name)
+      if (exact !== undefined) return [exact]
+      const begun = [...PARTS].filter(([other]) => other.startsWith(`${name}-`)).map(([, part]) => part)
+      if (begun.length === 0) throw new Error(`no part is called ${name}`)
+      return begun
     })
     return { parts: parts.length === 0 ? [...PARTS.values()] : parts, jsonFile: values.json }
   } catch (error) {

@@ -14,7 +14,8 @@ import { createHash, randomBytes, randomInt } from 'node:crypto'
 import type { PeerId, PeerStore } from '@libp2p/interface'
 import { type KadDHT, MessageType, type PeerResponseEvent, type QueryEvent, Record } from '@libp2p/kad-dht'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { equals, fromString } from 'uint8arrays'
+import { equals } from 'uint8arrays'
+import { within } from './exchange.js'
 import type { Parts } from './parts.js'
 
 /** What a node answers to a request for a record: the record if it has one, and nodes closer to the key. */
@@ -25,6 +26,15 @@ export interface Answer {
 
 /** How many nodes keep a record, and how many are asked for it (Kademlia's k). */
 export const REPLICATION = 8
+
+/** What became of the nodes that were asked. */
+export interface DhtEvents {
+  onAnswer(peer: PeerId): void
+  /** It could not be connected to; it is out of the routing table by now. */
+  onUnreachable(peer: PeerId): void
+  /** It is connected and did not answer in time. */
+  onSilent(peer: PeerId): void
+}
 
 interface Message {
   readonly type: MessageType
@@ -47,33 +57,33 @@ interface Internals {
   }
 }
 
+/** How long a node has to answer, dial included, in ms: three retransmissions of TCP (after 0.2, 0.6 and 1.4 s). */
+const REQUEST_DEADLINE_MS = 2_000
 const PATH = { index: 0, queued: 0, running: 0, total: 0 } as const
 const MAX_ADDRESSES_OF_A_CLOSER_PEER = 8
-const SOME_NODES_MS = 3_000
 
 export class Dht {
   readonly #internals: Internals
   readonly #peerStore: PeerStore
   readonly #isConnected: (peer: PeerId) => boolean
   readonly #connectedServers: () => readonly PeerId[]
-  readonly #onUnreachable: (peer: PeerId) => void
+  readonly #hears: DhtEvents
 
   /**
-   * `onUnreachable` hears of each node that was asked and did not answer; it is out of the routing table by then.
    * Throws where this release of kad-dht is not the one this was written for.
    */
   constructor(
     kadDht: KadDHT,
     { peerStore, connectionManager }: Pick<Parts, 'peerStore' | 'connectionManager'>,
     connectedServers: () => readonly PeerId[],
-    onUnreachable: (peer: PeerId) => void,
+    hears: DhtEvents,
   ) {
     if (!hasInternals(kadDht)) throw new Error('this release of @libp2p/kad-dht is not supported')
     this.#internals = kadDht
     this.#peerStore = peerStore
     this.#isConnected = (peer) => connectionManager.getConnections(peer).length > 0
     this.#connectedServers = connectedServers
-    this.#onUnreachable = onUnreachable
+    this.#hears = hears
   }
 
   /**
@@ -100,15 +110,14 @@ export class Dht {
 
   /**
    * Some nodes of the DHT: up to `count` of the routing table, those nearest to `peer` first, and some that a server names
-   * when it is asked for a key that nobody has. Never rejects.
+   * when it is asked for those at a random place. Never rejects.
    */
   async someNodes(peer: PeerId, count: number): Promise<readonly PeerId[]> {
     const known = this.nodesNear(peer, count)
     const servers = this.#connectedServers()
     const server = servers[randomInt(Math.max(1, servers.length))]
     if (server === undefined) return known
-    const key = fromString(`/record/${randomBytes(32).toString('base64url')}`)
-    const answer = await this.request(server, key, AbortSignal.timeout(SOME_NODES_MS)).catch(() => undefined)
+    const answer = await this.closer(server, randomBytes(32)).catch(() => undefined)
     return [...known, ...(answer?.closer ?? []).map(({ id }) => id)]
   }
 
@@ -121,9 +130,25 @@ export class Dht {
     return this.#internals.routingTable.size
   }
 
-  /** Asks one node for the record under `key`. Undefined where it could not be asked. Its value is not verified. */
-  async request(peer: PeerId, key: Uint8Array, signal: AbortSignal): Promise<Answer | undefined> {
-    const response = await this.#send(peer, { type: MessageType.GET_VALUE, key }, signal)
+  isConnected(peer: PeerId): boolean {
+    return this.#isConnected(peer)
+  }
+
+  /**
+   * Asks one node for the record under `key`. Undefined where it could not be asked, after {@link REQUEST_DEADLINE_MS} at
+   * the latest. Its value is not verified.
+   */
+  async request(peer: PeerId, key: Uint8Array): Promise<Answer | undefined> {
+    return this.#ask(peer, { type: MessageType.GET_VALUE, key })
+  }
+
+  /** Asks one node for those it knows that are closest to a place, as {@link request} does. */
+  async closer(peer: PeerId, place: Uint8Array): Promise<Answer | undefined> {
+    return this.#ask(peer, { type: MessageType.FIND_NODE, key: place })
+  }
+
+  async #ask(peer: PeerId, question: Message): Promise<Answer | undefined> {
+    const response = await this.#send(peer, question)
     if (response === undefined) return undefined
     const closer = response.closer.slice(0, REPLICATION).map(({ id, multiaddrs }) => ({
       id,
@@ -135,20 +160,32 @@ export class Dht {
   }
 
   /** Asks one node to store a record. True where it acknowledged. */
-  async store(peer: PeerId, key: Uint8Array, value: Uint8Array, signal: AbortSignal): Promise<boolean> {
+  async store(peer: PeerId, key: Uint8Array, value: Uint8Array): Promise<boolean> {
     const record = new Record(key, value, new Date()).serialize()
-    const response = await this.#send(peer, { type: MessageType.PUT_VALUE, key, record }, signal)
+    const response = await this.#send(peer, { type: MessageType.PUT_VALUE, key, record })
     return response?.record !== undefined && equals(response.record.value, value)
   }
 
-  async #send(peer: PeerId, message: Message, signal: AbortSignal): Promise<PeerResponseEvent | undefined> {
+  /**
+   * No caller calls a request off: where it does not answer, that is worth knowing for the next query, which would pay
+   * for it again.
+   */
+  async #send(peer: PeerId, message: Message): Promise<PeerResponseEvent | undefined> {
     const { network, routingTable } = this.#internals
+    const signal = within(REQUEST_DEADLINE_MS)
     for await (const event of network.sendRequest(peer, message, { signal, path: PATH })) {
-      if (event.name === 'PEER_RESPONSE') return event
+      if (event.name === 'PEER_RESPONSE') {
+        this.#hears.onAnswer(peer)
+        return event
+      }
+      if (event.name !== 'QUERY_ERROR') continue
       // A refused record resets its stream: the node lives.
-      if (event.name !== 'QUERY_ERROR' || signal.aborted || this.#isConnected(peer)) continue
+      if (this.#isConnected(peer)) {
+        if (signal.aborted) this.#hears.onSilent(peer)
+        continue
+      }
       await routingTable.remove(peer)
-      this.#onUnreachable(peer)
+      this.#hears.onUnreachable(peer)
     }
     return undefined
   }

@@ -1,7 +1,9 @@
 /**
  * Looking a record up: every valid one is handed on as it arrives, and the caller takes the highest sequence number.
- * It is over when {@link QUORUM} nodes gave a valid record, {@link GRACE_MS} after the first, or when nobody is left to
- * ask. So neither a slow node nor one that returns old or forged records holds a reader up.
+ * It is over when {@link QUORUM} of the closest nodes gave a valid record, {@link GRACE_MS} after the first of all, or
+ * when nobody is left to ask. So neither a slow node nor one that returns old or forged records holds a reader up. Nodes
+ * further away do not count: an author stores at those that it is connected to as well, and what these have of it may be
+ * from before it left them.
  */
 
 import type { PeerId } from '@libp2p/interface'
@@ -28,29 +30,32 @@ export async function* lookUp(
   const until = AbortSignal.any([signal, over.signal])
   const seen = new Map<string, boolean>()
   let grace: NodeJS.Timeout | undefined
-  let valid = 0
+  let quorum = 0
 
-  /** True for a valid record that was not seen yet. */
-  const isNews = (value: Uint8Array): boolean => {
+  /** Whether a record is valid, and whether it was not seen yet. */
+  const judged = (value: Uint8Array): { readonly accepted: boolean; readonly news: boolean } => {
     const bytes = toText(value, 'base64')
     const before = seen.get(bytes)
     const verdict = before === undefined ? judge(key, value) : undefined
     const accepted = before ?? (verdict !== undefined && !isDropped(verdict))
     seen.set(bytes, accepted)
-    if (accepted) {
-      valid += 1
-      grace ??= setTimeout(() => over.abort(), GRACE_MS)
-    }
+    if (accepted) grace ??= setTimeout(() => over.abort(), GRACE_MS)
     if (verdict !== undefined && isDropped(verdict)) onDrop(verdict.dropped)
-    return accepted && before === undefined
+    return { accepted, news: accepted && before === undefined }
   }
 
   try {
-    if (ownCopy !== undefined && isNews(ownCopy)) yield ownCopy
-    const request = (peer: PeerId, aborted: AbortSignal) => dht.request(peer, key, aborted)
-    for await (const { answer } of walk(key, dht.closestKnown(key), self, request, until)) {
-      if (answer.value !== undefined && isNews(answer.value)) yield answer.value
-      if (valid >= QUORUM) return
+    if (ownCopy !== undefined && judged(ownCopy).news) yield ownCopy
+    const walked = {
+      request: (peer: PeerId) => dht.request(peer, key),
+      isConnected: (peer: PeerId) => dht.isConnected(peer),
+    }
+    for await (const { answer, isClose } of walk(key, dht.closestKnown(key), self, walked, until)) {
+      if (answer.value === undefined) continue
+      const { accepted, news } = judged(answer.value)
+      if (accepted && isClose) quorum += 1
+      if (news) yield answer.value
+      if (quorum >= QUORUM) return
     }
   } finally {
     clearTimeout(grace)

@@ -10,6 +10,7 @@ import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { isDropped } from '../../base/drops.js'
 import { PersistentMap } from '../persistentMap.js'
+import { lookAround } from './acquaintances.js'
 import { listeningPorts, ownAddresses, tellAddresses } from './announced.js'
 import { DeadPeers } from './deadPeers.js'
 import { Dht } from './dht.js'
@@ -20,6 +21,7 @@ import { FoundNodes } from './foundNodes.js'
 import { Gossip, type GossipTopic } from './gossip.js'
 import { Heartbeat } from './heartbeat.js'
 import { peerIdOfIdentity } from './identity.js'
+import { IdleConnections, KNOCKED_MS } from './idleConnections.js'
 import { Knocking } from './knock.js'
 import { KnownNodes } from './knownNodes.js'
 import { LanNodes } from './lanNodes.js'
@@ -99,12 +101,15 @@ export interface Mesh {
 
 /** A node that serves and is connected to no other server in this time does without, in ms. */
 const ALONE_AFTER_MS = 2_000
+/** How many connections are left open without a reason. */
+const SPARED_CONNECTIONS = { serving: 12, other: 4 }
 
 /** Makes a node. Rejects where an option is malformed (a TypeError that names it). */
 export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const { network, judge, log, onDrop } = options
   let running = false
   let { serves } = options
+  const stopped = new AbortController()
   const onChange = () => {
     if (!running) return
     options.onChange(state())
@@ -154,14 +159,20 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const { libp2p, parts, kadDht, relayServer, sockets, ping } = node
   const self = libp2p.peerId
   if (self.type !== 'Ed25519') throw new TypeError('the identity is not an Ed25519 key')
-  const dht = new Dht(
-    kadDht,
-    parts,
-    () => servers.connected,
-    (peer) => {
+  const dht = new Dht(kadDht, parts, () => servers.connected, {
+    onAnswer: (peer) => idleConnections.use(peer),
+    onUnreachable: (peer) => {
       log.debug({ peer: peer.toString() }, 'a node of the DHT could not be reached')
       deadPeers.add(peer)
     },
+    onSilent: (peer) => {
+      for (const connection of libp2p.getConnections(peer)) void closeIfDead(connection, ping)
+    },
+  })
+  const idleConnections = new IdleConnections(
+    () => libp2p.getConnections(),
+    (peerId) => knownNodes.has(peerId) || relays.has(peerIdFromString(peerId)),
+    () => (serves ? SPARED_CONNECTIONS.serving : SPARED_CONNECTIONS.other),
   )
 
   const onAddresses = () => {
@@ -265,6 +276,9 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       lanNodes?.start()
       if (knownNodes.given === 0 && remembered.nodes.length === 0) tellOfNoNode(options)
       log.info({ peerId: self.toString(), network, serves }, 'the mesh node has started')
+      idleConnections.start()
+      const untilConnected = (signal: AbortSignal) => servers.untilConnected(signal)
+      lookAround(dht, self, () => serves, untilConnected, stopped.signal).catch(() => {})
     },
 
     async publish(key, value, signal) {
@@ -283,7 +297,9 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     },
 
     async knock({ identity, multiaddrs }, bytes, signal) {
-      return knocking.knock(parts, peerIdOfIdentity(identity), multiaddrs, bytes, signal)
+      const peer = peerIdOfIdentity(identity)
+      idleConnections.use(peer, KNOCKED_MS)
+      return knocking.knock(parts, peer, multiaddrs, bytes, signal)
     },
 
     gossip: async (topic, bytes) => (await gossip?.publish(topic, bytes)) ?? 0,
@@ -330,6 +346,8 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       await relayServer.setServing(false)
       lanNodes?.stop()
       await foundNodes.stop()
+      stopped.abort()
+      idleConnections.stop()
       await libp2p.stop()
     },
   }

@@ -15,7 +15,8 @@ import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { type DropReason, isDropped } from '../../base/drops.js'
-import { MINUTE, SECOND } from '../../base/time.js'
+import { SECOND } from '../../base/time.js'
+import { admitConnectedOnly } from './acquaintances.js'
 import { AnticipatingProtector, anticipatingMuxer } from './anticipate.js'
 import { REPLICATION } from './dht.js'
 import type { Gossip } from './gossip.js'
@@ -123,8 +124,6 @@ export async function makeNode(
           kBucketSize: REPLICATION,
           alpha: 3,
           disjointPaths: 1,
-          initialQuerySelfInterval: 50,
-          querySelfInterval: MINUTE,
           networkDialTimeout: { minTimeout: 1.5 * SECOND, maxTimeout: 4 * SECOND },
           pingNewContactTimeout: { minTimeout: 1.5 * SECOND, maxTimeout: 4 * SECOND },
           validators: {
@@ -147,6 +146,8 @@ export async function makeNode(
   })
   if (parts === undefined || relayServer === undefined) throw new Error('libp2p did not hand out its parts')
   acceptThroughAnyRelay(parts.transportManager.getTransports())
+  const { connectionManager } = parts
+  admitConnectedOnly(libp2p.services.dht, (peer) => connectionManager.getConnections(peer).length > 0)
   return { libp2p, parts, kadDht: libp2p.services.dht, relayServer, sockets, ping: pingProtocol }
 }
 

@@ -47,7 +47,7 @@ async function putEverywhere(
   const put = (peer: PeerId) => {
     const id = peer.toString()
     if (puts.has(id)) return
-    const stored = dht.store(peer, key, value, signal).catch(() => false)
+    const stored = dht.store(peer, key, value).catch(() => false)
     puts.set(
       id,
       stored.then((isStored) => {
@@ -59,8 +59,11 @@ async function putEverywhere(
 
   const target = kadId(key)
   const found: PeerId[] = []
-  const request = (peer: PeerId, aborted: AbortSignal) => dht.request(peer, key, aborted)
-  for await (const { peer } of walk(key, known, self, request, signal)) found.push(peer)
+  const walked = {
+    request: (peer: PeerId) => dht.request(peer, key),
+    isConnected: (peer: PeerId) => dht.isConnected(peer),
+  }
+  for await (const { peer } of walk(key, known, self, walked, signal)) found.push(peer)
   found.sort((a, b) => Buffer.compare(distance(target, a), distance(target, b)))
   for (const peer of found.slice(0, REPLICATION)) put(peer)
   await Promise.all(puts.values())

@@ -6,7 +6,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { type Answer, distance, kadId, REPLICATION } from '../../../src/io/mesh/dht.js'
-import { MAX_ASKED, walk } from '../../../src/io/mesh/walk.js'
+import { DIALS_AT_ONCE, MAX_ASKED, type Walked, walk } from '../../../src/io/mesh/walk.js'
 import { collect, newKey, soon } from './meshes.js'
 
 async function makePeers(count: number): Promise<readonly PeerId[]> {
@@ -17,6 +17,11 @@ async function makePeers(count: number): Promise<readonly PeerId[]> {
 
 function answer(...closer: readonly PeerId[]): Answer {
   return { value: undefined, closer: closer.map((id) => ({ id, multiaddrs: [] })) }
+}
+
+/** All nodes are connected unless it is said of which. */
+function walked(request: Walked['request'], isConnected: Walked['isConnected'] = () => true): Walked {
+  return { request, isConnected }
 }
 
 const [self = assert.fail()] = await makePeers(1)
@@ -31,7 +36,7 @@ test('from one node of a ring, the closest of all are found', async () => {
     const at = sorted.findIndex((other) => other.equals(peer))
     return answer(...sorted.slice(Math.max(0, at - 3), at))
   }
-  const found = await collect(walk(key, sorted.slice(-1), self, request, soon()))
+  const found = await collect(walk(key, sorted.slice(-1), self, walked(request), soon()))
   const asked = new Set(found.map(({ peer }) => peer.toString()))
   for (const peer of sorted.slice(0, 3)) assert(asked.has(peer.toString()))
   assert.equal(asked.size, found.length)
@@ -41,12 +46,10 @@ test('a node that hangs holds up no other answer', async () => {
   const peers = await makePeers(3)
   const [hanging = assert.fail()] = peers
   const over = new AbortController()
-  const request = (peer: PeerId, signal: AbortSignal) =>
-    peer.equals(hanging)
-      ? new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined)))
-      : Promise.resolve(answer())
+  const request = (peer: PeerId) =>
+    peer.equals(hanging) ? new Promise<undefined>(() => {}) : Promise.resolve(answer())
   let answers = 0
-  for await (const _ of walk(newKey(), peers, self, request, over.signal)) {
+  for await (const _ of walk(newKey(), peers, self, walked(request), over.signal)) {
     answers += 1
     if (answers === 2) over.abort()
   }
@@ -62,7 +65,7 @@ test('made-up closer nodes are not followed for ever', async () => {
     asked += 1
     return answer(...sorted.slice(asked, asked + REPLICATION))
   }
-  await collect(walk(newKey(), sorted.slice(0, 1), self, request, soon()))
+  await collect(walk(newKey(), sorted.slice(0, 1), self, walked(request), soon()))
   assert(asked <= MAX_ASKED)
 })
 
@@ -74,7 +77,55 @@ test('we ourselves are never asked, and nodes that fail are replaced by the next
     if (asked.length % 2 === 0) throw new Error('not reachable')
     return answer(self)
   }
-  const found = await collect(walk(newKey(), peers, self, request, soon()))
+  const found = await collect(walk(newKey(), peers, self, walked(request), soon()))
   assert(asked.every((peer) => !peer.equals(self)))
   assert.equal(found.length, REPLICATION)
+})
+
+test('connected nodes are asked at once, and of the others a few at a time', async () => {
+  const peers = await makePeers(REPLICATION)
+  const connected = peers.slice(0, 2)
+  const over = new AbortController()
+  const asked: PeerId[] = []
+  const request = async (peer: PeerId) => {
+    asked.push(peer)
+    queueMicrotask(() => over.abort())
+    return new Promise<undefined>(() => {})
+  }
+  const isConnected = (peer: PeerId) => connected.includes(peer)
+  await collect(walk(newKey(), peers, self, walked(request, isConnected), over.signal))
+  assert.equal(asked.filter(isConnected).length, connected.length)
+  assert.equal(asked.length, connected.length + DIALS_AT_ONCE)
+})
+
+test('nodes that hang are replaced, and do not keep the walk from its end', async () => {
+  const peers = await makePeers(REPLICATION * 2)
+  const hanging = peers.slice(0, REPLICATION)
+  const request = (peer: PeerId) =>
+    hanging.includes(peer) ? new Promise<undefined>(() => {}) : Promise.resolve(answer())
+  const found = await collect(
+    walk(
+      newKey(),
+      peers,
+      self,
+      walked(request, () => false),
+      soon(),
+    ),
+  )
+  assert.equal(found.length, REPLICATION)
+})
+
+test('an answer tells whether its giver is among the closest known', async () => {
+  const peers = await makePeers(REPLICATION + 1)
+  const key = newKey()
+  const target = kadId(key)
+  const [furthest = assert.fail(), ...closer] = peers.toSorted((a, b) =>
+    Buffer.compare(distance(target, b), distance(target, a)),
+  )
+  const request = async (peer: PeerId) => (peer === furthest ? answer(...closer) : answer())
+  const steps = await collect(walk(key, [furthest], self, walked(request), soon()))
+  assert.deepEqual(
+    steps.map(({ isClose }) => isClose),
+    [false, ...closer.map(() => true)],
+  )
 })
