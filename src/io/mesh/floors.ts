@@ -14,7 +14,7 @@ import { fromString, toString as toText } from 'uint8arrays'
 import { FairTable } from '../../base/fairTable.js'
 import { HOUR, MINUTE } from '../../base/time.js'
 import type { PersistentMap } from '../persistentMap.js'
-import type { Floors as GossipFloors } from './memoryFloors.js'
+import type { GossipFloors } from './gossipVerdicts.js'
 
 export const MAX_FLOORS = 16_384
 export const FLOOR_LIFETIME_MS = 4 * HOUR

@@ -26,9 +26,14 @@ import { Conduct } from './conduct.js'
 import { FleetSize } from './fleetSize.js'
 import { GossipIntake, messageId, type TopicIntake } from './gossipIntake.js'
 import { type GossipRouter, gossipRouter, KEPT_MS } from './gossipRouter.js'
-import { judgeKnock, RecordVerdicts, type SealedRecordJudge, type Verdict } from './gossipVerdicts.js'
+import {
+  type GossipFloors,
+  judgeKnock,
+  RecordVerdicts,
+  type SealedRecordJudge,
+  type Verdict,
+} from './gossipVerdicts.js'
 import { HeldRecords, type OwnRecord, RecentIds } from './latecomers.js'
-import { type Floors, MemoryFloors } from './memoryFloors.js'
 import type { Parts } from './parts.js'
 
 export type GossipTopic = 'records' | 'knocks'
@@ -45,8 +50,8 @@ export interface GossipOptions {
   readonly onKnock: (bytes: Uint8Array) => void
   /** How many authors may be heard in a day before the node leaves; 0 turns gossip off. */
   readonly limit: number
-  /** The highest sequence numbers seen; by default they are forgotten with the process. */
-  readonly floors?: Floors
+  /** Other floors than those that the mesh keeps; see `floors.ts`. */
+  readonly floors?: GossipFloors
   /** The clocks of this machine, by default. */
   readonly clock?: () => Now
 }
@@ -72,7 +77,7 @@ export class Gossip {
   readonly #log: GossipLog
   readonly #conduct = new Conduct()
   readonly #fleet: FleetSize
-  readonly #floors: Floors
+  readonly #floors: GossipFloors
   readonly #verdicts: RecordVerdicts
   readonly #intake: GossipIntake
   readonly #speakers = new Map<string, PeerId>()
@@ -86,6 +91,7 @@ export class Gossip {
   constructor(
     network: string,
     options: GossipOptions,
+    floors: GossipFloors,
     onDrop: (reason: DropReason) => void,
     onChange: () => void,
     log: GossipLog,
@@ -99,7 +105,7 @@ export class Gossip {
     this.#onChange = onChange
     this.#log = log
     this.#fleet = new FleetSize(options.limit)
-    this.#floors = options.floors ?? new MemoryFloors()
+    this.#floors = options.floors ?? floors
     this.#verdicts = new RecordVerdicts(options.judge, this.#floors, this.#clock())
     this.#intake = new GossipIntake(
       new Map<string, TopicIntake>([

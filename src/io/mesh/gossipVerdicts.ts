@@ -12,7 +12,6 @@
 import { type Dropped, type DropReason, isDropped } from '../../base/drops.js'
 import { SourceLimiter } from '../../base/rateLimit.js'
 import type { Now } from '../../base/time.js'
-import type { Floors } from './memoryFloors.js'
 
 /**
  * Whether bytes of the right length are a valid sealed record now (form, signature, times); if so, its author, which
@@ -21,6 +20,13 @@ import type { Floors } from './memoryFloors.js'
 export type SealedRecordJudge = (
   bytes: Uint8Array,
 ) => { readonly author: string; readonly sequence: number } | Dropped
+
+/** The highest sequence number that was gossiped of each author. */
+export interface GossipFloors {
+  /** Undefined where nothing is known of the author. */
+  get(author: string): number | undefined
+  raise(author: string, sequence: number): void
+}
 
 export type Verdict =
   | { readonly verdict: 'accept'; readonly author?: string }
@@ -39,10 +45,10 @@ const KNOCK_VERSION = 1
 
 export class RecordVerdicts {
   readonly #judge: SealedRecordJudge
-  readonly #floors: Floors
+  readonly #floors: GossipFloors
   readonly #authors: SourceLimiter
 
-  constructor(judge: SealedRecordJudge, floors: Floors, now: Now) {
+  constructor(judge: SealedRecordJudge, floors: GossipFloors, now: Now) {
     this.#judge = judge
     this.#floors = floors
     this.#authors = new SourceLimiter(AUTHOR_LIMIT, now.instant)

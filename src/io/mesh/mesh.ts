@@ -139,7 +139,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const gossip =
     options.gossip === undefined || options.gossip.limit === 0
       ? undefined
-      : new Gossip(network, { floors: gossipFloors(floors), ...options.gossip }, onDrop, onChange, log)
+      : new Gossip(network, options.gossip, gossipFloors(floors), onDrop, onChange, log)
 
   const { mayDial } = options
   const refuses = (peer: PeerId) => gossip?.refuses(peer) ?? false

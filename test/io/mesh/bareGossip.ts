@@ -16,6 +16,7 @@ import { createLibp2p } from 'libp2p'
 import { Gossip } from '../../../src/io/mesh/gossip.js'
 import type { Parts } from '../../../src/io/mesh/parts.js'
 import { judgeGossipedRecord, KNOCK_LENGTH, RECORD_LENGTH } from './gossiping.js'
+import { MemoryFloors } from './memoryFloors.js'
 
 const PREFIX = '/tunnelbore/test'
 const PROTOCOL = `${PREFIX}/gossip/1`
@@ -41,6 +42,7 @@ export async function startBareGossip(t: TestContext) {
       onKnock: () => {},
       limit: 100,
     },
+    new MemoryFloors(),
     () => {},
     () => {},
     { debug: () => {}, warn: () => {} },

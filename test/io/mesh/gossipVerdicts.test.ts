@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { type DropReason, drop } from '../../../src/base/drops.js'
 import { after, asInstant, asUnixTime, type Now } from '../../../src/base/time.js'
 import { judgeKnock, RecordVerdicts } from '../../../src/io/mesh/gossipVerdicts.js'
-import { MemoryFloors } from '../../../src/io/mesh/memoryFloors.js'
 import { gossipedRecord, judgeGossipedRecord, newAuthor } from './gossiping.js'
+import { MemoryFloors } from './memoryFloors.js'
 
 const start: Now = { instant: asInstant(1_000), unix: asUnixTime(1_000_000) }
 const then = (ms: number): Now => ({ instant: after(start.instant, ms), unix: after(start.unix, ms) })

@@ -7,6 +7,7 @@ import { drop } from '../../../src/base/drops.js'
 import type { GossipOptions } from '../../../src/io/mesh/gossip.js'
 import type { SealedRecordJudge } from '../../../src/io/mesh/gossipVerdicts.js'
 import type { MeshOptions } from '../../../src/io/mesh/options.js'
+import { MemoryFloors } from './memoryFloors.js'
 import { startTestMesh, type TestMesh, until } from './meshes.js'
 
 export const RECORD_LENGTH = 1536
@@ -61,6 +62,8 @@ export async function startGossiping(
       onRecord: (bytes) => records.push(bytes),
       onKnock: (bytes) => knocks.push(bytes),
       limit: 2_000,
+      // The numbers of these records are no times.
+      floors: new MemoryFloors(),
       ...gossip,
     },
   })

@@ -7,10 +7,10 @@ import '../../../src/io/nodeCompatibility.js'
 
 import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { concat, fromString } from 'uint8arrays'
 import { type Mesh, makeMesh } from '../../../src/io/mesh/mesh.js'
 import type { MeshState } from '../../../src/io/mesh/state.js'
+import { until } from '../../until.js'
 import { judgeTestRecord } from './meshes.js'
 
 /** What a node is started with. */
@@ -76,7 +76,6 @@ export type Response =
   | { readonly id: number; readonly error: string }
 
 /** The pause between two look-ups of a record that is not there yet, in ms. */
-const LOOK_AGAIN_MS = 20
 
 const nodes = new Map<string, Mesh>()
 const openSockets = new Set<Socket>()
@@ -168,11 +167,12 @@ const answers: Asynchronous<Requests> = {
 
   async untilFound(name, key, sequence, deadlineMs) {
     const signal = AbortSignal.timeout(deadlineMs)
-    for (;;) {
+    const look = async () => {
       for await (const value of nodeOf(name).lookUp(key, signal))
         if (sequenceOf(value) >= sequence) return machineMs()
-      await sleep(LOOK_AGAIN_MS, undefined, { signal })
+      return undefined
     }
+    return until('the record to be found', look, deadlineMs)
   },
 
   async knock(name, identity, multiaddrs, bytes, deadlineMs) {

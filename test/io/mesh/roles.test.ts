@@ -18,11 +18,13 @@ async function clientOf(
   t: TestContext,
   servers: readonly TestMesh[],
   states: MeshState[] = [],
+  mayDial: (ip: string) => boolean = () => true,
 ): Promise<TestMesh> {
   const client = await startTestMesh(t, {
     listen: [{ ip: '127.0.0.1', port: 0 }],
     bootstrap: servers.map(addressOf),
     onChange: (state) => states.push(state),
+    mayDial,
   })
   await until(() => client.state().servers.length === servers.length)
   return client
@@ -85,7 +87,7 @@ describe('a node that asks whether others reach it', () => {
       bootstrap: [addressOf(helper)],
     })
     await until(() => second.state().servers.some(({ peerId }) => peerId === helper.peerId))
-    const node = await clientOf(t, [second])
+    const node = await clientOf(t, [second], [], (ip) => ip === '127.0.3.1')
     const before = node.state().connections
     const probe = await node.probeReachability(soon())
     assert.deepEqual(probe, { reachable: true, server: second.peerId, servers: 1 })
