@@ -10,10 +10,12 @@ import { type PublicKey, publicKeyBytes } from '../../src/base/publicKey.js'
 import type { Random } from '../../src/base/random.js'
 import { createInitiation, type OpenedInitiation, openInitiation } from '../../src/crypto/initiation.js'
 import { type NodeKeys, nodeKeys } from '../../src/crypto/nodeKeys.js'
+import { type RecordSealing, recordSealing, verifySealedRecord } from '../../src/crypto/sealedRecord.js'
 import { openSignedRecord } from '../../src/crypto/signedRecord.js'
 import { type X25519KeyPair, x25519, x25519KeyPair } from '../../src/crypto/x25519.js'
 import { writeUint32 } from '../../src/wire/integers.js'
 import type { PeerRecord } from '../../src/wire/record.js'
+import type { SealedRecord } from '../../src/wire/sealedRecord.js'
 
 export const TAG_LENGTH = 16
 
@@ -40,6 +42,10 @@ export interface Cryptography {
   nodeKeys(privateKey: Uint8Array): NodeKeys
   wireguardKeys(privateKey: Uint8Array): WireGuardKeys
   openRecord(signedRecord: Uint8Array): PeerRecord | Dropped
+  /** `keys` are from {@link nodeKeys}. */
+  recordSealing(keys: NodeKeys, network: string): RecordSealing
+  /** What a storer does, which knows nobody. */
+  verifySealedRecord(bytes: Uint8Array): SealedRecord | Dropped
 }
 
 /** What src/crypto does. */
@@ -47,6 +53,8 @@ export const realCryptography: Cryptography = {
   nodeKeys,
   wireguardKeys: (privateKey) => new RealWireGuardKeys(privateKey),
   openRecord: openSignedRecord,
+  recordSealing,
+  verifySealedRecord,
 }
 
 /** With a key of small order nobody shares a secret; what is authenticated under this one comes from anybody. */

@@ -4,12 +4,14 @@
  *
  * ```
  *   signing key of A             = mix(secret, signing, A)
+ *   blinded key of A             = mix(secret, blinding, A || parameter)
+ *   signing key of a blinded key = mix(secret, blinded-signing, blinded key)
  *   what A and B share           = mix(secret, pair, lower || higher)
  *   what B and whoever writes to
  *   B under an ephemeral share   = mix(secret, first-message, B || ephemeral)
  *
  *   signature                    = nonce, 32 || mix(signing key, signature, nonce || message), 32
- *   sealed                       = masked plaintext || mix(key, sealing, masked plaintext || associated), 16
+ *   sealed                       = masked plaintext, every 32 bytes alike || mix(key, sealing, masked plaintext || associated), 16
  * ```
  *
  * These stand for XEdDSA, for X25519, and for ChaCha20-Poly1305. Like these, a signature covers every bit of the message
@@ -39,6 +41,14 @@ export const PURPOSE = {
   session: 12,
   initiatorTag: 13,
   responderTag: 14,
+  upwardKnock: 15,
+  upwardKnockName: 16,
+  downwardKnock: 17,
+  downwardKnockName: 18,
+  blindingParameter: 19,
+  blinding: 20,
+  blindedSigning: 21,
+  sealedContent: 22,
 } as const
 
 const SECRET = fromString('known to nobody in the simulation').subarray(0, KEY_LENGTH)
@@ -57,19 +67,44 @@ export function firstMessageSecret(responder: Uint8Array, ephemeral: Uint8Array)
 
 /** A signature by the owner of `publicKey`; `z` is fresh randomness. */
 export function signatureOf(publicKey: PublicKey, message: Uint8Array, z: Uint8Array): Uint8Array {
-  const key = signingKey(publicKey)
+  return signatureUnder(signingKey(publicKey), message, z)
+}
+
+export function isSignatureOf(publicKey: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
+  return isSignatureUnder(signingKey(publicKey), message, signature)
+}
+
+/** What the owner of `author` (32 bytes) is called instead, by those who know it and the parameter. */
+export function blindedKeyOf(author: Uint8Array, parameter: Uint8Array): Uint8Array {
+  return mix(SECRET, PURPOSE.blinding, concat([author, parameter]), 32)
+}
+
+/** A signature by the owner of a blinded key; `z` is fresh randomness. */
+export function blindedSignatureOf(blindedKey: Uint8Array, message: Uint8Array, z: Uint8Array): Uint8Array {
+  return signatureUnder(blindedSigningKey(blindedKey), message, z)
+}
+
+export function isBlindedSignatureOf(
+  blindedKey: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  return isSignatureUnder(blindedSigningKey(blindedKey), message, signature)
+}
+
+function signatureUnder(key: Uint8Array, message: Uint8Array, z: Uint8Array): Uint8Array {
   const nonce = mix(key, PURPOSE.nonce, concat([z, message]), NONCE_LENGTH)
   return concat([nonce, mix(key, PURPOSE.signature, concat([nonce, message]), 32)])
 }
 
-export function isSignatureOf(publicKey: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
+function isSignatureUnder(key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== XEDDSA_SIGNATURE_LENGTH) return false
   const nonce = signature.subarray(0, NONCE_LENGTH)
-  const expected = mix(signingKey(publicKey), PURPOSE.signature, concat([nonce, message]), 32)
+  const expected = mix(key, PURPOSE.signature, concat([nonce, message]), 32)
   return equals(expected, signature.subarray(NONCE_LENGTH))
 }
 
-/** Seals up to 32 bytes, and authenticates `associated` with them. */
+/** Seals `plaintext`, and authenticates `associated` with it. */
 export function seal(key: Uint8Array, plaintext: Uint8Array, associated: Uint8Array): Uint8Array {
   const masked = mask(key, plaintext, associated)
   return concat([masked, sealTag(key, masked, associated)])
@@ -82,6 +117,10 @@ export function unseal(key: Uint8Array, sealed: Uint8Array, associated: Uint8Arr
   return mask(key, masked, associated)
 }
 
+function blindedSigningKey(blindedKey: Uint8Array): Uint8Array {
+  return mix(SECRET, PURPOSE.blindedSigning, blindedKey, 32)
+}
+
 function signingKey(publicKey: PublicKey): Uint8Array {
   return mix(SECRET, PURPOSE.signing, publicKeyBytes(publicKey), 32)
 }
@@ -89,7 +128,7 @@ function signingKey(publicKey: PublicKey): Uint8Array {
 /** Covers bytes, and uncovers them again. */
 function mask(key: Uint8Array, bytes: Uint8Array, associated: Uint8Array): Uint8Array {
   const stream = mix(key, PURPOSE.masking, associated, 32)
-  return bytes.map((byte, at) => byte ^ (stream[at] ?? 0))
+  return bytes.map((byte, at) => byte ^ (stream[at & 31] ?? 0))
 }
 
 function sealTag(key: Uint8Array, masked: Uint8Array, associated: Uint8Array): Uint8Array {

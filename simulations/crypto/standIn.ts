@@ -12,27 +12,51 @@ import { compare, concat, toString as toText } from 'uint8arrays'
 import type { Dropped } from '../../src/base/drops.js'
 import { type PublicKey, publicKeyBytes } from '../../src/base/publicKey.js'
 import type { Random } from '../../src/base/random.js'
+import { BLINDING_PARAMETER_LENGTH } from '../../src/crypto/blinding.js'
+import type { HmacSha256 } from '../../src/crypto/hmacSha256.js'
 import type { OpenedInitiation } from '../../src/crypto/initiation.js'
 import { mac1Matches } from '../../src/crypto/mac1.js'
 import type { NodeKeys } from '../../src/crypto/nodeKeys.js'
-import { type CheckCredentials, checkCredentials, type PairKeys } from '../../src/crypto/pair.js'
+import {
+  type CheckCredentials,
+  changingName,
+  checkCredentials,
+  directed,
+  type KnockCredentials,
+  type PairKeys,
+} from '../../src/crypto/pair.js'
+import { type RecordSealing, sealingWith, verifySealedWith } from '../../src/crypto/sealedRecord.js'
 import { openVerified } from '../../src/crypto/signedRecord.js'
 import { XEDDSA_RANDOM_LENGTH } from '../../src/crypto/xeddsa.js'
 import type { PeerRecord } from '../../src/wire/record.js'
+import type { SealedRecord } from '../../src/wire/sealedRecord.js'
 import type { Cryptography, WireGuardKeys } from './cryptography.js'
 import { mix } from './mixing.js'
 import { Owner } from './owner.js'
-import { isSignatureOf, PURPOSE, signatureOf } from './secrets.js'
+import { standInPrimitives } from './sealing.js'
+import {
+  blindedKeyOf,
+  blindedSignatureOf,
+  isBlindedSignatureOf,
+  isSignatureOf,
+  PURPOSE,
+  seal,
+  signatureOf,
+  unseal,
+} from './secrets.js'
 
 /** How often each primitive was asked for. */
 export interface PrimitiveCounts {
+  /** Of records, of their sealings, and whatever else is signed. */
   signatures: number
   verifications: number
   initiationsMade: number
   initiationsOpened: number
   pairKeys: number
-  /** Of checks, and of their user names where they were not known yet. */
+  /** Of checks, and of names of checks and knocks where they were not known yet. */
   hmacs: number
+  /** Of knocks that were sealed, and of sealed ones that were opened. */
+  knocks: number
   /** Of packets in WireGuard's sessions. */
   tags: number
   /** Of first messages that were made, and of messages that a node tested; not what others compute for themselves. */
@@ -47,6 +71,7 @@ export class StandIn implements Cryptography {
     initiationsOpened: 0,
     pairKeys: 0,
     hmacs: 0,
+    knocks: 0,
     tags: 0,
     mac1s: 0,
   }
@@ -68,6 +93,19 @@ export class StandIn implements Cryptography {
       this.counts.verifications += 1
       return isSignatureOf(publicKey, message, signature)
     })
+
+  recordSealing(keys: NodeKeys, network: string): RecordSealing {
+    return sealingWith(keys, standInPrimitives(network, this.#owned, this.#verifyBlinded))
+  }
+
+  /** Bound to this object, for it is passed on alone. */
+  readonly verifySealedRecord = (bytes: Uint8Array): SealedRecord | Dropped =>
+    verifySealedWith(bytes, this.#verifyBlinded)
+
+  readonly #verifyBlinded = (blindedKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean => {
+    this.counts.verifications += 1
+    return isBlindedSignatureOf(blindedKey, message, signature)
+  }
 
   #owner(privateKey: Uint8Array): Owner {
     const name = toText(privateKey, 'base64')
@@ -107,27 +145,62 @@ class StandInNodeKeys implements NodeKeys {
     return signatureOf(this.publicKey, message, random.bytes(XEDDSA_RANDOM_LENGTH))
   }
 
+  signBlinded(parameter: Uint8Array, message: Uint8Array, random: Random): Uint8Array {
+    if (parameter.length !== BLINDING_PARAMETER_LENGTH)
+      throw new RangeError(`a blinding parameter has 32 bytes, not ${parameter.length}`)
+    this.#counts.signatures += 1
+    const blinded = blindedKeyOf(this.#owner.bytes, parameter)
+    return blindedSignatureOf(blinded, message, random.bytes(XEDDSA_RANDOM_LENGTH))
+  }
+
   pairKeys(peer: PublicKey): PairKeys | undefined {
     this.#counts.pairKeys += 1
     const order = compare(this.#owner.bytes, publicKeyBytes(peer))
     const secret = this.#owner.peer(peer)?.secret
     if (order === 0 || secret === undefined) return undefined
-    const upward = this.#credentials(secret, PURPOSE.upwardCheck, PURPOSE.upwardName)
-    const downward = this.#credentials(secret, PURPOSE.downwardCheck, PURPOSE.downwardName)
-    return order < 0 ? { outgoing: upward, incoming: downward } : { outgoing: downward, incoming: upward }
+    const checks = directed(
+      order < 0,
+      this.#checks(secret, PURPOSE.upwardCheck, PURPOSE.upwardName),
+      this.#checks(secret, PURPOSE.downwardCheck, PURPOSE.downwardName),
+    )
+    const knocks = directed(
+      order < 0,
+      this.#knocks(secret, PURPOSE.upwardKnock, PURPOSE.upwardKnockName),
+      this.#knocks(secret, PURPOSE.downwardKnock, PURPOSE.downwardKnockName),
+    )
+    return { ...checks, knocks }
   }
 
   identitySeed(): Uint8Array {
     return this.#owner.identitySeed()
   }
 
-  #credentials(secret: Uint8Array, check: number, name: number): CheckCredentials {
+  #checks(secret: Uint8Array, check: number, name: number): CheckCredentials {
+    return checkCredentials(this.#hmac(secret, check), this.#hmac(secret, name))
+  }
+
+  #knocks(secret: Uint8Array, knock: number, name: number): KnockCredentials {
     const counts = this.#counts
-    const hmac = (purpose: number) => (data: Uint8Array) => {
+    const keyOf = (nonce: Uint8Array) => mix(secret, knock, nonce, 32)
+    return {
+      nameAt: changingName(this.#hmac(secret, name)),
+      seal(nonce, plaintext, associated) {
+        counts.knocks += 1
+        return seal(keyOf(nonce), plaintext, associated)
+      },
+      open(nonce, sealed, associated) {
+        counts.knocks += 1
+        return unseal(keyOf(nonce), sealed, associated)
+      },
+    }
+  }
+
+  #hmac(secret: Uint8Array, purpose: number): HmacSha256 {
+    const counts = this.#counts
+    return (data) => {
       counts.hmacs += 1
       return mix(secret, purpose, data, 32)
     }
-    return checkCredentials(hmac(check), hmac(name))
   }
 }
 

@@ -37,10 +37,13 @@ export const DROP_REASONS = {
   'record-expired': 'a record whose expiry has passed',
   'record-from-future': 'a record issued further ahead than clocks may differ',
   'record-rollback': 'a record older than one already seen of its author',
+  'record-wrong-period': 'a sealed record for a day that is neither this one nor the next',
+  'record-unreadable': 'a sealed record that does not open with the key of the author it should be of',
   'record-unknown-author': 'a record of a key that is no peer of the interface',
   'knock-malformed': 'a knock, or an answer to one, that does not decode',
   'knock-unknown-version': 'a knock of a version that is not spoken here',
   'knock-rate-limited': 'a knock beyond what is answered for a peer, or in all, each second',
+  'knock-unreadable': 'a sealed knock under a name of ours that does not open',
   'services-malformed': 'a list of services that does not decode, or is of a version that is not spoken here',
 } as const
 

@@ -5,6 +5,7 @@ import { fromString } from 'uint8arrays'
 import type { Dropped } from '../base/drops.js'
 import { type PublicKey, publicKeyBytes, publicKeyFromBytes } from '../base/publicKey.js'
 import type { Random } from '../base/random.js'
+import { blindKeyPair } from './blinding.js'
 import { type OpenedInitiation, openInitiation } from './initiation.js'
 import { mac1Key, mac1Matches } from './mac1.js'
 import { derivePairKeys, type PairKeys } from './pair.js'
@@ -24,7 +25,13 @@ export interface NodeKeys {
   /** The XEdDSA signature of 64 bytes over `message`, which begins with a label that says what it is. */
   sign(message: Uint8Array, random: Random): Uint8Array
 
-  /** What authenticates the checks between us and `peer`; undefined for a key that no pair can have. */
+  /**
+   * The Ed25519 signature of 64 bytes over `message` by our key, blinded with `parameter` (32 bytes; see blinding.ts).
+   * The message begins with a label that says what it is.
+   */
+  signBlinded(parameter: Uint8Array, message: Uint8Array, random: Random): Uint8Array
+
+  /** What authenticates the checks and knocks between us and `peer`; undefined for a key that no pair can have. */
   pairKeys(peer: PublicKey): PairKeys | undefined
 
   /** The 32-byte seed of the node's libp2p identity, an Ed25519 key. Secret. */
@@ -72,6 +79,10 @@ class StaticKeys implements NodeKeys {
 
   sign(message: Uint8Array, random: Random): Uint8Array {
     return xeddsaSign(this.#signing, message, random.bytes(XEDDSA_RANDOM_LENGTH))
+  }
+
+  signBlinded(parameter: Uint8Array, message: Uint8Array, random: Random): Uint8Array {
+    return xeddsaSign(blindKeyPair(this.#signing, parameter), message, random.bytes(XEDDSA_RANDOM_LENGTH))
   }
 
   pairKeys(peer: PublicKey): PairKeys | undefined {

@@ -72,8 +72,8 @@ export interface PeerRecord {
 
 export const MAX_CANDIDATES = 16
 export const MAX_MULTIADDRS = 8
-/** The largest signed record that is read, stored or sent, in bytes. */
-export const MAX_RECORD_LENGTH = 2048
+/** The largest signed record that is read or sent, in bytes: what a sealed record has room for (sealedRecord.ts). */
+export const MAX_RECORD_LENGTH = 1393
 /** The longest time between issue and expiry, in milliseconds. */
 export const MAX_RECORD_LIFETIME = 48 * HOUR
 
