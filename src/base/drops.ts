@@ -44,6 +44,10 @@ export const DROP_REASONS = {
   'knock-unknown-version': 'a knock of a version that is not spoken here',
   'knock-rate-limited': 'a knock beyond what is answered for a peer, or in all, each second',
   'knock-unreadable': 'a sealed knock under a name of ours that does not open',
+  'knock-for-others': 'a gossiped knock under a name of no pair of ours',
+  'knock-stale': 'a gossiped knock from a time too far from ours',
+  'knock-replayed': "a gossiped knock that is not newer than that peer's last",
+  'knock-unasked': 'an answer by gossip to no knock of ours',
   'services-malformed': 'a list of services that does not decode, or is of a version that is not spoken here',
 } as const
 

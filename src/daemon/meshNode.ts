@@ -15,7 +15,9 @@ import type { PublicKey } from '../base/publicKey.js'
 import { elapsed, SECOND } from '../base/time.js'
 import { VERSION } from '../base/version.js'
 import type { NodeKeys } from '../crypto/nodeKeys.js'
+import { type RecordSealing, recordSealing } from '../crypto/sealedRecord.js'
 import { admitRecord, admitStoredRecord, recordKey } from '../engine/directory/admission.js'
+import { periodsToRead } from '../engine/directory/periods.js'
 import type { Input } from '../engine/inputs.js'
 import { Node } from '../engine/node.js'
 import { leavesByTunnel } from '../engine/path/reachability.js'
@@ -38,6 +40,7 @@ import { Machine } from './machine.js'
 import { MeshErrands } from './meshErrands.js'
 import { NamedReflectors } from './namedReflectors.js'
 import { rankOwnMultiaddrs } from './ownMultiaddrs.js'
+import { NO_MEMORY } from './peerMemory.js'
 import { chooseListenPort, loopbackPort } from './ports.js'
 import { reflectorsToAsk, reflectorsToTell } from './reflectors.js'
 import { controlSocketPath } from './runDirectory.js'
@@ -121,6 +124,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   const port = await choosePort(config, state, tunnels, style === 'range' ? '127.0.0.1' : '::1')
 
   const identity = await identityOfSeed(keys.identitySeed())
+  const sealing = recordSealing(keys, config.network)
   const engine = new Node(
     {
       keys,
@@ -129,6 +133,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       loopback: { style, port: loopbackPort(port) },
       formerEndpoints: wireguard?.formerEndpoints ?? new Map(),
       reflects: serves,
+      sealing,
       lastSequence: state.state.sequence,
     },
     startedAt,
@@ -150,7 +155,12 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   const bootstrapLog = new BootstrapLog(log)
   const peerId = peerIdOfIdentity(identity).toString()
 
-  const meshChanged = ({ servers, addresses, bootstrap }: MeshState): void => {
+  const meshChanged = ({
+    servers,
+    addresses,
+    bootstrap,
+    gossips = false,
+  }: MeshState & { readonly gossips?: boolean }): void => {
     bootstrapLog.tell(bootstrapStatus(bootstrap))
     // A node without an interface has no record of its own, and nobody to find.
     if (wireguard === undefined) return
@@ -160,6 +170,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       connected: servers.length > 0,
       multiaddrs: rankOwnMultiaddrs(multiaddrs, serves),
       reflectors: reflectorsToAsk(servers, stun.addresses, (reason) => engine.drop(reason)),
+      gossips,
     })
   }
 
@@ -188,19 +199,21 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   undo.push(() => knocks.close())
   const stun = new NamedReflectors(options.stun, () => meshChanged(mesh.state()), log)
   undo.push(() => stun.stop())
-  const errands = new MeshErrands(mesh, keys.publicKey, (input) => loop.handle(input), log)
+  const errands = new MeshErrands(mesh, (input) => loop.handle(input), log)
   undo.push(() => errands.stop())
   undo.push(() => loop.stop())
   undo.push(() => machine.stop())
 
   if (wireguard !== undefined) loop.openCatchAll(engine.catchAll)
   loop.run({
-    lookUp: (peer) => errands.lookUp(peer),
+    lookUp: (peer, lookedUnder) => errands.lookUp(peer, lookedUnder),
     knock: (effect) => errands.knock(effect),
-    publish: (signedRecord, sequence) => {
-      state.update({ sequence })
-      errands.publish(signedRecord)
+    gossipKnock: (sealedKnock) => errands.gossipKnock(sealedKnock),
+    publish: (effect) => {
+      state.update({ sequence: effect.sequence })
+      errands.publish(effect)
     },
+    remember: (peer, signedRecord) => NO_MEMORY.put(peer, signedRecord),
     answerKnock: (id, answer) => knocks.answer(id, answer),
     setEndpoint: (peer, endpoint) => wireguard?.setEndpoint(peer, endpoint),
   })
@@ -229,7 +242,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
         uptimeS: Math.round(elapsed(startedAt.instant, now().instant) / SECOND),
       }
     },
-    resolve: (peer, signal) => resolve(mesh, engine, peer, signal),
+    resolve: (peer, signal) => resolve({ mesh, engine, sealing }, peer, signal),
   }
 }
 
@@ -254,16 +267,26 @@ function warnOfMissingMarks(loop: EngineLoop, mark: number, log: Logger): void {
 
 /** The newest record of a peer that we know or the mesh has. */
 async function resolve(
-  mesh: Mesh,
-  engine: Node,
+  {
+    mesh,
+    engine,
+    sealing,
+  }: { readonly mesh: Mesh; readonly engine: Node; readonly sealing: RecordSealing },
   peer: PublicKey,
   signal: AbortSignal,
 ): Promise<ResolvedRecord | undefined> {
   let newest = engine.knownRecord(peer, now())
-  for await (const bytes of mesh.lookUp(recordKey(peer), signal)) {
-    const record = admitRecord(bytes, now().unix)
-    if (!isDropped(record) && record.sequence > (newest?.sequence ?? 0)) newest = record
+  const look = async (period: number): Promise<void> => {
+    const key = sealing.blindedKey(peer, period)
+    if (key === undefined) return
+    for await (const sealedRecord of mesh.lookUp(recordKey(key), signal)) {
+      const opened = sealing.open(sealedRecord, peer)
+      const record = isDropped(opened) ? opened : admitRecord(opened.signedRecord, now().unix)
+      if (isDropped(record) || record.publicKey !== peer) continue
+      if (record.sequence > (newest?.sequence ?? 0)) newest = record
+    }
   }
+  await Promise.all(periodsToRead(now().unix).map(look))
   return newest === undefined
     ? undefined
     : resolvedRecord(newest, peerIdOfIdentity(newest.identity).toString())

@@ -19,9 +19,9 @@ import { encodeKnock } from '../wire/knock.js'
 import type { PeerRecord } from '../wire/record.js'
 import { receiverIndex, wireguardType } from '../wire/wireguard.js'
 import { Contact } from './directory/contact.js'
-import type { Directory } from './directory/directory.js'
-import type { OwnRecord } from './directory/ownRecord.js'
+import { KnockFallback } from './directory/knockFallback.js'
 import { Places } from './directory/places.js'
+import type { DiscoveredPeer, Discovery } from './discovery.js'
 import type { Emit } from './effects.js'
 import { FirstMessage } from './loopback/firstMessage.js'
 import type { Flow, Forwarding } from './loopback/forwarding.js'
@@ -41,18 +41,19 @@ export interface PeerContext {
   readonly drop: (reason: DropReason) => void
   readonly forwarding: Forwarding
   readonly takeover: Takeover
-  readonly directory: Directory
-  readonly ownRecord: OwnRecord
+  readonly discovery: Pick<
+    Discovery<DiscoveredPeer>,
+    'directory' | 'ownRecord' | 'lookUps' | 'sealedKnocks' | 'isOnline' | 'gossips'
+  >
   readonly reflection: Reflection
   readonly paths: PathContext
   /** Index of a handshake or session of our WireGuard → whose it is. */
   readonly indices: Map<number, Peer>
-  online: boolean
 }
 
 export type PeerState = 'idle' | 'resolving' | 'punching' | 'direct' | 'relayed' | 'unreachable' | 'external'
 
-export class Peer {
+export class Peer implements DiscoveredPeer {
   readonly key: PublicKey
   /** Changes where something else has the one that it was given. */
   loopback: SocketAddress
@@ -61,6 +62,7 @@ export class Peer {
   readonly #context: PeerContext
   readonly #handshakes = new Handshakes()
   readonly #contact = new Contact()
+  readonly #fallback = new KnockFallback()
   readonly #watch: PathWatch
   readonly #firstMessage: FirstMessage
   /** Where it was since there was a path. */
@@ -213,7 +215,9 @@ export class Peer {
 
   lookUpEnded(now: Now): void {
     this.#log('a look-up ended')
-    this.#contact.lookUpEnded(this.#context.directory.get(this.key, now.unix), now.instant)
+    const known = this.#context.discovery.directory.get(this.key, now.unix)
+    this.#contact.lookUpEnded(known, now.instant)
+    if (known === undefined && this.#contact.isUnderWay) this.#fallback.wanted(now.instant)
     this.settle(now)
   }
 
@@ -233,6 +237,7 @@ export class Peer {
     this.#log('it answered our knock')
     this.#places.note(this.#record(now))
     this.#contact.knockAnswered(now.instant)
+    this.#fallback.answered()
     this.offerCandidates(now)
     if (!this.agent.isSound) this.agent.punch(now.instant)
     this.settle(now)
@@ -240,7 +245,12 @@ export class Peer {
 
   knockFailed(why: string, now: Now): void {
     this.#contact.knockFailed(why, now.instant)
+    this.#fallback.failed(now.instant)
     this.settle(now)
+  }
+
+  awaitsAnswer(now: Instant): boolean {
+    return this.#fallback.awaitsAnswer(now)
   }
 
   /** Sockets, routes, or who is online changed. */
@@ -282,6 +292,7 @@ export class Peer {
     return [
       this.agent.nextWake,
       this.#contact.nextWake,
+      this.#fallback.nextWake,
       this.#firstMessage.nextWake,
       this.#watch.nextWake,
     ].reduce(earliest, undefined)
@@ -402,34 +413,56 @@ export class Peer {
   }
 
   #pursue(now: Now): void {
-    const known = this.#context.directory.get(this.key, now.unix)
-    const steps = this.#contact.pursue(
+    const { discovery, reflection, emit } = this.#context
+    const { lookUp, knock } = this.#contact.pursue(
       {
-        record: known,
-        online: this.#context.online,
-        ready: this.#context.reflection.settled(now.instant),
-        own: this.#context.ownRecord.version,
+        record: discovery.directory.get(this.key, now.unix),
+        online: discovery.isOnline,
+        ready: reflection.settled(now.instant),
+        own: discovery.ownRecord.version,
       },
       now.instant,
     )
-    if (steps.lookUp) {
+    if (lookUp) {
       this.#log('looking its record up')
-      this.#context.emit({ type: 'look-up', peer: this.key })
+      discovery.lookUps.begin(this.key, now.unix)
     }
-    if (steps.knock === undefined) return
-    this.#log('knocking')
-    const { identity } = steps.knock
-    const isPlausible = this.#isPlausible(steps.knock)
-    const multiaddrs = steps.knock.multiaddrs.filter((multiaddr) => {
+    if (knock !== undefined) {
+      this.#log('knocking')
+      this.#fallback.knocked(now.instant)
+      emit({ type: 'knock', peer: this.key, ...this.#way(knock), knock: this.#knock(now) })
+    }
+    this.#gossipKnock(now)
+  }
+
+  /** Where libp2p may reach the owner of a record. */
+  #way(record: PeerRecord): { readonly identity: Uint8Array; readonly multiaddrs: readonly string[] } {
+    const isPlausible = this.#isPlausible(record)
+    const multiaddrs = record.multiaddrs.filter((multiaddr) => {
       const ip = directIpOf(multiaddr)
       return ip === undefined || isPlausible(ip)
     })
-    const knock = encodeKnock({ version: 1, signedRecord: this.#context.ownRecord.signed(now) })
-    this.#context.emit({ type: 'knock', peer: this.key, identity, multiaddrs, knock })
+    return { identity: record.identity, multiaddrs }
+  }
+
+  #knock(now: Now): Uint8Array {
+    return encodeKnock({ version: 1, signedRecord: this.#context.discovery.ownRecord.signed(now) })
+  }
+
+  /** No stream got to the peer, or not soon: whoever hears gossip passes the knock on. */
+  #gossipKnock(now: Now): void {
+    const { discovery, emit } = this.#context
+    if (!this.#contact.isUnderWay || !discovery.gossips) this.#fallback.settle()
+    if (!this.#fallback.wake(now.instant)) return
+    const signedRecord = discovery.ownRecord.signed(now)
+    const sealedKnock = discovery.sealedKnocks.seal(this.key, 'knock', signedRecord, now.unix)
+    if (sealedKnock === undefined) return
+    this.#log('knocking by gossip')
+    emit({ type: 'gossip-knock', sealedKnock })
   }
 
   #record(now: Now): PeerRecord | undefined {
-    return this.#context.directory.get(this.key, now.unix)?.record
+    return this.#context.discovery.directory.get(this.key, now.unix)?.record
   }
 
   #isPlausible(record: PeerRecord): (ip: string) => boolean {

@@ -7,11 +7,11 @@
 import { equals, fromString, toString as toText } from 'uint8arrays'
 import { type Dropped, drop, isDropped } from '../../base/drops.js'
 import { after, type UnixTime } from '../../base/time.js'
-import { verifySealedRecord } from '../../crypto/sealedRecord.js'
+import { admitSealedRecord as admitSeal, verifySealedRecord } from '../../crypto/sealedRecord.js'
 import { openSignedRecord } from '../../crypto/signedRecord.js'
 import { RECORD_SKEW } from '../../wire/period.js'
 import type { PeerRecord } from '../../wire/record.js'
-import { type SealedRecord, untimely } from '../../wire/sealedRecord.js'
+import type { SealedRecord } from '../../wire/sealedRecord.js'
 
 /** How far ahead of our clock a record's author may be. */
 export const RECORD_SKEW_MS = RECORD_SKEW
@@ -57,10 +57,9 @@ export function admitSealedRecord(
   now: UnixTime,
   verify: VerifySealed = verifySealedRecord,
 ): AdmittedRecord | Dropped {
-  const sealed = verify(sealedRecord)
+  const sealed = admitSeal(sealedRecord, now, verify)
   if (isDropped(sealed)) return sealed
-  const { blindedKey, sequence } = sealed
-  return untimely(sealed, now) ?? { author: toText(blindedKey, 'base64url'), sequence }
+  return { author: toText(sealed.blindedKey, 'base64url'), sequence: sealed.sequence }
 }
 
 /** A sealed record that may be stored under `key` in the DHT now. */

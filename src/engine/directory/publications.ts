@@ -72,9 +72,7 @@ export class Publications {
     }
     if (heard && this.#gossiped !== record.published)
       this.#byPeriod.get(periodOf(now.unix))?.change(now.instant)
-    if (!joined || !this.#isForgetful) return
-    this.#isForgetful = false
-    lookUps.begin(ownKey, now.unix)
+    if (joined && this.#isForgetful) lookUps.begin(ownKey, now.unix)
   }
 
   /** The record says something else. */
@@ -82,15 +80,21 @@ export class Publications {
     for (const publication of this.#byPeriod.values()) publication.change(now)
   }
 
-  /** There is a record of ours with this number. True where it is newer than what we remember. */
-  seen(sequence: number, now: Now): boolean {
+  /** A record of ours that the mesh has bears these numbers. True where it is newer than what we remember. */
+  seen(sequences: readonly number[], now: Now): boolean {
     const { sequence: own, record } = this.#parts
-    if (!own.lift(sequence, now.unix)) return false
+    const isNewer = sequences.filter((sequence) => own.lift(sequence, now.unix)).length > 0
+    if (!isNewer) return false
     record.outdate()
     if (!this.#lifts.take(now.instant)) return true
     this.#gossiped = undefined
     this.change(now.instant)
     return true
+  }
+
+  /** The mesh was asked for a record of ours, and has said what it has. */
+  lookedUp(): void {
+    if (this.#isOnline) this.#isForgetful = false
   }
 
   ended(period: number, acknowledgements: number, now: Now): void {
