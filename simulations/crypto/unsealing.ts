@@ -11,11 +11,11 @@ import type { Cryptography } from './cryptography.js'
 export type Unseal = (sealedRecord: Uint8Array, author: PublicKey) => Uint8Array | undefined
 
 export function unsealing(
-  { nodeKeys, recordSealing }: Pick<Cryptography, 'nodeKeys' | 'recordSealing'>,
+  cryptography: Pick<Cryptography, 'nodeKeys' | 'recordSealing'>,
   network: string,
 ): Unseal {
   // Whoever reads has keys of his own, which play no part in it.
-  const sealing = recordSealing(nodeKeys(new Uint8Array(32).fill(1)), network)
+  const sealing = cryptography.recordSealing(cryptography.nodeKeys(new Uint8Array(32).fill(1)), network)
   return (sealedRecord, author) => {
     const opened = sealing.open(sealedRecord, author)
     return isDropped(opened) ? undefined : opened.signedRecord

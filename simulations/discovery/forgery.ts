@@ -30,12 +30,9 @@ export type StrangersCryptography = Pick<Cryptography, 'nodeKeys' | 'recordSeali
 export type StrangersRecord = (random: Random) => Uint8Array
 
 /** Makes records of strangers that are valid now. */
-export function strangersRecords(
-  queue: EventQueue,
-  { nodeKeys, recordSealing }: StrangersCryptography,
-): StrangersRecord {
+export function strangersRecords(queue: EventQueue, cryptography: StrangersCryptography): StrangersRecord {
   return (random) => {
-    const keys = nodeKeys(random.bytes(32))
+    const keys = cryptography.nodeKeys(random.bytes(32))
     const { unix } = queue.now
     const signedRecord = signRecord(
       {
@@ -51,7 +48,7 @@ export function strangersRecords(
       keys,
       random,
     )
-    return recordSealing(keys, NETWORK).seal(signedRecord, periodOf(unix), unix, random)
+    return cryptography.recordSealing(keys, NETWORK).seal(signedRecord, periodOf(unix), unix, random)
   }
 }
 

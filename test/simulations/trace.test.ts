@@ -36,7 +36,7 @@ const EVENTS: readonly (readonly Event[])[] = [
     (to) => to.handled('ben', { type: 'woken' }, []),
     (to) => to.handled('ana', { type: 'look-up-ended', peer: BEN }, []),
     (to) => to.handled('ana', { type: 'look-up-ended', peer: CAT }, []),
-    (to) => to.handled('ana', { type: 'woken' }, [{ type: 'look-up', peer: BEN }]),
+    (to) => to.handled('ana', { type: 'woken' }, [{ type: 'look-up', peer: BEN, keys: [] }]),
     (to) => to.handled('ana', { type: 'woken' }, [{ type: 'deliver', peer: BEN, datagram: DATA }]),
     (to) => to.handled('ana', { type: 'woken' }, [{ type: 'deliver', peer: BEN, datagram: PLAIN }]),
   ],
@@ -99,7 +99,7 @@ describe('a trace', () => {
         (to) => to.delivered('ana', BEN, packet, 'ben'),
         (to) => to.emerged('ana', BEN, packet.subarray(16)),
         (to) =>
-          to.handled('ana', { type: 'record-found', peer: BEN, signedRecord: record }, [
+          to.handled('ana', { type: 'record-found', peer: BEN, sealedRecord: record }, [
             { type: 'send', socket: 1, remote: THERE, datagram: packet },
             { type: 'answer-knock', id: 1, answer: record },
             { type: 'knock', peer: BEN, identity: record, multiaddrs: [], knock: record },
