@@ -40,8 +40,8 @@ export interface Author {
 /** A node that is gone is forgotten by the mesh after this long; readers whose clock is ahead, a skew earlier. */
 const LIFETIME_MS = 2 * HOUR + RECORD_SKEW
 
-/** A record that says the same is signed anew after this long. */
-const RENEW_MS = 10 * MINUTE
+/** A record that says the same is signed anew after this long: no less often than it is published. */
+const RENEW_MS = 8 * MINUTE
 
 /** What a signed record has besides the record: two tags and lengths, of three and two bytes, and the signature. */
 const SIGNED_OVERHEAD = 3 + 2 + RECORD_SIGNATURE_LENGTH
