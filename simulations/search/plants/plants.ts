@@ -90,8 +90,8 @@ export const PLANTS: readonly Plant[] = [
     engine: 'directory',
     what: 'forgotten check: an older record replaces a newer one',
     file: 'engine/directory/directory.js',
-    find: 'if (known !== undefined && record.sequence < known.sequence)',
-    replace: 'if (known !== undefined && record.sequence < 0)',
+    find: 'if (sequence < floor)',
+    replace: 'if (sequence < 0)',
     from: 8,
   },
   {

@@ -61,9 +61,9 @@ export class Directory {
     if (!isPeer(author)) return drop('record-unknown-author')
     const floor = this.#floorOf(author, now.unix)
     if (sequence < floor) return drop('record-rollback')
+    const newer = sequence > floor || !this.#known.has(author)
     this.#known.set(author, { record, heardAt: now.instant })
     this.#floors.delete(author)
-    const newer = sequence > floor
     if (newer) this.#emit({ type: 'remember', peer: author, signedRecord })
     return { record, newer }
   }

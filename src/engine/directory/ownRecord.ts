@@ -125,9 +125,9 @@ export class OwnRecord {
     return content
   }
 
-  /** Of the signed record; its numbers and times have a fixed length. */
+  /** Of the signed record; its numbers and times have a fixed length, unless they are zero. */
   #lengthOf(content: OwnContent): number {
-    return encodeRecord(this.#recordOf(content, 1, asUnixTime(0))).length + SIGNED_OVERHEAD
+    return encodeRecord(this.#recordOf(content, 1, asUnixTime(1))).length + SIGNED_OVERHEAD
   }
 }
 
