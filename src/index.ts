@@ -22,6 +22,13 @@ export { asInstant, asUnixTime, type Instant, type Now, type UnixTime } from './
 export { UserError } from './base/userError.js'
 export { VERSION } from './base/version.js'
 export { type NodeKeys, nodeKeys } from './crypto/nodeKeys.js'
+export {
+  admitSealedRecord,
+  type OpenedSealedRecord,
+  type RecordSealing,
+  recordSealing,
+  verifySealedRecord,
+} from './crypto/sealedRecord.js'
 export { openSignedRecord, signRecord } from './crypto/signedRecord.js'
 export { type XeddsaKeyPair, xeddsaKeyPair, xeddsaSign, xeddsaVerify } from './crypto/xeddsa.js'
 export { startBootstrap } from './daemon/bootstrap.js'
@@ -68,6 +75,12 @@ export {
   type PeerRecord,
   type SignedRecord,
 } from './wire/record.js'
+export {
+  decodeSealedRecord,
+  encodeSealedRecord,
+  type SealedRecord,
+  type SealedRecordHead,
+} from './wire/sealedRecord.js'
 export { verifyIntegrity } from './wire/stun/integrity.js'
 export {
   type DecodedStun,

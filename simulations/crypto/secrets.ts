@@ -128,7 +128,9 @@ function signingKey(publicKey: PublicKey): Uint8Array {
 /** Covers bytes, and uncovers them again. */
 function mask(key: Uint8Array, bytes: Uint8Array, associated: Uint8Array): Uint8Array {
   const stream = mix(key, PURPOSE.masking, associated, 32)
-  return bytes.map((byte, at) => byte ^ (stream[at & 31] ?? 0))
+  const masked = new Uint8Array(bytes.length)
+  for (let at = 0; at < bytes.length; at++) masked[at] = (bytes[at] ?? 0) ^ (stream[at & 31] ?? 0)
+  return masked
 }
 
 function sealTag(key: Uint8Array, masked: Uint8Array, associated: Uint8Array): Uint8Array {

@@ -4,6 +4,7 @@ import { publicKeyBytes } from '../../src/base/publicKey.js'
 import { asUnixTime, HOUR } from '../../src/base/time.js'
 import { createInitiation } from '../../src/crypto/initiation.js'
 import { type NodeKeys, nodeKeys } from '../../src/crypto/nodeKeys.js'
+import { recordSealing, verifySealedRecord } from '../../src/crypto/sealedRecord.js'
 import { openSignedRecord, signRecord } from '../../src/crypto/signedRecord.js'
 import { x25519KeyPair } from '../../src/crypto/x25519.js'
 import { systemRandom } from '../../src/io/systemRandom.js'
@@ -51,11 +52,18 @@ function operations(): Readonly<Record<string, () => void>> {
   )
   const record = sampleRecord(keys)
   const signed = signRecord(record, keys, systemRandom)
+  const sealing = recordSealing(keys, 'tunnelbore')
+  const sealed = sealing.seal(signed, 1, Date.now(), systemRandom)
+  let period = 1
   return {
     'mac1 tested': () => keys.mac1IsForUs(initiation),
     'initiation opened': () => keys.openInitiation(initiation),
     'record signed': () => signRecord(record, keys, systemRandom),
     'record verified': () => openSignedRecord(signed),
+    'key blinded': () => sealing.blindedKey(keys.publicKey, ++period),
+    'record sealed': () => sealing.seal(signed, 1, Date.now(), systemRandom),
+    'sealed record opened': () => sealing.open(sealed, keys.publicKey),
+    'sealed record verified': () => verifySealedRecord(sealed),
   }
 }
 

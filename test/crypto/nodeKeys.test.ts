@@ -3,11 +3,12 @@ import { test } from 'node:test'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { fromString, toString as toText } from 'uint8arrays'
-import { parsePublicKey } from '../../src/base/publicKey.js'
+import { parsePublicKey, publicKeyBytes } from '../../src/base/publicKey.js'
 import { seededRandom } from '../../src/base/random.js'
+import { blindPoint, verifyBlinded } from '../../src/crypto/blinding.js'
 import { nodeKeys } from '../../src/crypto/nodeKeys.js'
 import { clampX25519 } from '../../src/crypto/x25519.js'
-import { xeddsaVerify } from '../../src/crypto/xeddsa.js'
+import { edwardsPoint, xeddsaVerify } from '../../src/crypto/xeddsa.js'
 import { privateKeys } from './arbitraries.js'
 import { CAPTURED_INITIATIONS } from './capturedInitiations.js'
 import { hex, readVectors, toHex } from './vectors.js'
@@ -42,6 +43,19 @@ test('what is signed verifies under the public key, and the same randomness give
   assert.ok(xeddsaVerify(keys.publicKey, MESSAGE, signature))
   assert.deepEqual(keys.sign(MESSAGE, seededRandom(1)), signature)
   assert.notDeepEqual(keys.sign(MESSAGE, seededRandom(2)), signature)
+})
+
+test('what is signed blinded verifies under the blinded key alone', () => {
+  const keys = nodeKeys(new Uint8Array(32).fill(1))
+  const parameter = new Uint8Array(32).fill(7)
+  const blinded = blindPoint(edwardsPoint(publicKeyBytes(keys.publicKey)) ?? MESSAGE, parameter)
+  assert.ok(blinded)
+  const signature = keys.signBlinded(parameter, MESSAGE, seededRandom(1))
+  assert.ok(verifyBlinded(blinded, MESSAGE, signature))
+  assert.ok(!xeddsaVerify(keys.publicKey, MESSAGE, signature))
+  assert.deepEqual(keys.signBlinded(parameter, MESSAGE, seededRandom(1)), signature)
+  assert.notDeepEqual(keys.signBlinded(parameter, MESSAGE, seededRandom(2)), signature)
+  assert.throws(() => keys.signBlinded(new Uint8Array(31), MESSAGE, seededRandom(1)), RangeError)
 })
 
 test('two nodes share the keys of their pair', () => {

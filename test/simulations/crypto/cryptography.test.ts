@@ -5,10 +5,11 @@ import { realCryptography } from '../../../simulations/crypto/cryptography.js'
 import { StandIn } from '../../../simulations/crypto/standIn.js'
 import { isDropped } from '../../../src/base/drops.js'
 import { type Random, seededRandom } from '../../../src/base/random.js'
+import { sealKnock } from '../../../src/crypto/sealedKnock.js'
 import { signRecord } from '../../../src/crypto/signedRecord.js'
 import { privateKeys } from '../../crypto/arbitraries.js'
 import { flipBit } from '../../crypto/vectors.js'
-import { cast, DATA, IMPLEMENTATIONS, recordOf, TIMESTAMP } from './cast.js'
+import { cast, DATA, IMPLEMENTATIONS, pairOf, recordOf, TIMESTAMP, UNIX } from './cast.js'
 
 describe('the stand-in and the real cryptography', () => {
   it('give a private key the same public key and the same libp2p identity', () => {
@@ -25,20 +26,24 @@ describe('the stand-in and the real cryptography', () => {
 
   it('read the same randomness, and make messages of the same lengths and in the same places', () => {
     const [real, standIn] = [() => realCryptography, () => new StandIn()].map((make) => {
-      const { ana, ben } = cast(make)
+      const { cryptography, ana, ben } = cast(make)
       const random = new CountingRandom(seededRandom(3))
       const signed = signRecord(recordOf(ana.node.publicKey), ana.node, random)
       const first = ana.wireguard.createInitiation(ben.node.publicKey, 7, TIMESTAMP, random)
       const signature = ben.node.sign(DATA, random)
+      const sealed = cryptography.recordSealing(ana.node, 'net').seal(signed, 20_833, UNIX, random)
+      const content = { kind: 'knock', sequence: UNIX, signedRecord: signed } as const
+      const { outgoing } = pairOf(ana.node, ben.node.publicKey).knocks
+      const knock = sealKnock(outgoing, content, 7, random)
       return {
         asked: random.asked,
         left: random.bytes(8),
-        lengths: [signed.length, first.length, signature.length],
-        plain: first.slice(0, 8),
+        lengths: [signed.length, first.length, signature.length, sealed.length, knock.length],
+        plain: [first.slice(0, 8), sealed.slice(0, 13), sealed.slice(45, 61), knock.slice(17, 29)],
       }
     })
     assert.deepEqual(standIn, real)
-    assert.deepEqual(real?.asked.slice(0, -1), [64, 32, 64])
+    assert.deepEqual(real?.asked.slice(0, -1), [64, 32, 64, 16, 64, 12])
   })
 
   it('refuse what does not decode for the same reasons', () => {

@@ -4,6 +4,7 @@ import { type PrimitiveCounts, StandIn } from '../../../simulations/crypto/stand
 import { isDropped } from '../../../src/base/drops.js'
 import { seededRandom } from '../../../src/base/random.js'
 import { after, asUnixTime, HOUR } from '../../../src/base/time.js'
+import { openKnock, sealKnock } from '../../../src/crypto/sealedKnock.js'
 import { signRecord } from '../../../src/crypto/signedRecord.js'
 import { toHex } from '../../crypto/vectors.js'
 
@@ -43,6 +44,24 @@ describe('the counts of a stand-in', () => {
       keys?.outgoing.hmac(DATA)
     }
     assertCounts(standIn, { pairKeys: 1, hmacs: 6 })
+  })
+
+  it('count what sealing takes', () => {
+    const { standIn, ana, ben } = pair()
+    const sealed = standIn.recordSealing(ana.node, 'net').seal(DATA, 1, 1, seededRandom(1))
+    standIn.verifySealedRecord(sealed)
+    standIn.recordSealing(ben.node, 'net').open(sealed, ana.node.publicKey)
+    assertCounts(standIn, { signatures: 1, verifications: 2 })
+  })
+
+  it('count sealed knocks', () => {
+    const { standIn, ana, ben } = pair()
+    const knock = { kind: 'knock', sequence: 1, signedRecord: DATA } as const
+    const atAna = ana.node.pairKeys(ben.node.publicKey)
+    const atBen = ben.node.pairKeys(ana.node.publicKey)
+    assert.ok(atAna && atBen)
+    openKnock(atBen.knocks.incoming, sealKnock(atAna.knocks.outgoing, knock, 7, seededRandom(1)))
+    assertCounts(standIn, { pairKeys: 2, hmacs: 1, knocks: 2 })
   })
 
   it('count signatures, and those that were verified', () => {
