@@ -11,9 +11,9 @@
  * Every member knows every server. Engines are told everything from events of their own, and nothing after they left.
  */
 
+import { isDropped } from '../../src/base/drops.js'
 import type { PublicKey } from '../../src/base/publicKey.js'
 import { forked, type Random } from '../../src/base/random.js'
-import { isDropped } from '../../src/base/drops.js'
 import type { VerifySealed } from '../../src/engine/directory/admission.js'
 import type { Effect } from '../../src/engine/effects.js'
 import type { Input } from '../../src/engine/inputs.js'

@@ -10,8 +10,8 @@ import type { Effect } from '../../src/engine/effects.js'
 import type { Input } from '../../src/engine/inputs.js'
 import { decodeRecord, decodeSignedRecord, type PeerRecord } from '../../src/wire/record.js'
 import { decodeStun } from '../../src/wire/stun/message.js'
-import type { Datagram } from '../network/datagram.js'
 import type { Unseal } from '../crypto/unsealing.js'
+import type { Datagram } from '../network/datagram.js'
 import type { Observer } from '../observer.js'
 
 /** A datagram that came in at a host. */

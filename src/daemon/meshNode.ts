@@ -267,11 +267,7 @@ function warnOfMissingMarks(loop: EngineLoop, mark: number, log: Logger): void {
 
 /** The newest record of a peer that we know or the mesh has. */
 async function resolve(
-  {
-    mesh,
-    engine,
-    sealing,
-  }: { readonly mesh: Mesh; readonly engine: Node; readonly sealing: RecordSealing },
+  { mesh, engine, sealing }: { readonly mesh: Mesh; readonly engine: Node; readonly sealing: RecordSealing },
   peer: PublicKey,
   signal: AbortSignal,
 ): Promise<ResolvedRecord | undefined> {

@@ -10,7 +10,7 @@
 import type { DropReason } from '../base/drops.js'
 import { type Dropped, isDropped } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
-import { type Random, forked } from '../base/random.js'
+import { forked, type Random } from '../base/random.js'
 import { earliest, type Instant, type Now } from '../base/time.js'
 import type { NodeKeys } from '../crypto/nodeKeys.js'
 import type { PairKeys } from '../crypto/pair.js'
@@ -118,7 +118,15 @@ export class Discovery<Peer extends DiscoveredPeer> {
     | undefined = undefined
 
   constructor(options: DiscoveryOptions, parts: DiscoveryParts<Peer>, now: Now) {
-    const { keys, identity, random, sealing, lastSequence, remembered, openRecord = openSignedRecord } = options
+    const {
+      keys,
+      identity,
+      random,
+      sealing,
+      lastSequence,
+      remembered,
+      openRecord = openSignedRecord,
+    } = options
     const { emit } = parts
     this.#parts = parts
     this.#ownKey = keys.publicKey
@@ -299,7 +307,11 @@ export class Discovery<Peer extends DiscoveredPeer> {
       return
     }
     const { peers } = this.#parts
-    const accepted = this.directory.accept(opened.signedRecord, (key) => key === author && peers.has(key), now)
+    const accepted = this.directory.accept(
+      opened.signedRecord,
+      (key) => key === author && peers.has(key),
+      now,
+    )
     const peer = this.#heardOf(author, accepted, now)
     if (peer === undefined || isDropped(accepted)) return
     if (accepted.newer) this.reclaim(peer, now)

@@ -4,9 +4,9 @@
  */
 
 import { equals, fromString } from 'uint8arrays'
-import type { Member } from '../../simulations/discovery/member.js'
 import { realCryptography } from '../../simulations/crypto/cryptography.js'
 import { unsealing } from '../../simulations/crypto/unsealing.js'
+import type { Member } from '../../simulations/discovery/member.js'
 import { type RecordName, RecordNames, recordName } from '../../simulations/discovery/recordNames.js'
 import { SHARED_PORT } from '../../simulations/hosts/engineLoop.js'
 import { NETWORK } from '../../simulations/hosts/machine.js'
@@ -58,7 +58,7 @@ export class OneServerMesh implements MeshAccess {
   readonly #knocks = new Map<number, (answer: Uint8Array | undefined) => void>()
   #lastKnock = 0
   /** How often anybody asked anything. */
-  readonly counts = { lookUps: 0, knocks: 0, publications: 0, gossips: 0 }
+  readonly counts = { lookUps: 0, knocks: 0, publications: 0, gossipedKnocks: 0 }
   readonly faults: MeshFaults = {}
 
   constructor({ queue, delayMs, reflectors, gossips = false }: OneServerMeshOptions) {
@@ -131,6 +131,7 @@ export class OneServerMesh implements MeshAccess {
   }
 
   gossipKnock(member: Member, sealedKnock: Uint8Array): void {
+    this.counts.gossipedKnocks += 1
     this.#gossip(member, { type: 'knock-gossiped', sealedKnock })
   }
 
@@ -180,7 +181,6 @@ export class OneServerMesh implements MeshAccess {
   }
 
   #gossip(from: Member, input: Input): void {
-    this.counts.gossips += 1
     for (const member of this.#members) {
       if (member === from) continue
       this.#queue.in(2 * this.#delayMs, () => {

@@ -9,7 +9,17 @@
 import { type Backoff, backoffMs } from '../../base/backoff.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import { type Random, randomBelow } from '../../base/random.js'
-import { after, earliest, elapsed, HOUR, type Instant, later, MINUTE, type Now, SECOND } from '../../base/time.js'
+import {
+  after,
+  earliest,
+  elapsed,
+  HOUR,
+  type Instant,
+  later,
+  MINUTE,
+  type Now,
+  SECOND,
+} from '../../base/time.js'
 import type { PeerRecord } from '../../wire/record.js'
 
 /** Between two look-ups, of whichever peers. */
@@ -37,11 +47,7 @@ export class Freshness {
   /** When the first peer is due; undefined without peers. */
   #earliest: Instant | undefined = undefined
 
-  constructor(
-    random: Random,
-    recordOf: (peer: PublicKey, now: Now) => PeerRecord | undefined,
-    now: Instant,
-  ) {
+  constructor(random: Random, recordOf: (peer: PublicKey, now: Now) => PeerRecord | undefined, now: Instant) {
     this.#random = random
     this.#recordOf = recordOf
     this.#notBefore = now

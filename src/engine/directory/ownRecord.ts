@@ -9,6 +9,7 @@ import { after, asUnixTime, elapsed, HOUR, MINUTE, type Now, type UnixTime } fro
 import type { NodeKeys } from '../../crypto/nodeKeys.js'
 import { signRecord } from '../../crypto/signedRecord.js'
 import type { Candidate } from '../../wire/candidate.js'
+import { RECORD_SKEW } from '../../wire/period.js'
 import {
   encodeRecord,
   MAX_CANDIDATES,
@@ -19,7 +20,6 @@ import {
   RECORD_SIGNATURE_LENGTH,
 } from '../../wire/record.js'
 import type { OwnSequence } from './ownSequence.js'
-import { RECORD_SKEW } from '../../wire/period.js'
 
 /** What a record says besides its times and names. */
 export interface OwnContent {

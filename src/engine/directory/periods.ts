@@ -27,8 +27,8 @@ export function periodsToPublish(now: UnixTime): readonly number[] {
 
 /** After how many milliseconds, above zero, these answers will be others, or in another order. */
 export function periodsChangeIn(now: UnixTime): number {
-  const left = [now - wire.RECORD_SKEW, now, now + wire.RECORD_SKEW].map((time) =>
-    wire.periodStart(wire.periodOf(asUnixTime(time)) + 1) - time,
+  const left = [now - wire.RECORD_SKEW, now, now + wire.RECORD_SKEW].map(
+    (time) => wire.periodStart(wire.periodOf(asUnixTime(time)) + 1) - time,
   )
   return Math.min(...left)
 }

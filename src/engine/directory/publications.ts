@@ -14,11 +14,11 @@ import type { Random } from '../../base/random.js'
 import { TokenBucket } from '../../base/rateLimit.js'
 import { after, earliest, type Instant, MINUTE, type Now, SECOND } from '../../base/time.js'
 import type { RecordSealing } from '../../crypto/sealedRecord.js'
+import { periodOf } from '../../wire/period.js'
 import type { Emit } from '../effects.js'
 import type { LookUps } from './lookUps.js'
 import type { OwnRecord } from './ownRecord.js'
 import type { OwnSequence } from './ownSequence.js'
-import { periodOf } from '../../wire/period.js'
 import { periodsChangeIn, periodsToPublish, periodsToRead } from './periods.js'
 import { Publication } from './publication.js'
 
@@ -124,8 +124,7 @@ export class Publications {
     if (key === undefined) return
     const signedRecord = record.signed(now)
     const number = sequence.next(now.unix)
-    const gossip =
-      this.#gossips && period === periodOf(now.unix) && this.#gossiped !== record.published
+    const gossip = this.#gossips && period === periodOf(now.unix) && this.#gossiped !== record.published
     if (gossip) this.#gossiped = record.published
     const sealedRecord = sealing.seal(signedRecord, period, number, random)
     emit({ type: 'publish', period, key, sealedRecord, sequence: number, gossip })
@@ -134,7 +133,8 @@ export class Publications {
   /** Begins periods that have come, and drops those that are over. */
   #renew(now: Now): void {
     const periods = periodsToPublish(now.unix)
-    const isSame = periods.length === this.#byPeriod.size && periods.every((period) => this.#byPeriod.has(period))
+    const isSame =
+      periods.length === this.#byPeriod.size && periods.every((period) => this.#byPeriod.has(period))
     if (isSame && this.#changesAt !== undefined && this.#changesAt > now.instant) return
     this.#changesAt = after(now.instant, Math.ceil(periodsChangeIn(now.unix)))
     for (const period of [...this.#byPeriod.keys()])

@@ -51,7 +51,12 @@ export class SealedKnocks {
   }
 
   /** Our record for a peer, sealed to be gossiped; undefined where it is no peer. */
-  seal(peer: PublicKey, kind: SealedKnockKind, signedRecord: Uint8Array, now: UnixTime): Uint8Array | undefined {
+  seal(
+    peer: PublicKey,
+    kind: SealedKnockKind,
+    signedRecord: Uint8Array,
+    now: UnixTime,
+  ): Uint8Array | undefined {
     const pair = this.#pairs.get(peer)
     if (pair === undefined) return undefined
     const sequence = Math.max(this.#lastSequence + 1, Math.floor(now))

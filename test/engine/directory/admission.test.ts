@@ -7,8 +7,8 @@ import { seededRandom } from '../../../src/base/random.js'
 import { after, HOUR } from '../../../src/base/time.js'
 import {
   admitRecord,
-  admitStoredRecord,
   admitSealedRecord,
+  admitStoredRecord,
   RECORD_SKEW_MS,
   recordKey,
 } from '../../../src/engine/directory/admission.js'
@@ -111,8 +111,7 @@ describe('a sealed record', () => {
   })
 
   it('is admitted for four hours, and no more than two ahead', () => {
-    const admit = (sequence: number) =>
-      admitSealedRecord(sealedRecordOf(ALICE, {}, { sequence }), UNIX_START)
+    const admit = (sequence: number) => admitSealedRecord(sealedRecordOf(ALICE, {}, { sequence }), UNIX_START)
     assert.equal('author' in admit(UNIX_START - 4 * HOUR + 1), true)
     assert.equal(admit(UNIX_START - 4 * HOUR), drop('record-expired'))
     assert.equal('author' in admit(AHEAD), true)

@@ -124,7 +124,9 @@ function keyOf(author: PublicKey, period: number): Uint8Array {
 }
 
 function authors(count: number, first = 1): readonly PublicKey[] {
-  return Array.from({ length: count }, (_, index) => publicKeyFromBytes(new Uint8Array(32).fill(first + index)))
+  return Array.from({ length: count }, (_, index) =>
+    publicKeyFromBytes(new Uint8Array(32).fill(first + index)),
+  )
 }
 
 function filled(count: number) {

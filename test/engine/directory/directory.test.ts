@@ -158,9 +158,6 @@ describe('a record that an earlier run remembered', () => {
     assert.equal(directory.get(ALICE.publicKey, UNIX_START)?.record.sequence, UNIX_START)
     // The time comes at which it counts.
     const other = new Directory({ emit: log.emit, remembered: [ahead] })
-    assert.equal(
-      other.accept(signedRecordOf(ALICE), anybody, nowAt(1)),
-      drop('record-rollback'),
-    )
+    assert.equal(other.accept(signedRecordOf(ALICE), anybody, nowAt(1)), drop('record-rollback'))
   })
 })

@@ -52,7 +52,11 @@ describe('many peers', () => {
 
   it('are never looked up faster, whatever becomes known, comes and goes', () => {
     const steps = fc.array(
-      fc.tuple(fc.nat({ max: 2 * MINUTE }), fc.nat({ max: 9 }), fc.constantFrom('known', 'add', 'remove', 'on', 'off')),
+      fc.tuple(
+        fc.nat({ max: 2 * MINUTE }),
+        fc.nat({ max: 9 }),
+        fc.constantFrom('known', 'add', 'remove', 'on', 'off'),
+      ),
       { maxLength: 20 },
     )
     fc.assert(
@@ -102,7 +106,10 @@ describe('a peer whose record is known', () => {
     freshness.setOnline(true, nowAt(0))
     for (let ms = 0; ms < 5 * HOUR; ms += HOUR) {
       const issuedAt = after(UNIX_START, ms)
-      records.set(peer, recordOf(ALICE, { sequence: issuedAt, issuedAt, expiresAt: after(issuedAt, 4 * HOUR) }))
+      records.set(
+        peer,
+        recordOf(ALICE, { sequence: issuedAt, issuedAt, expiresAt: after(issuedAt, 4 * HOUR) }),
+      )
       freshness.recordKnown(peer, nowAt(ms))
       assert.deepEqual(lookUps(ms, ms + HOUR - 1), [])
     }
@@ -128,7 +135,9 @@ describe('a peer whose record is known', () => {
 
 /** Runs freshness with so many peers, whose records a test sets. */
 function withPeers(count: number, seed = 1) {
-  const peers = Array.from({ length: count }, (_, index) => publicKeyFromBytes(new Uint8Array(32).fill(index + 1)))
+  const peers = Array.from({ length: count }, (_, index) =>
+    publicKeyFromBytes(new Uint8Array(32).fill(index + 1)),
+  )
   const records = new Map<PublicKey, PeerRecord>()
   const recordOfPeer = (peer: PublicKey) => records.get(peer)
   const freshness = new Freshness(seededRandom(seed), recordOfPeer, START)

@@ -37,10 +37,9 @@ describe('a knock', () => {
   })
 
   it('is never gossiped more often than every five seconds, whatever fails', () => {
-    const steps = fc.array(
-      fc.tuple(fc.nat({ max: 3_000 }), fc.constantFrom('knocked', 'failed', 'wanted')),
-      { maxLength: 40 },
-    )
+    const steps = fc.array(fc.tuple(fc.nat({ max: 3_000 }), fc.constantFrom('knocked', 'failed', 'wanted')), {
+      maxLength: 40,
+    })
     fc.assert(
       fc.property(steps, (taken) => {
         fallback = new KnockFallback()

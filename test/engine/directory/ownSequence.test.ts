@@ -14,7 +14,10 @@ describe('our own numbers', () => {
 
   it('are never used twice, never too far ahead, and above all that was seen and could be believed', () => {
     const steps = fc.array(
-      fc.tuple(fc.integer({ min: -HOUR, max: HOUR }), fc.option(fc.integer({ min: -4 * HOUR, max: 4 * HOUR }))),
+      fc.tuple(
+        fc.integer({ min: -HOUR, max: HOUR }),
+        fc.option(fc.integer({ min: -4 * HOUR, max: 4 * HOUR })),
+      ),
       { maxLength: 30 },
     )
     fc.assert(

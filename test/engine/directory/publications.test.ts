@@ -112,10 +112,16 @@ describe('gossip of our own record', () => {
   it('says what is new, once, for today only', () => {
     author.online(true)
     const first = author.run(HOUR).filter(({ effect }) => effect.gossip)
-    assert.deepEqual(first.map(({ effect }) => effect.period), [TODAY])
+    assert.deepEqual(
+      first.map(({ effect }) => effect.period),
+      [TODAY],
+    )
     author.say('192.0.2.7')
     const second = author.run(30 * HOUR).filter(({ effect }) => effect.gossip)
-    assert.deepEqual(second.map(({ effect }) => effect.period), [TODAY])
+    assert.deepEqual(
+      second.map(({ effect }) => effect.period),
+      [TODAY],
+    )
   })
 
   it('is repeated when we join again, and not when a publication failed', () => {
@@ -230,7 +236,11 @@ describe('the laws of an engine', () => {
             happen(one)
             return [...before, ...rest]
           })
-          return [...published, ...one.run(HOUR)].map(({ ms, effect }) => [ms, effect.period, effect.sequence])
+          return [...published, ...one.run(HOUR)].map(({ ms, effect }) => [
+            ms,
+            effect.period,
+            effect.sequence,
+          ])
         })
         assert.deepEqual(outcomes[1], outcomes[0])
       }),

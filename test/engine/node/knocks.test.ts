@@ -25,7 +25,10 @@ describe('a knock', () => {
     )
     assert.deepEqual(effects.at(-1), { type: 'answer-knock', id: 77, answer: undefined })
     // The record itself is Ben's, and true.
-    assert.deepEqual(effects.map(({ type }) => type), ['remember', 'answer-knock'])
+    assert.deepEqual(
+      effects.map(({ type }) => type),
+      ['remember', 'answer-knock'],
+    )
     assert.deepEqual(ana.node.drops.toJSON(), { 'record-wrong-author': 1 })
   })
 
