@@ -24,16 +24,15 @@ import { Directory } from './directory/directory.js'
 import { Freshness } from './directory/freshness.js'
 import { KnockDoor } from './directory/knockDoor.js'
 import { LookUps } from './directory/lookUps.js'
-import { ownContent } from './directory/ownContent.js'
-import { OwnRecord } from './directory/ownRecord.js'
-import { OwnSequence } from './directory/ownSequence.js'
-import { Publications } from './directory/publications.js'
+import { OwnAppearance } from './directory/ownAppearance.js'
+import type { OwnRecord } from './directory/ownRecord.js'
+import type { Means } from './directory/pursuit.js'
 import { SealedKnocks } from './directory/sealedKnocks.js'
 import type { Emit } from './effects.js'
 import type { Input, LocalSocket } from './inputs.js'
 import { Externals } from './loopback/externals.js'
 import type { Takeover } from './loopback/takeover.js'
-import type { Findings, Reflection } from './path/reflection.js'
+import type { Reflection } from './path/reflection.js'
 
 export interface DiscoveryOptions {
   readonly keys: NodeKeys
@@ -90,32 +89,20 @@ type MeshInput = Extract<
   }
 >
 
-export class Discovery<Peer extends DiscoveredPeer> {
+export class Discovery<Peer extends DiscoveredPeer> implements Means {
   readonly directory: Directory
-  readonly ownRecord: OwnRecord
   readonly lookUps: LookUps
   readonly sealedKnocks: SealedKnocks
   readonly #parts: DiscoveryParts<Peer>
   readonly #ownKey: PublicKey
   readonly #sealing: RecordSealing
-  readonly #open: OpenRecord
   readonly #blindedKeys: BlindedKeys
-  readonly #publications: Publications
+  readonly #own: OwnAppearance
   readonly #freshness: Freshness
   readonly #externals = new Externals()
   readonly #knocks: KnockDoor
   #isOnline = false
   #gossips = false
-  #sockets: readonly LocalSocket[] = []
-  #multiaddrs: readonly string[] = []
-  /** What our record was last made of. */
-  #said:
-    | {
-        readonly findings: Findings
-        readonly sockets: readonly LocalSocket[]
-        readonly multiaddrs: readonly string[]
-      }
-    | undefined = undefined
 
   constructor(options: DiscoveryOptions, parts: DiscoveryParts<Peer>, now: Now) {
     const {
@@ -131,10 +118,7 @@ export class Discovery<Peer extends DiscoveredPeer> {
     this.#parts = parts
     this.#ownKey = keys.publicKey
     this.#sealing = sealing
-    this.#open = openRecord
-    const sequence = new OwnSequence(lastSequence)
     this.directory = new Directory({ emit, open: openRecord, remembered })
-    this.ownRecord = new OwnRecord({ keys, identity, random, sequence })
     this.#blindedKeys = new BlindedKeys(sealing)
     this.#blindedKeys.add(this.#ownKey, now.instant)
     this.lookUps = new LookUps(this.#blindedKeys, emit)
@@ -145,19 +129,14 @@ export class Discovery<Peer extends DiscoveredPeer> {
       (peer, at) => this.directory.get(peer, at.unix)?.record,
       now.instant,
     )
-    this.#publications = new Publications(
-      {
-        ownKey: this.#ownKey,
-        sealing,
-        record: this.ownRecord,
-        sequence,
-        random,
-        lookUps: this.lookUps,
-        emit,
-      },
-      lastSequence === 0,
+    this.#own = new OwnAppearance(
+      { keys, identity, random, sealing, lastSequence, open: openRecord, lookUps: this.lookUps, emit },
       now.instant,
     )
+  }
+
+  get ownRecord(): OwnRecord {
+    return this.#own.record
   }
 
   /** True where a node that serves the mesh is connected. */
@@ -203,18 +182,12 @@ export class Discovery<Peer extends DiscoveredPeer> {
   }
 
   socketsChanged(sockets: readonly LocalSocket[]): void {
-    this.#sockets = sockets
+    this.#own.sockets = sockets
   }
 
-  /** Says of ourselves what is so now. Of what is the same as before there is nothing to say. */
+  /** Says of ourselves what is so now. */
   describe(now: Now): void {
-    const { findings } = this.#parts.reflection
-    const said = this.#said
-    if (said?.findings === findings && said.sockets === this.#sockets && said.multiaddrs === this.#multiaddrs)
-      return
-    this.#said = { findings, sockets: this.#sockets, multiaddrs: this.#multiaddrs }
-    if (this.ownRecord.describe(ownContent(findings, this.#sockets, this.#multiaddrs)))
-      this.#publications.change(now.instant)
+    this.#own.describe(this.#parts.reflection.findings, now.instant)
   }
 
   handle(input: MeshInput, now: Now): void {
@@ -244,7 +217,7 @@ export class Discovery<Peer extends DiscoveredPeer> {
         this.#parts.peers.get(input.peer)?.knockFailed(input.reason, now)
         break
       case 'publication-ended':
-        this.#publications.ended(input.period, input.acknowledgements, now)
+        this.#own.publications.ended(input.period, input.acknowledgements, now)
         break
     }
   }
@@ -256,7 +229,7 @@ export class Discovery<Peer extends DiscoveredPeer> {
       this.describe(now)
       this.#knocks.answer(this.ownRecord.signed(now), now)
     }
-    this.#publications.wake(now)
+    this.#own.publications.wake(now)
     this.#blindedKeys.wake(now)
     const stale = this.#freshness.next(now.instant)
     if (stale !== undefined) this.lookUps.begin(stale, now.unix)
@@ -267,7 +240,7 @@ export class Discovery<Peer extends DiscoveredPeer> {
 
   get nextWake(): Instant | undefined {
     return [
-      this.#publications.nextWake,
+      this.#own.publications.nextWake,
       this.#blindedKeys.nextWake,
       this.#freshness.nextWake,
       this.#isOnline ? this.#externals.nextWake : undefined,
@@ -281,10 +254,10 @@ export class Discovery<Peer extends DiscoveredPeer> {
     const joined = connected && !this.#isOnline
     this.#isOnline = connected
     this.#gossips = gossips
-    this.#multiaddrs = multiaddrs
+    this.#own.multiaddrs = multiaddrs
     this.#parts.reflection.change({ reflectors }, now.instant)
     this.describe(now)
-    this.#publications.setOnline(connected, gossips, now)
+    this.#own.publications.setOnline(connected, gossips, now)
     this.#freshness.setOnline(connected, now)
     this.#blindedKeys.want(gossips, now.instant)
     for (const peer of this.#parts.peers.values()) {
@@ -303,7 +276,7 @@ export class Discovery<Peer extends DiscoveredPeer> {
       return
     }
     if (author === this.#ownKey) {
-      this.#ownRecordFound(opened, now)
+      this.#own.found(opened, now)
       return
     }
     const { peers } = this.#parts
@@ -330,20 +303,9 @@ export class Discovery<Peer extends DiscoveredPeer> {
     else this.#recordFound(author, sealedRecord, now)
   }
 
-  #ownRecordFound(
-    { signedRecord, sequence }: { readonly signedRecord: Uint8Array; readonly sequence: number },
-    now: Now,
-  ): void {
-    const record = this.#open(signedRecord)
-    const inside = isDropped(record) || record.publicKey !== this.#ownKey ? [] : [record.sequence]
-    if (!this.#publications.seen([sequence, ...inside], now)) return
-    const message = 'the mesh has a newer record of ours than we remember: publishing above it'
-    this.#parts.emit({ type: 'log', level: 'info', message, fields: {} })
-  }
-
   #lookUpEnded(author: PublicKey, now: Now): void {
     this.lookUps.ended(author)
-    if (author === this.#ownKey) this.#publications.lookedUp()
+    if (author === this.#ownKey) this.#own.publications.lookedUp()
     else this.#parts.peers.get(author)?.lookUpEnded(now)
   }
 

@@ -15,13 +15,12 @@ import { type PublicKey, publicKeyBytes } from '../base/publicKey.js'
 import { earliest, type Instant, type Now } from '../base/time.js'
 import type { PairKeys } from '../crypto/pair.js'
 import type { Candidate } from '../wire/candidate.js'
-import { encodeKnock } from '../wire/knock.js'
 import type { PeerRecord } from '../wire/record.js'
 import { receiverIndex, wireguardType } from '../wire/wireguard.js'
-import { Contact } from './directory/contact.js'
-import { KnockFallback } from './directory/knockFallback.js'
+import type { Contact } from './directory/contact.js'
 import { Places } from './directory/places.js'
-import type { DiscoveredPeer, Discovery } from './discovery.js'
+import { type Means, Pursuit } from './directory/pursuit.js'
+import type { DiscoveredPeer } from './discovery.js'
 import type { Emit } from './effects.js'
 import { FirstMessage } from './loopback/firstMessage.js'
 import type { Flow, Forwarding } from './loopback/forwarding.js'
@@ -29,7 +28,7 @@ import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
 import type { Takeover } from './loopback/takeover.js'
 import { PathAgent, type PathContext, type Proved } from './path/agent.js'
 import { type Route, sameRoute } from './path/path.js'
-import { directIpOf, plausibility } from './path/plausible.js'
+import { plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
 import type { Reflection } from './path/reflection.js'
 import { PathWatch } from './roam/watch.js'
@@ -41,10 +40,7 @@ export interface PeerContext {
   readonly drop: (reason: DropReason) => void
   readonly forwarding: Forwarding
   readonly takeover: Takeover
-  readonly discovery: Pick<
-    Discovery<DiscoveredPeer>,
-    'directory' | 'ownRecord' | 'lookUps' | 'sealedKnocks' | 'isOnline' | 'gossips'
-  >
+  readonly discovery: Means
   readonly reflection: Reflection
   readonly paths: PathContext
   /** Index of a handshake or session of our WireGuard → whose it is. */
@@ -61,8 +57,8 @@ export class Peer implements DiscoveredPeer {
   readonly agent: PathAgent
   readonly #context: PeerContext
   readonly #handshakes = new Handshakes()
-  readonly #contact = new Contact()
-  readonly #fallback = new KnockFallback()
+  readonly #pursuit: Pursuit
+  readonly #contact: Contact
   readonly #watch: PathWatch
   readonly #firstMessage: FirstMessage
   /** Where it was since there was a path. */
@@ -77,6 +73,14 @@ export class Peer implements DiscoveredPeer {
     this.loopback = loopback
     this.#context = context
     this.flow = context.forwarding.add(key)
+    this.#pursuit = new Pursuit(key, {
+      means: context.discovery,
+      reflection: context.reflection,
+      emit: context.emit,
+      log: (message) => this.#log(message),
+      isPlausible: (record) => this.#isPlausible(record),
+    })
+    this.#contact = this.#pursuit.contact
     this.agent = new PathAgent(key, keys, context.paths, () => this.holdsFirstMessage)
     this.#watch = new PathWatch(this.flow, this.agent)
     this.#firstMessage = new FirstMessage({
@@ -215,9 +219,7 @@ export class Peer implements DiscoveredPeer {
 
   lookUpEnded(now: Now): void {
     this.#log('a look-up ended')
-    const known = this.#context.discovery.directory.get(this.key, now.unix)
-    this.#contact.lookUpEnded(known, now.instant)
-    if (known === undefined && this.#contact.isUnderWay) this.#fallback.wanted(now.instant)
+    this.#pursuit.lookUpEnded(now)
     this.settle(now)
   }
 
@@ -236,21 +238,19 @@ export class Peer implements DiscoveredPeer {
   knockAnswered(now: Now): void {
     this.#log('it answered our knock')
     this.#places.note(this.#record(now))
-    this.#contact.knockAnswered(now.instant)
-    this.#fallback.answered()
+    this.#pursuit.knockAnswered(now.instant)
     this.offerCandidates(now)
     if (!this.agent.isSound) this.agent.punch(now.instant)
     this.settle(now)
   }
 
   knockFailed(why: string, now: Now): void {
-    this.#contact.knockFailed(why, now.instant)
-    this.#fallback.failed(now.instant)
+    this.#pursuit.knockFailed(why, now.instant)
     this.settle(now)
   }
 
   awaitsAnswer(now: Instant): boolean {
-    return this.#fallback.awaitsAnswer(now)
+    return this.#pursuit.awaitsAnswer(now)
   }
 
   /** Sockets, routes, or who is online changed. */
@@ -291,8 +291,7 @@ export class Peer implements DiscoveredPeer {
   get nextWake(): Instant | undefined {
     return [
       this.agent.nextWake,
-      this.#contact.nextWake,
-      this.#fallback.nextWake,
+      this.#pursuit.nextWake,
       this.#firstMessage.nextWake,
       this.#watch.nextWake,
     ].reduce(earliest, undefined)
@@ -307,7 +306,7 @@ export class Peer implements DiscoveredPeer {
       this.#contact.succeed()
       this.#places.forget()
     }
-    this.#pursue(now)
+    this.#pursuit.pursue(now)
     this.#firstMessage.release(now.instant)
     this.#watch.settle(now.instant)
     this.flow.attentive =
@@ -410,55 +409,6 @@ export class Peer implements DiscoveredPeer {
     this.#context.reflection.refresh(now)
     this.agent.probe(now)
     this.agent.punch(now)
-  }
-
-  #pursue(now: Now): void {
-    const { discovery, reflection, emit } = this.#context
-    const { lookUp, knock } = this.#contact.pursue(
-      {
-        record: discovery.directory.get(this.key, now.unix),
-        online: discovery.isOnline,
-        ready: reflection.settled(now.instant),
-        own: discovery.ownRecord.version,
-      },
-      now.instant,
-    )
-    if (lookUp) {
-      this.#log('looking its record up')
-      discovery.lookUps.begin(this.key, now.unix)
-    }
-    if (knock !== undefined) {
-      this.#log('knocking')
-      this.#fallback.knocked(now.instant)
-      emit({ type: 'knock', peer: this.key, ...this.#way(knock), knock: this.#knock(now) })
-    }
-    this.#gossipKnock(now)
-  }
-
-  /** Where libp2p may reach the owner of a record. */
-  #way(record: PeerRecord): { readonly identity: Uint8Array; readonly multiaddrs: readonly string[] } {
-    const isPlausible = this.#isPlausible(record)
-    const multiaddrs = record.multiaddrs.filter((multiaddr) => {
-      const ip = directIpOf(multiaddr)
-      return ip === undefined || isPlausible(ip)
-    })
-    return { identity: record.identity, multiaddrs }
-  }
-
-  #knock(now: Now): Uint8Array {
-    return encodeKnock({ version: 1, signedRecord: this.#context.discovery.ownRecord.signed(now) })
-  }
-
-  /** No stream got to the peer, or not soon: whoever hears gossip passes the knock on. */
-  #gossipKnock(now: Now): void {
-    const { discovery, emit } = this.#context
-    if (!this.#contact.isUnderWay || !discovery.gossips) this.#fallback.settle()
-    if (!this.#fallback.wake(now.instant)) return
-    const signedRecord = discovery.ownRecord.signed(now)
-    const sealedKnock = discovery.sealedKnocks.seal(this.key, 'knock', signedRecord, now.unix)
-    if (sealedKnock === undefined) return
-    this.#log('knocking by gossip')
-    emit({ type: 'gossip-knock', sealedKnock })
   }
 
   #record(now: Now): PeerRecord | undefined {

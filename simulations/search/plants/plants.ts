@@ -29,7 +29,7 @@ export const PLANTS: readonly Plant[] = [
     find: 'const checks = directed(ownIsLower, upward, downward);',
     replace: 'const checks = { outgoing: upward, incoming: upward };',
     cryptography: 'real',
-    from: 40,
+    from: 280,
   },
   {
     name: 'address-without-port',
