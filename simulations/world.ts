@@ -11,10 +11,11 @@
 import { forked, type Random, seededRandom } from '../src/base/random.js'
 import type { Cryptography } from './crypto/cryptography.js'
 import { StandIn } from './crypto/standIn.js'
+import { type Unseal, unsealing } from './crypto/unsealing.js'
 import type { GossipOptions } from './discovery/gossip.js'
 import { Mesh } from './discovery/mesh.js'
 import type { Practice } from './discovery/setting.js'
-import { Machine } from './hosts/machine.js'
+import { Machine, NETWORK } from './hosts/machine.js'
 import { Server } from './hosts/server.js'
 import { EventQueue } from './network/eventQueue.js'
 import { Internet } from './network/internet.js'
@@ -58,6 +59,7 @@ export class World {
   readonly machines: readonly Machine[]
   /** In the order in which they are told. */
   readonly observers: Observer[]
+  readonly unseal: Unseal
   readonly #random: Random
 
   constructor(topology: Topology, options: WorldOptions) {
@@ -65,6 +67,7 @@ export class World {
     this.topology = topology
     this.queue = new EventQueue(START, options.unixStart ?? UNIX_START)
     this.cryptography = cryptography
+    this.unseal = unsealing(cryptography, NETWORK)
     this.observers = [...observers]
     this.#random = seededRandom(seed)
     this.internet = new Internet(this.queue, this.fork(), topology.sites)

@@ -50,12 +50,8 @@ export { startUp } from './daemon/up.js'
 export type { Effect } from './engine/effects.js'
 export type { Input, InterfacePeer, LocalSocket, MachineRoute, SocketId } from './engine/inputs.js'
 export type { LoopbackPlan } from './engine/loopback/endpoints.js'
-export {
-  Node,
-  type NodeOptions,
-  type NodeStatus,
-  type PeerStatus as NodePeerStatus,
-} from './engine/node.js'
+export { Node, type NodeOptions } from './engine/node.js'
+export type { NodeStatus, PeerStatus as NodePeerStatus } from './engine/status.js'
 export { now } from './io/systemClock.js'
 export { systemRandom } from './io/systemRandom.js'
 export type { Candidate, CandidateType } from './wire/candidate.js'

@@ -4,9 +4,9 @@
  * src/io/mesh/node.ts; it grows to 4 s after failures, which is not simulated).
  */
 
-import type { PublicKey } from '../../src/base/publicKey.js'
 import { SECOND } from '../../src/base/time.js'
 import { type AskOutcome, ask } from './channel.js'
+import type { RecordName } from './recordNames.js'
 import type { Seat } from './seat.js'
 import type { Server } from './server.js'
 import type { Setting } from './setting.js'
@@ -21,7 +21,7 @@ const FRAME_BYTES = 70
 export function getValue(
   seat: Seat,
   server: Server,
-  key: PublicKey,
+  key: RecordName,
   setting: Setting,
   done: (answer: { readonly value: Uint8Array | undefined } | undefined) => void,
 ): void {
@@ -41,7 +41,7 @@ export function getValue(
 export function putValue(
   seat: Seat,
   server: Server,
-  record: { readonly key: PublicKey; readonly bytes: Uint8Array },
+  record: { readonly key: RecordName; readonly bytes: Uint8Array },
   setting: Setting,
   done: (acknowledged: boolean) => void,
 ): void {

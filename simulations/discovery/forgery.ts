@@ -1,10 +1,14 @@
-/** Records that must not be believed, made by a lying storer or a hostile member. */
+/** Sealed records that must not be believed, made by a lying storer or a hostile member. */
 
 import { type Random, randomBelow } from '../../src/base/random.js'
 import { after, HOUR } from '../../src/base/time.js'
 import { signRecord } from '../../src/crypto/signedRecord.js'
+import { periodOf } from '../../src/wire/period.js'
 import type { Cryptography } from '../crypto/cryptography.js'
 import type { EventQueue } from '../network/eventQueue.js'
+
+/** Any name will do: nobody opens them. */
+const NETWORK = 'tunnelbore'
 
 export const FORGERIES = ['broken-signature', 'another-author', 'stranger', 'truncated', 'random'] as const
 
@@ -13,22 +17,24 @@ export type Forgery =
   | 'broken-signature'
   /** A real record, of somebody else. */
   | 'another-author'
-  /** A record that is validly signed by a key that nobody knows. */
+  /** A record that is validly sealed by a key that nobody knows. */
   | 'stranger'
   /** A real record of which the end is missing. */
   | 'truncated'
   /** Random bytes. */
   | 'random'
 
-/** A validly signed record of a stranger, other at each call. */
+export type StrangersCryptography = Pick<Cryptography, 'nodeKeys' | 'recordSealing'>
+
+/** A validly sealed record of a stranger, other at each call. */
 export type StrangersRecord = (random: Random) => Uint8Array
 
 /** Makes records of strangers that are valid now. */
-export function strangersRecords(queue: EventQueue, nodeKeys: Cryptography['nodeKeys']): StrangersRecord {
+export function strangersRecords(queue: EventQueue, cryptography: StrangersCryptography): StrangersRecord {
   return (random) => {
-    const keys = nodeKeys(random.bytes(32))
+    const keys = cryptography.nodeKeys(random.bytes(32))
     const { unix } = queue.now
-    return signRecord(
+    const signedRecord = signRecord(
       {
         publicKey: keys.publicKey,
         sequence: unix,
@@ -42,13 +48,11 @@ export function strangersRecords(queue: EventQueue, nodeKeys: Cryptography['node
       keys,
       random,
     )
+    return cryptography.recordSealing(keys, NETWORK).seal(signedRecord, periodOf(unix), unix, random)
   }
 }
 
 const RANDOM_LENGTH = 200
-const HEAD_LENGTH = 3
-const GAP_LENGTH = 2
-const SIGNATURE_LENGTH = 64
 
 export interface ForgeryOptions {
   /** Undefined for any kind. */
@@ -80,16 +84,10 @@ export function forged({ forgery, real, another, strangersRecord, random }: Forg
   }
 }
 
-/**
- * A signed record with one bit changed in what is signed, or in the signature. Not in the framing around these: that has
- * more than one encoding.
- *
- *     tag, length (1 + 2)   record   tag, length (1 + 1)   signature (64)
- */
+/** A sealed record with one bit changed: each is covered by the signature, or is the signature's. */
 export function withOneBitChanged(bytes: Uint8Array, random: Random): Uint8Array {
   const changed = bytes.slice()
-  const drawn = HEAD_LENGTH + randomBelow(random, changed.length - HEAD_LENGTH - GAP_LENGTH)
-  const at = drawn < changed.length - GAP_LENGTH - SIGNATURE_LENGTH ? drawn : drawn + GAP_LENGTH
+  const at = randomBelow(random, changed.length)
   changed[at] = (changed[at] ?? 0) ^ (1 << randomBelow(random, 8))
   return changed
 }

@@ -1,14 +1,14 @@
 /**
- * Gossip: a published record reaches every connected member that has its author as a peer, unasked. From the author to
- * its servers, from server to server, and from there to the members, each by the quickest way:
+ * Gossip: a published record, or a sealed knock, reaches every connected member that has its author as a peer, unasked;
+ * to the others it is nothing. From the author to its servers, from server to server, and from there to the members, each by the quickest way:
  *
  *     author ──► server ──► server ──► member        each hop takes the way, and `hopMs` besides
  *
- * The servers are gossipsub's mesh; members have few connections and pass nothing on. src/ does not gossip yet: this is
- * what it will be given. Nobody is told twice, and what cannot be sent at that moment is lost.
+ * The servers are gossipsub's mesh; members have few connections and pass nothing on. Nobody is told twice, and what cannot be sent at that moment is lost.
  */
 
 import type { PublicKey } from '../../src/base/publicKey.js'
+import type { Input } from '../../src/engine/inputs.js'
 import type { Seat } from './seat.js'
 import type { Server } from './server.js'
 import type { Setting } from './setting.js'
@@ -21,7 +21,7 @@ export interface GossipOptions {
 export function gossip(
   author: Seat,
   key: PublicKey,
-  signedRecord: Uint8Array,
+  input: Input,
   seats: Iterable<Seat>,
   { queue }: Setting,
   { hopMs }: GossipOptions,
@@ -38,7 +38,7 @@ export function gossip(
     }
     if (best !== undefined)
       queue.in(best + hopMs, () => {
-        if (seat.isAnswering) seat.tell({ type: 'record-found', peer: key, signedRecord })
+        if (seat.isAnswering) seat.tell(input)
       })
   }
 }

@@ -24,7 +24,7 @@ export interface Member {
   handle(input: Input): void
   /** Whether a private address of the other means its host here, too. By default none does. */
   isNeighbour?(other: Member): boolean
-  /** Whether gossip about this author is of interest; by default none is. */
+  /** Whether gossip of this author is of interest; by default none is. */
   isPeer?(author: PublicKey): boolean
   /** The daemon's mesh part dropped something before the engine saw it. */
   drop?(reason: DropReason): void

@@ -11,14 +11,13 @@
  * Every member knows every server. Engines are told everything from events of their own, and nothing after they left.
  */
 
-import type { Dropped } from '../../src/base/drops.js'
+import { isDropped } from '../../src/base/drops.js'
 import type { PublicKey } from '../../src/base/publicKey.js'
 import { forked, type Random } from '../../src/base/random.js'
-import { nodeKeys } from '../../src/crypto/nodeKeys.js'
-import { openSignedRecord } from '../../src/crypto/signedRecord.js'
-import type { OpenRecord } from '../../src/engine/directory/admission.js'
-import type { PeerRecord } from '../../src/wire/record.js'
-import type { Cryptography } from '../crypto/cryptography.js'
+import type { VerifySealed } from '../../src/engine/directory/admission.js'
+import type { Effect } from '../../src/engine/effects.js'
+import type { Input } from '../../src/engine/inputs.js'
+import { type Cryptography, realCryptography } from '../crypto/cryptography.js'
 import type { EventQueue } from '../network/eventQueue.js'
 import { strangersRecords } from './forgery.js'
 import { type GossipOptions, gossip } from './gossip.js'
@@ -28,10 +27,13 @@ import { lookUp } from './lookUp.js'
 import type { Member } from './member.js'
 import { identityKey } from './peerId.js'
 import { publish } from './publish.js'
+import { RecordNames, recordName } from './recordNames.js'
 import { Seat } from './seat.js'
 import { Server, type ServerOptions, type ServerSetting } from './server.js'
 import type { Counts, Practice } from './setting.js'
 import { Surroundings } from './surroundings.js'
+
+type PublishEffect = Extract<Effect, { readonly type: 'publish' }>
 
 /** `BURST_MS` of src/daemon/readSchedule.ts: so long after a move the daemon tells of its new addresses. */
 const NETWORK_BURST_MS = 50
@@ -41,7 +43,7 @@ export interface MeshOptions {
   /** All that it draws comes from here, and from forks of it. */
   readonly random: Random
   /** By default the real one. */
-  readonly cryptography?: Pick<Cryptography, 'nodeKeys' | 'openRecord'>
+  readonly cryptography?: Pick<Cryptography, 'nodeKeys' | 'recordSealing' | 'verifySealedRecord'>
   readonly practice?: Partial<Practice>
   /** Off by default. */
   readonly gossip?: GossipOptions
@@ -62,21 +64,17 @@ export class Mesh {
   readonly #surroundings: Surroundings
 
   constructor(options: MeshOptions) {
-    const { queue, practice, cryptography } = options
+    const { queue, practice, cryptography = realCryptography } = options
     this.#options = options
-    this.#surroundings = new Surroundings(queue)
+    this.#surroundings = new Surroundings(queue, options.gossip !== undefined)
     this.#setting = {
       queue,
       counts: this.counts,
       practice: { followsMoves: true, closesFormerConnections: true, ...practice },
-      open: remembering(cryptography?.openRecord ?? openSignedRecord),
-      strangersRecord: strangersRecords(queue, (key) => cryptography?.nodeKeys(key) ?? nodeKeys(key)),
+      verify: remembering(cryptography.verifySealedRecord),
+      strangersRecord: strangersRecords(queue, cryptography),
+      names: new RecordNames(),
     }
-  }
-
-  /** Reads a signed record and verifies it, once. */
-  get open(): OpenRecord {
-    return this.#setting.open
   }
 
   get servers(): readonly Server[] {
@@ -140,35 +138,42 @@ export class Mesh {
     for (const seat of seats) if (seat?.isHere === true) seat.suspectAll()
   }
 
-  /** The newest record of a peer that a server which is up has, as an honest one would give it. */
-  record(peer: PublicKey): Uint8Array | undefined {
+  /** The newest record of an author for the present day that a server which is up has, as an honest one would give it. */
+  record(author: PublicKey): Uint8Array | undefined {
     let newest: { readonly bytes: Uint8Array; readonly sequence: number } | undefined
     for (const server of this.#servers) {
-      const bytes = server.isAnswering ? server.record(peer) : undefined
-      const record = bytes && this.#setting.open(bytes)
-      if (bytes === undefined || record === undefined || !('sequence' in record)) continue
+      const bytes = server.isAnswering ? server.record(author) : undefined
+      const record = bytes && this.#setting.verify(bytes)
+      if (bytes === undefined || record === undefined || isDropped(record)) continue
       if (newest === undefined || record.sequence > newest.sequence)
         newest = { bytes, sequence: record.sequence }
     }
     return newest?.bytes
   }
 
-  publish(member: Member, bytes: Uint8Array): void {
+  publish(member: Member, effect: PublishEffect): void {
     this.counts.publications += 1
     this.#soon(member, (seat) => {
-      const key = member.publicKey
-      if (key === undefined) throw new Error(`${member.name} has no key to publish under`)
-      publish({ setting: this.#setting, seat, key, bytes, servers: this.#servers })
-      if (this.#options.gossip !== undefined)
-        gossip(seat, key, bytes, this.#seats.values(), this.#setting, this.#options.gossip)
+      const { period, sealedRecord: bytes } = effect
+      const { publicKey } = member
+      if (publicKey === undefined) throw new Error(`${member.name} has no key to publish under`)
+      const key = recordName(effect.key)
+      this.#setting.names.published(publicKey, period, key)
+      publish({ setting: this.#setting, seat, period, key, bytes, servers: this.#servers })
+      if (effect.gossip) this.#gossip(seat, { type: 'record-gossiped', sealedRecord: bytes })
     })
   }
 
-  lookUp(member: Member, peer: PublicKey): void {
+  gossipKnock(member: Member, sealedKnock: Uint8Array): void {
+    this.#soon(member, (seat) => this.#gossip(seat, { type: 'knock-gossiped', sealedKnock }))
+  }
+
+  lookUp(member: Member, peer: PublicKey, blindedKeys: readonly Uint8Array[]): void {
     this.counts.lookUps += 1
     this.#soon(member, (seat) => {
       const { unjudged = false } = this.#options
-      lookUp({ setting: this.#setting, seat, peer, servers: this.#servers, unjudged })
+      const keys = blindedKeys.map(recordName)
+      lookUp({ setting: this.#setting, seat, peer, keys, servers: this.#servers, unjudged })
     })
   }
 
@@ -188,6 +193,12 @@ export class Mesh {
     this.#desk.answer(id, answer)
   }
 
+  #gossip(author: Seat, input: Input): void {
+    const { gossip: options } = this.#options
+    if (options === undefined || author.publicKey === undefined) return
+    gossip(author, author.publicKey, input, this.#seats.values(), this.#setting, options)
+  }
+
   /** Members ask from within their engines: what follows has an event of its own. */
   #soon(member: Member, action: (seat: Seat) => void): void {
     const seat = this.#seatOf(member)
@@ -203,15 +214,15 @@ export class Mesh {
   }
 }
 
-/** Opens the same bytes once: several servers and readers judge one record. */
-function remembering(open: OpenRecord): OpenRecord {
-  const known = new WeakMap<Uint8Array, PeerRecord | Dropped>()
-  return (signedRecord) => {
-    let opened = known.get(signedRecord)
-    if (opened === undefined) {
-      opened = open(signedRecord)
-      known.set(signedRecord, opened)
+/** Verifies the same bytes once: several servers and readers judge one record. */
+function remembering(verify: VerifySealed): VerifySealed {
+  const known = new WeakMap<Uint8Array, ReturnType<VerifySealed>>()
+  return (sealedRecord) => {
+    let verified = known.get(sealedRecord)
+    if (verified === undefined) {
+      verified = verify(sealedRecord)
+      known.set(sealedRecord, verified)
     }
-    return opened
+    return verified
   }
 }

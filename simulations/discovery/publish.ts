@@ -6,10 +6,10 @@
  */
 
 import { isDropped } from '../../src/base/drops.js'
-import type { PublicKey } from '../../src/base/publicKey.js'
 import { SECOND } from '../../src/base/time.js'
-import { admitRecord } from '../../src/engine/directory/admission.js'
+import { admitSealedRecord } from '../../src/engine/directory/admission.js'
 import { getValue, putValue } from './dht.js'
+import type { RecordName } from './recordNames.js'
 import type { Seat } from './seat.js'
 import type { Server } from './server.js'
 import type { Setting } from './setting.js'
@@ -23,14 +23,15 @@ export const PUBLISH_GRACE_MS = 300
 export interface PublishOptions {
   readonly setting: Setting
   readonly seat: Seat
-  /** Under which key it is stored: the author's own. */
-  readonly key: PublicKey
+  readonly period: number
+  /** Under which it is stored. */
+  readonly key: RecordName
   readonly bytes: Uint8Array
   readonly servers: readonly Server[]
 }
 
 /** Tells the member exactly once how it went. */
-export function publish({ setting, seat, key, bytes, servers }: PublishOptions): void {
+export function publish({ setting, seat, period, key, bytes, servers }: PublishOptions): void {
   let acknowledgements = 0
   let isTold = false
   let isOver = false
@@ -38,7 +39,7 @@ export function publish({ setting, seat, key, bytes, servers }: PublishOptions):
   const tell = (): void => {
     if (isTold) return
     isTold = true
-    seat.tell({ type: 'publication-ended', acknowledgements })
+    seat.tell({ type: 'publication-ended', period, acknowledgements })
   }
   const end = (): void => {
     if (isOver) return
@@ -47,8 +48,8 @@ export function publish({ setting, seat, key, bytes, servers }: PublishOptions):
     tell()
   }
   // The writer judges, too.
-  const own = admitRecord(bytes, seat.unix, setting.open)
-  if (isDropped(own) || own.publicKey !== key) {
+  const own = admitSealedRecord(bytes, seat.unix, setting.verify)
+  if (isDropped(own) || own.author !== key) {
     end()
     return
   }

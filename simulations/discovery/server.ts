@@ -11,12 +11,14 @@
 import type { PublicKey } from '../../src/base/publicKey.js'
 import type { Random } from '../../src/base/random.js'
 import { type Instant, SECOND } from '../../src/base/time.js'
+import { periodOf } from '../../src/wire/period.js'
 import { encodeServices } from '../../src/wire/services.js'
 import type { Party } from './channel.js'
 import type { Connection, Owner } from './connection.js'
 import type { StrangersRecord } from './forgery.js'
 import { identityKey, multihashOf, peerIdText } from './peerId.js'
 import { closeIfDead } from './probe.js'
+import type { RecordNames } from './recordNames.js'
 import type { Setting } from './setting.js'
 import { MAX_STORED_RECORDS, Storer, type StorerBehaviour } from './storer.js'
 
@@ -41,6 +43,7 @@ export interface ServerOptions {
 
 export interface ServerSetting extends Setting {
   readonly strangersRecord: StrangersRecord
+  readonly names: RecordNames
 }
 
 export class Server implements Party, Owner {
@@ -53,7 +56,7 @@ export class Server implements Party, Owner {
   /** What it says when it is asked for its services. */
   readonly services: Uint8Array
   readonly storer: Storer
-  readonly #setting: Setting
+  readonly #setting: ServerSetting
   readonly #options: ServerOptions
   /** By the identity of the member at the other end, the oldest first. */
   readonly #connections = new Map<string, Connection[]>()
@@ -139,9 +142,11 @@ export class Server implements Party, Owner {
     this.storer.behave(behaviour)
   }
 
-  /** The record under a key, as an honest storer would give it. */
-  record(key: PublicKey): Uint8Array | undefined {
-    return this.storer.kept(key)
+  /** An author's record of the present day, as an honest storer would give it. */
+  record(author: PublicKey): Uint8Array | undefined {
+    const { names, queue } = this.#setting
+    const name = names.of(author, periodOf(queue.now.unix))
+    return name === undefined ? undefined : this.storer.kept(name)
   }
 
   wayTo(ip: string): number | undefined {

@@ -1,7 +1,6 @@
 /** What all parts of the mesh share. */
 
-import type { Dropped } from '../../src/base/drops.js'
-import type { PeerRecord } from '../../src/wire/record.js'
+import type { VerifySealed } from '../../src/engine/directory/admission.js'
 import type { EventQueue } from '../network/eventQueue.js'
 
 /** How the daemon deals with changes. By default all is as src/ does it; without it, as libp2p does by itself. */
@@ -37,6 +36,6 @@ export interface Setting {
   readonly queue: EventQueue
   readonly counts: Counts
   readonly practice: Practice
-  /** Reads a signed record and verifies it. The same bytes are verified once. */
-  readonly open: (signedRecord: Uint8Array) => PeerRecord | Dropped
+  /** Verifies a sealed record. The same bytes are verified once. */
+  readonly verify: VerifySealed
 }

@@ -8,10 +8,10 @@
 
 import { equals } from 'uint8arrays'
 import { isDropped } from '../../src/base/drops.js'
-import type { PublicKey } from '../../src/base/publicKey.js'
 import type { Random } from '../../src/base/random.js'
-import { admitRecord } from '../../src/engine/directory/admission.js'
+import { admitSealedRecord } from '../../src/engine/directory/admission.js'
 import { type Forgery, forged, type StrangersRecord } from './forgery.js'
+import type { RecordName } from './recordNames.js'
 import type { Setting } from './setting.js'
 
 /** As in src/io/mesh/recordStore.ts. */
@@ -53,8 +53,8 @@ interface Kept {
 export class Storer {
   readonly #options: StorerOptions
   /** In the order of storing. */
-  readonly #records = new Map<PublicKey, Kept>()
-  readonly #oldest = new Map<PublicKey, Uint8Array>()
+  readonly #records = new Map<RecordName, Kept>()
+  readonly #oldest = new Map<RecordName, Uint8Array>()
   #behaviour: StorerBehaviour | undefined = undefined
 
   constructor(options: StorerOptions) {
@@ -82,7 +82,7 @@ export class Storer {
   }
 
   /** The record under a key, as an honest storer would give it. */
-  kept(key: PublicKey): Uint8Array | undefined {
+  kept(key: RecordName): Uint8Array | undefined {
     const present = this.#records.get(key)
     if (present === undefined) return undefined
     if (this.#sequenceOf(key, present.bytes) !== undefined) return present.bytes
@@ -91,7 +91,7 @@ export class Storer {
   }
 
   /** What is answered to a request for a record; undefined for nothing, ever. */
-  get(key: PublicKey): Reply<Uint8Array | undefined> | undefined {
+  get(key: RecordName): Reply<Uint8Array | undefined> | undefined {
     const behaviour = this.#behaviour
     switch (behaviour?.type) {
       case 'silent':
@@ -108,7 +108,7 @@ export class Storer {
   }
 
   /** Whether a record is acknowledged; undefined for no answer, ever. */
-  put(key: PublicKey, bytes: Uint8Array): Reply<boolean> | undefined {
+  put(key: RecordName, bytes: Uint8Array): Reply<boolean> | undefined {
     const behaviour = this.#behaviour
     if (behaviour?.type === 'silent') return undefined
     if (behaviour?.type === 'refusing') return { answer: false, delayMs: 0 }
@@ -117,7 +117,7 @@ export class Storer {
     return { answer: stored, delayMs: behaviour?.type === 'slow' ? behaviour.ms : 0 }
   }
 
-  #store(key: PublicKey, bytes: Uint8Array): boolean {
+  #store(key: RecordName, bytes: Uint8Array): boolean {
     const sequence = this.#sequenceOf(key, bytes)
     if (sequence === undefined) return false
     const present = this.#records.get(key)
@@ -140,19 +140,19 @@ export class Storer {
   }
 
   /** The sequence number of a record that is valid under this key now. */
-  #sequenceOf(key: PublicKey, bytes: Uint8Array): number | undefined {
-    const { open, queue } = this.#options.setting
-    const record = admitRecord(bytes, queue.now.unix, open)
-    return isDropped(record) || record.publicKey !== key ? undefined : record.sequence
+  #sequenceOf(key: RecordName, bytes: Uint8Array): number | undefined {
+    const { verify, queue } = this.#options.setting
+    const record = admitSealedRecord(bytes, queue.now.unix, verify)
+    return isDropped(record) || record.author !== key ? undefined : record.sequence
   }
 
-  #forged(key: PublicKey, forgery: Forgery | undefined): Uint8Array {
+  #forged(key: RecordName, forgery: Forgery | undefined): Uint8Array {
     const { random, strangersRecord } = this.#options
     const another = this.#anotherThan(key)
     return forged({ forgery, real: this.kept(key), another, strangersRecord, random })
   }
 
-  #anotherThan(key: PublicKey): Uint8Array | undefined {
+  #anotherThan(key: RecordName): Uint8Array | undefined {
     for (const [author, { bytes }] of this.#records) if (author !== key) return bytes
     return undefined
   }

@@ -27,14 +27,16 @@ function tcpMultiaddr(ip: string, port: number): string {
 
 export class Surroundings {
   readonly #queue: EventQueue
+  readonly #gossips: boolean
   /** What each was told last, and those that will be told. */
   readonly #told = new WeakMap<Seat, string>()
   readonly #due = new Set<Seat>()
   /** By the servers and where they were dialled: there are few different lists. */
   readonly #reflectors = new Map<string, readonly SocketAddress[]>()
 
-  constructor(queue: EventQueue) {
+  constructor(queue: EventQueue, gossips: boolean) {
     this.#queue = queue
+    this.#gossips = gossips
   }
 
   /** Something changed, or may have. The member is told after what is happening now. */
@@ -63,6 +65,7 @@ export class Surroundings {
       connected: seat.serving.size > 0,
       multiaddrs: rankOwnMultiaddrs(multiaddrs, false),
       reflectors: this.#reflectorsOf(seat, servers),
+      gossips: this.#gossips && seat.serving.size > 0,
     })
   }
 

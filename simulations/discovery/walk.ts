@@ -4,8 +4,9 @@
  */
 
 import { createHash } from 'node:crypto'
-import type { PublicKey } from '../../src/base/publicKey.js'
+import { fromString } from 'uint8arrays'
 import { recordKey } from '../../src/engine/directory/admission.js'
+import type { RecordName } from './recordNames.js'
 import type { Server } from './server.js'
 
 /** How many servers keep a record, and how many are asked for it (Kademlia's k), as in src/io/mesh/dht.ts. */
@@ -51,11 +52,11 @@ export function walk({ servers, request, ended }: WalkOptions): () => void {
   }
 }
 
-/** All servers, those closest to the place of a peer's record first: by XOR of SHA-256, as kad-dht measures. */
-export function closestFirst(peer: PublicKey, servers: readonly Server[]): readonly Server[] {
+/** All servers, those closest to the place of a record first: by XOR of SHA-256, as kad-dht measures. */
+export function closestFirst(name: RecordName, servers: readonly Server[]): readonly Server[] {
   // All are asked anyway.
   if (servers.length <= REPLICATION) return servers
-  const target = place(recordKey(peer))
+  const target = place(recordKey(fromString(name, 'base64url')))
   return servers
     .map((server) => ({ server, distance: distance(target, placeOf(server)) }))
     .sort((a, b) => Buffer.compare(a.distance, b.distance))

@@ -2,6 +2,7 @@
 
 import type { Random } from '../../src/base/random.js'
 import type { NodeKeys } from '../../src/crypto/nodeKeys.js'
+import { recordSealing } from '../../src/crypto/sealedRecord.js'
 import { Node } from '../../src/engine/node.js'
 import { LOOPBACK_PORT } from './daemon.js'
 import { EngineLoop } from './engineLoop.js'
@@ -29,6 +30,8 @@ export class BootstrapDaemon {
         loopback: { style: 'range', port: LOOPBACK_PORT },
         formerEndpoints: new Map(),
         role: 'serves',
+        // It has no record, and reads none.
+        sealing: recordSealing(keys, 'tunnelbore'),
         lastSequence: 0,
       },
       host.clock.now,

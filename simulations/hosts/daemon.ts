@@ -8,9 +8,11 @@ import type { DropReason } from '../../src/base/drops.js'
 import type { PublicKey } from '../../src/base/publicKey.js'
 import type { Random } from '../../src/base/random.js'
 import type { NodeKeys } from '../../src/crypto/nodeKeys.js'
+import type { RecordSealing } from '../../src/crypto/sealedRecord.js'
 import type { OpenRecord } from '../../src/engine/directory/admission.js'
 import type { Input, InterfacePeer, MachineRoute } from '../../src/engine/inputs.js'
-import { Node, type NodeOptions, type PeerStatus } from '../../src/engine/node.js'
+import { Node, type NodeOptions } from '../../src/engine/node.js'
+import type { PeerStatus } from '../../src/engine/status.js'
 import type { Member } from '../discovery/member.js'
 import type { HostClock } from './clock.js'
 import { EngineLoop, type Errand, type JournalEntry } from './engineLoop.js'
@@ -33,6 +35,7 @@ export interface DaemonOptions {
   readonly random: Random
   readonly mesh: MeshAccess
   readonly stateFile: StateFile
+  readonly sealing: RecordSealing
   /** See {@link NodeOptions.openRecord}. */
   readonly openRecord?: OpenRecord
   /** True where the interface is read every second, also where that is known to change nothing. */
@@ -57,7 +60,7 @@ export class Daemon implements Member {
   #networkChanged = false
 
   constructor(options: DaemonOptions) {
-    const { host, keys, identity, random, stateFile, openRecord } = options
+    const { host, keys, identity, random, sealing, stateFile, openRecord } = options
     this.host = host
     this.identity = identity
     this.#mesh = options.mesh
@@ -71,7 +74,9 @@ export class Daemon implements Member {
       loopback: { style: 'range', port: LOOPBACK_PORT },
       formerEndpoints: this.#state.formerEndpoints,
       role: 'client',
+      sealing,
       lastSequence: this.#state.sequence,
+      remembered: [...this.#state.records.values()],
       ...(openRecord === undefined ? {} : { openRecord }),
     }
     this.#loop = new EngineLoop(new Node(this.nodeOptions, host.clock.now), host, {
@@ -268,7 +273,7 @@ export class Daemon implements Member {
         this.host.wireguard.setEndpoint(errand.peer, errand.endpoint)
         break
       case 'look-up':
-        this.#mesh.lookUp(this, errand.peer)
+        this.#mesh.lookUp(this, errand.peer, errand.keys)
         break
       case 'knock':
         this.#mesh.knock(this, errand)
@@ -278,7 +283,13 @@ export class Daemon implements Member {
         break
       case 'publish':
         this.#remember({ sequence: errand.sequence })
-        this.#mesh.publish(this, errand.signedRecord)
+        this.#mesh.publish(this, errand)
+        break
+      case 'gossip-knock':
+        this.#mesh.gossipKnock(this, errand.sealedKnock)
+        break
+      case 'remember':
+        this.#remember({ records: new Map(this.#state.records).set(errand.peer, errand.signedRecord) })
         break
     }
   }

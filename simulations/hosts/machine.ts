@@ -22,6 +22,9 @@ import { StateFile } from './stateFile.js'
 import type { PeerSettings, WireGuard } from './wireguard.js'
 import { WireGuardHost } from './wireguardHost.js'
 
+/** What --network says, everywhere. */
+export const NETWORK = 'tunnelbore'
+
 const PRIVATE_KEY_LENGTH = 32
 const IDENTITY_LENGTH = 32
 
@@ -108,9 +111,11 @@ export class Machine {
     if (this.#daemon !== undefined || !this.isUp) return
     const { cryptography, mesh, readsAlways = false } = this.#options
     this.#happened('starts tunnelbore')
+    const keys = cryptography.nodeKeys(this.#privateKey)
     const daemon = new Daemon({
       host: this.host,
-      keys: cryptography.nodeKeys(this.#privateKey),
+      keys,
+      sealing: cryptography.recordSealing(keys, NETWORK),
       identity: this.identity,
       random: forked(this.#daemonRandom),
       mesh,

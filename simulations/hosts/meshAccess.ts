@@ -12,8 +12,9 @@ export interface MeshAccess {
   moved(member: Member): void
   /** Its host fell asleep, or woke up. */
   waysChanged(member: Member): void
-  lookUp(member: Member, peer: PublicKey): void
+  lookUp(member: Member, peer: PublicKey, blindedKeys: readonly Uint8Array[]): void
   knock(member: Member, effect: Extract<Effect, { readonly type: 'knock' }>): void
   answerKnock(id: number, answer: Uint8Array | undefined): void
-  publish(member: Member, signedRecord: Uint8Array): void
+  publish(member: Member, effect: Extract<Effect, { readonly type: 'publish' }>): void
+  gossipKnock(member: Member, sealedKnock: Uint8Array): void
 }

@@ -8,9 +8,11 @@ export interface DaemonState {
   readonly sequence: number
   /** What is to be put back; undefined for a peer that had none. Empty unless the daemon runs or was killed. */
   readonly formerEndpoints: ReadonlyMap<PublicKey, SocketAddress | undefined>
+  /** The newest record of each peer, as it was signed. In reality this is in a datastore beside the file. */
+  readonly records: ReadonlyMap<PublicKey, Uint8Array>
 }
 
-const NOTHING: DaemonState = { sequence: 0, formerEndpoints: new Map() }
+const NOTHING: DaemonState = { sequence: 0, formerEndpoints: new Map(), records: new Map() }
 
 /** Writing takes no time here, and so is never interrupted. */
 export class StateFile {

@@ -35,6 +35,8 @@ export class AuthenticRecords {
         this.#look(host, input.peer)
         break
       case 'knock-received':
+      case 'knock-gossiped':
+      case 'record-gossiped':
         for (const key of host.sides.keys()) this.#look(host, key)
         break
       case 'interface-read':

@@ -9,6 +9,7 @@ import type { PublicKey } from '../../src/base/publicKey.js'
 import type { Effect } from '../../src/engine/effects.js'
 import { decodeKnock, decodeKnockAnswer } from '../../src/wire/knock.js'
 import { decodeRecord, decodeSignedRecord, encodeRecord, type PeerRecord } from '../../src/wire/record.js'
+import type { Unseal } from '../crypto/unsealing.js'
 import type { Datagram } from '../network/datagram.js'
 
 /** Addresses of which is remembered who wrote from there, for one host; then those heard of longest ago are forgotten. */
@@ -24,10 +25,15 @@ interface Remote {
 }
 
 export class Authorship {
+  readonly #unseal: Unseal
   readonly #arrivals = new Map<string, Map<string, Map<number, Remote>>>()
   readonly #counts = new Map<string, number>()
   /** By author and sequence: the encodings of what was signed under it. Only a lost state file makes two of one. */
   readonly #signed = new Map<PublicKey, Map<number, Buffer[]>>()
+
+  constructor(unseal: Unseal) {
+    this.#unseal = unseal
+  }
 
   /** A datagram came in. */
   arrived(host: string, { from, author }: Datagram, atMs: number): void {
@@ -68,7 +74,7 @@ export class Authorship {
 
   /** An engine did this: records in it are signed by its node. Gives the first that bears another's name, if there is one. */
   made(author: PublicKey, effect: Effect): PeerRecord | undefined {
-    const signedRecord = recordMade(effect)
+    const signedRecord = this.#recordMade(author, effect)
     const record = signedRecord === undefined ? undefined : recordIn(signedRecord)
     if (record === undefined) return undefined
     if (record.publicKey !== author) return record
@@ -92,6 +98,24 @@ export class Authorship {
     return known.some((other) => other.equals(encoded))
   }
 
+  /** The signed record that an effect sends out. */
+  #recordMade(author: PublicKey, effect: Effect): Uint8Array | undefined {
+    switch (effect.type) {
+      case 'publish':
+        return this.#unseal(effect.sealedRecord, author)
+      case 'knock': {
+        const knock = decodeKnock(effect.knock)
+        return isDropped(knock) ? undefined : knock.signedRecord
+      }
+      case 'answer-knock': {
+        const answer = effect.answer === undefined ? undefined : decodeKnockAnswer(effect.answer)
+        return answer === undefined || isDropped(answer) ? undefined : answer.signedRecord
+      }
+      default:
+        return undefined
+    }
+  }
+
   #bound(host: string, byIp: Map<string, Map<number, Remote>>, atMs: number): void {
     const count = (this.#counts.get(host) ?? 0) + 1
     this.#counts.set(host, count)
@@ -107,24 +131,6 @@ export class Authorship {
       if (byPort.size === 0) byIp.delete(ip)
     }
     this.#counts.set(host, left)
-  }
-}
-
-/** The signed record that an effect sends out. */
-function recordMade(effect: Effect): Uint8Array | undefined {
-  switch (effect.type) {
-    case 'publish':
-      return effect.signedRecord
-    case 'knock': {
-      const knock = decodeKnock(effect.knock)
-      return isDropped(knock) ? undefined : knock.signedRecord
-    }
-    case 'answer-knock': {
-      const answer = effect.answer === undefined ? undefined : decodeKnockAnswer(effect.answer)
-      return answer === undefined || isDropped(answer) ? undefined : answer.signedRecord
-    }
-    default:
-      return undefined
   }
 }
 

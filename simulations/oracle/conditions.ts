@@ -20,8 +20,8 @@ const SHORTEST_LIFETIME_MS = 30 * SECOND
 /** A clock that was set back by more than this makes first messages that WireGuard at the other end takes for replayed. */
 const CLOCK_BACK_MS = 1 * SECOND
 
-/** A record is published every 10 minutes (src/engine/directory/ownRecord.ts); a publication may fail and be repeated. */
-const REPUBLISHED_MS = 12 * MINUTE
+/** A record is published every 12 minutes at least (src/engine/directory/publication.ts); it may fail and be repeated. */
+const REPUBLISHED_MS = 14 * MINUTE
 
 const FAMILIES: readonly Family[] = [4, 6]
 

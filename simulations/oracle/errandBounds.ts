@@ -17,8 +17,8 @@ const NAME = 'bounded'
 /** What one call of the engine wants done: a few things for each peer, and a burst of checks. */
 const EFFECTS = { atLeast: 64, eachPeer: 32 } as const
 
-/** One for a contact, one because the peer is external (engine/loopback/externals.ts). */
-const LOOK_UPS = 2
+/** Whoever wants one, it is the same (engine/directory/lookUps.ts). */
+const LOOK_UPS = 1
 
 /**
  * A knock is repeated, while one is under way, each time that our own addresses turn out to be others: reflectors are

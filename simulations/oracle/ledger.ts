@@ -46,7 +46,7 @@ export interface Violation {
 
 export class Ledger {
   readonly world: WatchedWorld
-  readonly authorship = new Authorship()
+  readonly authorship: Authorship
   /** The first one; what comes after it counts no more. */
   violation: Violation | undefined = undefined
   /** When something was last done to the world, in ms. */
@@ -56,6 +56,7 @@ export class Ledger {
 
   constructor(world: WatchedWorld) {
     this.world = world
+    this.authorship = new Authorship(world.unseal)
   }
 
   get now(): number {
@@ -119,7 +120,9 @@ export class Ledger {
       case 'knock-received':
       case 'knock-answered':
       case 'knock-failed':
+      case 'knock-gossiped':
       case 'record-found':
+      case 'record-gossiped':
         host.activeAt = now
         break
       default:

@@ -3,6 +3,7 @@
 import type { PublicKey } from '../../src/base/publicKey.js'
 import type { Now } from '../../src/base/time.js'
 import type { Node } from '../../src/engine/node.js'
+import type { Unseal } from '../crypto/unsealing.js'
 import type { LinkSpec, SiteSpec } from '../topology.js'
 
 /** An engine, as far as it can be looked into. */
@@ -47,6 +48,7 @@ export interface WatchedServer {
 }
 
 export interface WatchedWorld {
+  readonly unseal: Unseal
   /** Milliseconds since the world began. */
   readonly queue: { readonly elapsed: number }
   readonly machines: readonly WatchedMachine[]

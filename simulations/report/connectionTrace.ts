@@ -28,6 +28,8 @@ const ANSWERED_MS = 500
 
 export interface TracedHost extends End {
   readonly publicKey: PublicKey
+  /** Reads a sealed record of this host; undefined where it is none. */
+  unseal(sealedRecord: Uint8Array): Uint8Array | undefined
 }
 
 /** What of a world the trace needs. */
@@ -142,7 +144,8 @@ export class ConnectionTrace implements Observer {
         break
       case 'record-found':
         if (input.peer === peer) {
-          this.#learn(other(side), recordIn(input.signedRecord))
+          const signedRecord = this.#ends?.[other(side)].unseal(input.sealedRecord)
+          if (signedRecord !== undefined) this.#learn(other(side), recordIn(signedRecord))
           this.#say('mesh', engine, 'its record')
         }
         break

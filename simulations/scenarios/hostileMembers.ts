@@ -79,17 +79,17 @@ class HostileMembers {
       symmetric: 0,
       lossless: true,
     })
-    const heard = new Eavesdropper()
     this.#stage = new Stage({
       topology,
       seed,
-      observers: [heard, ...observers],
+      observers,
       cryptography: realCryptography,
       discovery: { unjudged: true },
     })
     const { world } = this.#stage
     this.#invariants = new Invariants(world)
-    world.observers.push(this.#invariants)
+    const heard = new Eavesdropper(world)
+    world.observers.push(heard, this.#invariants)
     this.#attackers = Array.from({ length: attackers }, (_, index) =>
       placeAttacker(world, {
         name: `attacker${index + 1}`,

@@ -98,7 +98,12 @@ export class Stage {
   traced(): readonly TracedHost[] {
     return this.machines.map((machine) => {
       const { name, publicKey } = machine
-      return { name, publicKey, gateway: this.#gatewayOf(this.#sitesOf(machine)[0]) }
+      return {
+        name,
+        publicKey,
+        gateway: this.#gatewayOf(this.#sitesOf(machine)[0]),
+        unseal: (sealedRecord) => this.world.unseal(sealedRecord, publicKey),
+      }
     })
   }
 

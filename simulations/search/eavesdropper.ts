@@ -1,11 +1,16 @@
-/** What an attacker on the wire knows: the latest datagrams of each host, its knocks and its record. */
+/**
+ * What an attacker on the wire knows: the latest datagrams of each host, its knocks and its record. Sealed records keep
+ * nothing from it, because it knows its victims' keys.
+ */
 
 import type { SocketAddress } from '../../src/base/address.js'
 import { isDropped } from '../../src/base/drops.js'
+import type { PublicKey } from '../../src/base/publicKey.js'
 import type { Effect } from '../../src/engine/effects.js'
 import type { Input } from '../../src/engine/inputs.js'
 import { decodeRecord, decodeSignedRecord, type PeerRecord } from '../../src/wire/record.js'
 import { decodeStun } from '../../src/wire/stun/message.js'
+import type { Unseal } from '../crypto/unsealing.js'
 import type { Datagram } from '../network/datagram.js'
 import type { Observer } from '../observer.js'
 
@@ -26,13 +31,23 @@ const MOST_KNOCKS = 8
 /** Datagrams on their way at once of which it is remembered where they were sent to. */
 const MOST_UNDER_WAY = 512
 
+export interface KnownToEavesdroppers {
+  readonly unseal: Unseal
+  readonly machines: readonly { readonly name: string; readonly publicKey: PublicKey }[]
+}
+
 export class Eavesdropper implements Observer {
+  readonly #known: KnownToEavesdroppers
   /** By the bytes, which are the same object on the whole way. */
   readonly #sentTo = new Map<Uint8Array, SocketAddress>()
   readonly #arrived = new Map<string, Overheard[]>()
   readonly #knocks = new Map<string, Uint8Array[]>()
   readonly #records = new Map<string, Uint8Array>()
   readonly #watches = new Map<string, Watch>()
+
+  constructor(known: KnownToEavesdroppers) {
+    this.#known = known
+  }
 
   sent(host: string, { to, bytes }: Datagram): void {
     this.#watched(host, to, bytes)
@@ -51,7 +66,7 @@ export class Eavesdropper implements Observer {
 
   handled(host: string, _input: Input, effects: readonly Effect[]): void {
     for (const effect of effects) {
-      if (effect.type === 'publish') this.#records.set(host, effect.signedRecord.slice())
+      if (effect.type === 'publish') this.#published(host, effect.sealedRecord)
       else if (effect.type === 'knock') latest(this.#knocks, host, effect.knock.slice(), MOST_KNOCKS)
     }
   }
@@ -84,6 +99,12 @@ export class Eavesdropper implements Observer {
     if (signed === undefined || isDropped(signed)) return undefined
     const record = decodeRecord(signed.record)
     return isDropped(record) ? undefined : record
+  }
+
+  #published(host: string, sealedRecord: Uint8Array): void {
+    const author = this.#known.machines.find(({ name }) => name === host)?.publicKey
+    const signedRecord = author === undefined ? undefined : this.#known.unseal(sealedRecord, author)
+    if (signedRecord !== undefined) this.#records.set(host, signedRecord)
   }
 
   #watched(host: string, to: SocketAddress, bytes: Uint8Array): void {

@@ -54,7 +54,7 @@ export function observeCase(whole: Case, options: RunOptions = {}): RunOutcome {
 
   let breach: Violation | undefined
   const isAttacked = schedule.some(({ fault }) => HOSTILE_FAULTS.has(fault.type))
-  const heard = new Eavesdropper()
+  const heard = new Eavesdropper(world)
   if (isAttacked) observers.push(heard)
   const onAnswered = (): void => {
     breach ??= {

@@ -63,6 +63,10 @@ export const DROP_REASONS = {
   'lan-malformed':
     "an answer of mDNS under our network's name that does not decode, or names nothing on that LAN",
   'lan-rate-limited': 'what mDNS brought beyond what is read, or remembered, of a LAN',
+  'knock-for-others': 'a gossiped knock under a name of no pair of ours',
+  'knock-stale': 'a gossiped knock from a time too far from ours',
+  'knock-replayed': "a gossiped knock that is not newer than that peer's last",
+  'knock-unasked': 'an answer by gossip to no knock of ours',
   'services-malformed': 'a list of services that does not decode, or is of a version that is not spoken here',
 } as const
 

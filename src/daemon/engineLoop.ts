@@ -34,10 +34,12 @@ export interface LoopOptions {
 
 /** What the loop has done by others: everything that takes time. Each calls back with an input when it is done. */
 export interface Errands {
-  lookUp(peer: PublicKey): void
+  lookUp(peer: PublicKey, keys: readonly Uint8Array[]): void
   knock(effect: Extract<Effect, { type: 'knock' }>): void
   answerKnock(id: number, answer: Uint8Array | undefined): void
-  publish(signedRecord: Uint8Array, sequence: number): void
+  gossipKnock(sealedKnock: Uint8Array): void
+  publish(effect: Extract<Effect, { type: 'publish' }>): void
+  remember(peer: PublicKey, signedRecord: Uint8Array): void
   setEndpoint(peer: PublicKey, endpoint: SocketAddress): void
   probeReachability(): void
   serve(serves: boolean): void
@@ -161,7 +163,7 @@ export class EngineLoop {
         errands.setEndpoint(effect.peer, effect.endpoint)
         break
       case 'look-up':
-        errands.lookUp(effect.peer)
+        errands.lookUp(effect.peer, effect.keys)
         break
       case 'knock':
         errands.knock(effect)
@@ -170,7 +172,13 @@ export class EngineLoop {
         errands.answerKnock(effect.id, effect.answer)
         break
       case 'publish':
-        errands.publish(effect.signedRecord, effect.sequence)
+        errands.publish(effect)
+        break
+      case 'gossip-knock':
+        errands.gossipKnock(effect.sealedKnock)
+        break
+      case 'remember':
+        errands.remember(effect.peer, effect.signedRecord)
         break
       case 'probe-reachability':
         errands.probeReachability()

@@ -16,29 +16,26 @@ const KNOCK_MS = 4 * SECOND
 const PUBLISH_MS = 15 * SECOND
 const PROBE_MS = 15 * SECOND
 
+/** What errands are done with. */
+type Means = Pick<Mesh, 'lookUp' | 'knock' | 'publish' | 'gossip' | 'probeReachability' | 'setServing'>
+
 export class MeshErrands {
-  readonly #mesh: Mesh
-  readonly #ownKey: PublicKey
+  readonly #mesh: Means
   readonly #handle: (input: Input) => void
   readonly #log: Logger
   readonly #stopping = new AbortController()
 
-  constructor(mesh: Mesh, ownKey: PublicKey, handle: (input: Input) => void, log: Logger) {
+  constructor(mesh: Means, handle: (input: Input) => void, log: Logger) {
     this.#mesh = mesh
-    this.#ownKey = ownKey
     this.#handle = handle
     this.#log = log
   }
 
-  lookUp(peer: PublicKey): void {
+  /** All keys are looked up at once; it ends when all have. */
+  lookUp(peer: PublicKey, keys: readonly Uint8Array[]): void {
     this.#run(async () => {
-      try {
-        for await (const signedRecord of this.#mesh.lookUp(recordKey(peer), this.#within(LOOK_UP_MS))) {
-          this.#handle({ type: 'record-found', peer, signedRecord })
-        }
-      } catch (error) {
-        this.#log.debug({ peer, cause: causeOf(error) }, 'a look-up failed')
-      }
+      const signal = this.#within(LOOK_UP_MS)
+      await Promise.all(keys.map((key) => this.#lookUpOne(peer, key, signal)))
       this.#handle({ type: 'look-up-ended', peer })
     })
   }
@@ -55,20 +52,18 @@ export class MeshErrands {
     })
   }
 
-  publish(signedRecord: Uint8Array): void {
+  publish({ period, key, sealedRecord, gossip }: Extract<Effect, { type: 'publish' }>): void {
+    if (gossip) this.#gossip('records', sealedRecord)
     this.#run(async () => {
       let acknowledgements = 0
       try {
-        acknowledgements = await this.#mesh.publish(
-          recordKey(this.#ownKey),
-          signedRecord,
-          this.#within(PUBLISH_MS),
-        )
+        const signal = this.#within(PUBLISH_MS)
+        acknowledgements = await this.#mesh.publish(recordKey(key), sealedRecord, signal)
       } catch (error) {
         this.#log.debug({ cause: causeOf(error) }, 'a publication failed')
       }
-      this.#log.debug({ acknowledgements }, 'published our record')
-      this.#handle({ type: 'publication-ended', acknowledgements })
+      this.#log.debug({ period, acknowledgements, gossip }, 'published our record')
+      this.#handle({ type: 'publication-ended', period, acknowledgements })
     })
   }
 
@@ -84,9 +79,33 @@ export class MeshErrands {
     this.#run(() => this.#mesh.setServing(serves))
   }
 
+  gossipKnock(sealedKnock: Uint8Array): void {
+    this.#gossip('knocks', sealedKnock)
+  }
+
   /** What is under way ends now. */
   stop(): void {
     this.#stopping.abort()
+  }
+
+  async #lookUpOne(peer: PublicKey, key: Uint8Array, signal: AbortSignal): Promise<void> {
+    try {
+      for await (const sealedRecord of this.#mesh.lookUp(recordKey(key), signal))
+        this.#handle({ type: 'record-found', peer, sealedRecord })
+    } catch (error) {
+      this.#log.debug({ peer, cause: causeOf(error) }, 'a look-up failed')
+    }
+  }
+
+  /** Nobody waits for it, and nobody says whether it arrived. */
+  #gossip(topic: 'records' | 'knocks', bytes: Uint8Array): void {
+    this.#run(async () => {
+      try {
+        await this.#mesh.gossip(topic, bytes)
+      } catch (error) {
+        this.#log.debug({ topic, cause: causeOf(error) }, 'gossip failed')
+      }
+    })
   }
 
   #within(ms: number): AbortSignal {

@@ -10,12 +10,19 @@
  */
 
 import { formatSocketAddress, type SocketAddress } from '../base/address.js'
-import { type Dropped, drop, isDropped } from '../base/drops.js'
+import { isDropped } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
-import { elapsed, SECOND, type UnixTime } from '../base/time.js'
+import { elapsed, SECOND } from '../base/time.js'
 import { VERSION } from '../base/version.js'
 import type { NodeKeys } from '../crypto/nodeKeys.js'
-import { admitRecord, admitStoredRecord, recordKey } from '../engine/directory/admission.js'
+import { type RecordSealing, recordSealing } from '../crypto/sealedRecord.js'
+import {
+  admitRecord,
+  admitSealedRecord,
+  admitStoredRecord,
+  recordKey,
+} from '../engine/directory/admission.js'
+import { periodsToRead } from '../engine/directory/periods.js'
 import type { Input } from '../engine/inputs.js'
 import { Node } from '../engine/node.js'
 import { leavesByTunnel } from '../engine/path/reachability.js'
@@ -26,10 +33,13 @@ import { identityOfSeed, peerIdOfIdentity } from '../io/mesh/identity.js'
 import { type Mesh, makeMesh } from '../io/mesh/mesh.js'
 import type { MeshState } from '../io/mesh/state.js'
 import { NodeMemory } from '../io/nodeMemory.js'
+import { PeerMemory } from '../io/peerMemory.js'
 import type { PersistentMap } from '../io/persistentMap.js'
 import { socketOptionsAvailable } from '../io/socketOptions.js'
 import { now } from '../io/systemClock.js'
 import { systemRandom } from '../io/systemRandom.js'
+import { SEALED_KNOCK_LENGTH } from '../wire/sealedKnock.js'
+import { SEALED_RECORD_LENGTH } from '../wire/sealedRecord.js'
 import { encodeServices } from '../wire/services.js'
 import { BootstrapLog } from './bootstrapLog.js'
 import { type HostPort, type NodeConfig, readNetworkKey } from './config.js'
@@ -50,16 +60,6 @@ import { Tunnels } from './tunnels.js'
 import type { Undo } from './undo.js'
 import { wildcards } from './wildcards.js'
 
-// Until records and knocks are sealed nothing is gossiped, and nothing gossiped is accepted.
-const SEALED_RECORD_LENGTH = 1536
-const SEALED_KNOCK_LENGTH = 1448
-function admitSealedRecord(
-  _bytes: Uint8Array,
-  _now: UnixTime,
-): { readonly author: string; readonly sequence: number } | Dropped {
-  return drop('record-unknown-version')
-}
-
 /** What libp2p is given to close its connections. */
 const MESH_STOP_MS = 3 * SECOND
 
@@ -79,6 +79,8 @@ export interface MeshNodeOptions {
     | {
         readonly interface: string
         readonly listenPort: number
+        /** Those that it has at the start. */
+        readonly peers: readonly PublicKey[]
         readonly formerEndpoints: ReadonlyMap<PublicKey, SocketAddress | undefined>
         readonly setEndpoint: (peer: PublicKey, endpoint: SocketAddress) => void
       }
@@ -135,6 +137,9 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   const port = await choosePort(config, state, tunnels, style === 'range' ? '127.0.0.1' : '::1')
 
   const identity = await identityOfSeed(keys.identitySeed())
+  const sealing = recordSealing(keys, config.network)
+  const memory = new PeerMemory(datastore)
+  memory.keepOnly(wireguard?.peers ?? [])
   const engine = new Node(
     {
       keys,
@@ -143,7 +148,9 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       loopback: { style, port: loopbackPort(port) },
       formerEndpoints: wireguard?.formerEndpoints ?? new Map(),
       role,
+      sealing,
       lastSequence: state.state.sequence,
+      remembered: memory.all(),
     },
     startedAt,
   )
@@ -164,7 +171,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   const bootstrapLog = new BootstrapLog(log)
   const peerId = peerIdOfIdentity(identity).toString()
 
-  const meshChanged = ({ serves, servers, addresses, bootstrap }: MeshState): void => {
+  const meshChanged = ({ serves, servers, addresses, bootstrap, gossips }: MeshState): void => {
     bootstrapLog.tell(bootstrapStatus(bootstrap))
     // A node without an interface has no record of its own, and nobody to find.
     if (wireguard === undefined) return
@@ -175,6 +182,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       connected: servers.length > 0 || serves,
       multiaddrs: rankOwnMultiaddrs(multiaddrs, serves),
       reflectors: reflectorsToAsk(servers, stun.addresses, (reason) => engine.drop(reason)),
+      gossips,
     })
   }
 
@@ -194,8 +202,13 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       judge: (bytes) => admitSealedRecord(bytes, now().unix),
       recordLength: SEALED_RECORD_LENGTH,
       knockLength: SEALED_KNOCK_LENGTH,
-      onRecord: () => undefined,
-      onKnock: () => undefined,
+      // A node without an interface passes on what others gossip, and has no use for it.
+      onRecord: (sealedRecord) => {
+        if (wireguard !== undefined) loop.handle({ type: 'record-gossiped', sealedRecord })
+      },
+      onKnock: (sealedKnock) => {
+        if (wireguard !== undefined) loop.handle({ type: 'knock-gossiped', sealedKnock })
+      },
       limit: config.gossipLimit,
     },
     services: () => {
@@ -214,19 +227,21 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   undo.push(() => knocks.close())
   const stun = new NamedReflectors(options.stun, () => meshChanged(mesh.state()), log)
   undo.push(() => stun.stop())
-  const errands = new MeshErrands(mesh, keys.publicKey, (input) => loop.handle(input), log)
+  const errands = new MeshErrands(mesh, (input) => loop.handle(input), log)
   undo.push(() => errands.stop())
   undo.push(() => loop.stop())
   undo.push(() => machine.stop())
 
   if (wireguard !== undefined) loop.openCatchAll(engine.catchAll)
   loop.run({
-    lookUp: (peer) => errands.lookUp(peer),
+    lookUp: (peer, lookedUnder) => errands.lookUp(peer, lookedUnder),
     knock: (effect) => errands.knock(effect),
-    publish: (signedRecord, sequence) => {
-      state.update({ sequence })
-      errands.publish(signedRecord)
+    gossipKnock: (sealedKnock) => errands.gossipKnock(sealedKnock),
+    publish: (effect) => {
+      state.update({ sequence: effect.sequence })
+      errands.publish(effect)
     },
+    remember: (peer, signedRecord) => memory.put(peer, signedRecord),
     answerKnock: (id, answer) => knocks.answer(id, answer),
     probeReachability: () => errands.probeReachability(),
     serve: (serves) => errands.serve(serves),
@@ -257,7 +272,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
         uptimeS: Math.round(elapsed(startedAt.instant, now().instant) / SECOND),
       }
     },
-    resolve: (peer, signal) => resolve(mesh, engine, peer, signal),
+    resolve: (peer, signal) => resolve({ mesh, engine, sealing }, peer, signal),
   }
 }
 
@@ -282,16 +297,22 @@ function warnOfMissingMarks(loop: EngineLoop, mark: number, log: Logger): void {
 
 /** The newest record of a peer that we know or the mesh has. */
 async function resolve(
-  mesh: Mesh,
-  engine: Node,
+  { mesh, engine, sealing }: { readonly mesh: Mesh; readonly engine: Node; readonly sealing: RecordSealing },
   peer: PublicKey,
   signal: AbortSignal,
 ): Promise<ResolvedRecord | undefined> {
   let newest = engine.knownRecord(peer, now())
-  for await (const bytes of mesh.lookUp(recordKey(peer), signal)) {
-    const record = admitRecord(bytes, now().unix)
-    if (!isDropped(record) && record.sequence > (newest?.sequence ?? 0)) newest = record
+  const look = async (period: number): Promise<void> => {
+    const key = sealing.blindedKey(peer, period)
+    if (key === undefined) return
+    for await (const sealedRecord of mesh.lookUp(recordKey(key), signal)) {
+      const opened = sealing.open(sealedRecord, peer)
+      const record = isDropped(opened) ? opened : admitRecord(opened.signedRecord, now().unix)
+      if (isDropped(record) || record.publicKey !== peer) continue
+      if (record.sequence > (newest?.sequence ?? 0)) newest = record
+    }
   }
+  await Promise.all(periodsToRead(now().unix).map(look))
   return newest === undefined
     ? undefined
     : resolvedRecord(newest, peerIdOfIdentity(newest.identity).toString())

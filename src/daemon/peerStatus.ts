@@ -2,7 +2,7 @@
 
 import { formatSocketAddress } from '../base/address.js'
 import { elapsed, type Now, SECOND, type UnixTime } from '../base/time.js'
-import type { PeerStatus as EnginePeer } from '../engine/node.js'
+import type { PeerStatus as EnginePeer } from '../engine/status.js'
 import type { PeerStatus } from './status.js'
 
 /** `latestHandshake` is WireGuard's, and absent where there was none. */

@@ -69,6 +69,7 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
       wireguard: {
         interface: config.interface,
         listenPort: dump.listenPort,
+        peers: dump.peers.map(({ publicKey }) => publicKey),
         formerEndpoints: former.recall(),
         setEndpoint: (peer, endpoint) => endpoints.set(peer, endpoint),
       },

@@ -18,8 +18,11 @@ export type Effect =
   | { readonly type: 'close-loopback'; readonly peer: PublicKey }
   /** Set the peer's endpoint in WireGuard. */
   | { readonly type: 'set-endpoint'; readonly peer: PublicKey; readonly endpoint: SocketAddress }
-  /** Look the peer's record up in the DHT; answered by `record-found` and `look-up-ended`. */
-  | { readonly type: 'look-up'; readonly peer: PublicKey }
+  /**
+   * Look a peer's record up in the DHT, or our own, under these blinded keys at once; answered by `record-found` and
+   * `look-up-ended`.
+   */
+  | { readonly type: 'look-up'; readonly peer: PublicKey; readonly keys: readonly Uint8Array[] }
   /** Knock over libp2p; answered by `knock-answered` or `knock-failed`. */
   | {
       readonly type: 'knock'
@@ -30,8 +33,24 @@ export type Effect =
     }
   /** Answer a knock that was received; without an answer, just end it. */
   | { readonly type: 'answer-knock'; readonly id: number; readonly answer: Uint8Array | undefined }
-  /** Store our own record in the DHT; answered by `publication-ended`. */
-  | { readonly type: 'publish'; readonly signedRecord: Uint8Array; readonly sequence: number }
+  /** Tell the whole mesh; only the peer that it is for can read it. */
+  | { readonly type: 'gossip-knock'; readonly sealedKnock: Uint8Array }
+  /**
+   * Store our own record for a period in the DHT; answered by `publication-ended`. The sequence is to be on disk before.
+   */
+  | {
+      readonly type: 'publish'
+      readonly period: number
+      /** The blinded key. */
+      readonly key: Uint8Array
+      readonly sealedRecord: Uint8Array
+      /** The highest that we ever used. */
+      readonly sequence: number
+      /** True where it is to be gossiped too: it says something new. */
+      readonly gossip: boolean
+    }
+  /** Keep the newest record of a peer on disk; it comes back as one of `NodeOptions.remembered`. */
+  | { readonly type: 'remember'; readonly peer: PublicKey; readonly signedRecord: Uint8Array }
   /** Ask others whether they reach us; answered by `reachability-probed`. */
   | { readonly type: 'probe-reachability' }
   /** Begin to serve the mesh (DHT, circuit relay, reflection), or stop. Not emitted for the role at the start. */

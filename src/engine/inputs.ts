@@ -70,9 +70,11 @@ export type Input =
       readonly multiaddrs: readonly string[]
       /** Where plain Binding requests are answered, in the order to prefer. */
       readonly reflectors: readonly SocketAddress[]
+      /** True where somebody hears what we gossip. */
+      readonly gossips: boolean
     }
   /** A look-up yields a record, possibly several times, then ends. */
-  | { readonly type: 'record-found'; readonly peer: PublicKey; readonly signedRecord: Uint8Array }
+  | { readonly type: 'record-found'; readonly peer: PublicKey; readonly sealedRecord: Uint8Array }
   | { readonly type: 'look-up-ended'; readonly peer: PublicKey }
   /** A knock came in over libp2p; `from` is the sender's libp2p identity (raw Ed25519 key). */
   | {
@@ -83,9 +85,13 @@ export type Input =
     }
   | { readonly type: 'knock-answered'; readonly peer: PublicKey; readonly answer: Uint8Array }
   | { readonly type: 'knock-failed'; readonly peer: PublicKey; readonly reason: string }
+  /** Somebody's record came in by gossip. Its seal was verified; whose it is, its blinded key tells us at most. */
+  | { readonly type: 'record-gossiped'; readonly sealedRecord: Uint8Array }
+  /** A knock on somebody, or an answer to one, came in by gossip. */
+  | { readonly type: 'knock-gossiped'; readonly sealedKnock: Uint8Array }
   /** The peer's loopback endpoint could not be opened. */
   | { readonly type: 'loopback-failed'; readonly peer: PublicKey }
   /** A publication ended; with no acknowledgement nobody holds the record. */
-  | { readonly type: 'publication-ended'; readonly acknowledgements: number }
+  | { readonly type: 'publication-ended'; readonly period: number; readonly acknowledgements: number }
   /** A probe of our reachability ended. */
   | ({ readonly type: 'reachability-probed' } & ReachabilityVerdict)

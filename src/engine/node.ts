@@ -8,54 +8,40 @@
  * `forwarding` and only come here while there is something to decide.
  */
 
-import { isGlobal, type SocketAddress } from '../base/address.js'
+import type { SocketAddress } from '../base/address.js'
 import { DropCounters, type DropReason, isDropped } from '../base/drops.js'
 import { type PublicKey, publicKeyBytes } from '../base/publicKey.js'
-import type { Random } from '../base/random.js'
 import { TokenBucket } from '../base/rateLimit.js'
-import { earliest, elapsed, type Instant, type Now } from '../base/time.js'
+import { earliest, type Instant, type Now } from '../base/time.js'
 import { mac1Key, mac1Matches } from '../crypto/mac1.js'
-import type { NodeKeys } from '../crypto/nodeKeys.js'
-import type { Candidate } from '../wire/candidate.js'
 import { classify } from '../wire/classify.js'
-import { decodeKnockAnswer, encodeKnockAnswer } from '../wire/knock.js'
-import type { NatBehaviour, PeerRecord } from '../wire/record.js'
+import type { PeerRecord } from '../wire/record.js'
 import { receiverIndex, wireguardType } from '../wire/wireguard.js'
-import type { OpenRecord } from './directory/admission.js'
-import { Directory } from './directory/directory.js'
-import { KnockDoor } from './directory/knockDoor.js'
-import { OwnRecord } from './directory/ownRecord.js'
+import { natOf } from './directory/ownContent.js'
+import { Discovery, type DiscoveryOptions } from './discovery.js'
 import type { Effect } from './effects.js'
 import type { Input, InterfacePeer, LocalSocket, MachineRoute } from './inputs.js'
 import { LoopbackEndpoints, type LoopbackPlan } from './loopback/endpoints.js'
-import { Externals } from './loopback/externals.js'
 import { Forwarding } from './loopback/forwarding.js'
 import { Strangers } from './loopback/strangers.js'
 import { Takeover } from './loopback/takeover.js'
+import { PairNames } from './pairNames.js'
 import type { CheckSubject } from './path/agent.js'
-import { CheckNames } from './path/checkNames.js'
-import type { Path, Route } from './path/path.js'
+import type { Route } from './path/path.js'
 import { isUsable } from './path/reachability.js'
-import { type Findings, Reflection } from './path/reflection.js'
+import { Reflection } from './path/reflection.js'
 import { StunDesk } from './path/stunDesk.js'
 import { Transactions } from './path/transactions.js'
-import { Peer, type PeerContext, type PeerState } from './peer.js'
+import { Peer, type PeerContext } from './peer.js'
 import { Role, type RoleOption } from './role.js'
+import { type NodeStatus, peerStatus } from './status.js'
 
-export interface NodeOptions {
-  readonly keys: NodeKeys
-  /** The libp2p identity: a raw Ed25519 public key. */
-  readonly identity: Uint8Array
-  readonly random: Random
+export interface NodeOptions extends DiscoveryOptions {
   readonly loopback: LoopbackPlan
   /** Former endpoints that an earlier run noted down and could not put back. */
   readonly formerEndpoints: ReadonlyMap<PublicKey, SocketAddress | undefined>
   /** A node that serves answers plain Binding requests of anybody. */
   readonly role: RoleOption
-  /** The highest sequence number that an earlier run published under; 0 for none. */
-  readonly lastSequence: number
-  /** Opens signed records; by default as they are signed. A simulation may do it without the arithmetic. */
-  readonly openRecord?: OpenRecord
 }
 
 /** Checks that bore holes, for all peers together. */
@@ -67,28 +53,6 @@ const MAX_OPEN_CHECKS = 1_024
 /** Loopback endpoints that are tried for a peer before it is given up. */
 const MAX_LOOPBACK_TRIES = 8
 
-export interface PeerStatus {
-  readonly publicKey: PublicKey
-  readonly state: PeerState
-  readonly loopback: SocketAddress
-  readonly path: (Path & { readonly local: SocketAddress }) | undefined
-  readonly rxBytes: number
-  readonly txBytes: number
-  /** Milliseconds since the peer issued the record that we know. */
-  readonly recordAgeMs: number | undefined
-  readonly reason: string
-}
-
-export interface NodeStatus {
-  /** True while it serves the mesh. */
-  readonly serves: boolean
-  /** Whether others reach it; undefined as long as that was not found out. */
-  readonly reachable: boolean | undefined
-  readonly nat: NatBehaviour & { readonly reflexive: readonly SocketAddress[] }
-  readonly peers: readonly PeerStatus[]
-  readonly drops: DropCounters
-}
-
 export class Node {
   /** The short way of data packets. */
   readonly forwarding = new Forwarding()
@@ -97,29 +61,16 @@ export class Node {
   readonly #endpoints: LoopbackEndpoints
   readonly #takeover: Takeover
   readonly #strangers: Strangers
-  readonly #directory: Directory
-  readonly #ownRecord: OwnRecord
+  readonly #discovery: Discovery<Peer>
   readonly #reflection: Reflection
-  readonly #names = new CheckNames<Peer>()
+  readonly #names = new PairNames<Peer>()
   readonly #stun: StunDesk<Peer>
-  readonly #knocks: KnockDoor
-  readonly #externals = new Externals()
   readonly #role: Role
   readonly #context: PeerContext
   readonly #peers = new Map<PublicKey, Peer>()
   /** mac1 keys of the peers, for first messages on the catch-all endpoint. */
   readonly #mac1Keys = new Map<PublicKey, Uint8Array>()
   readonly #loopbackFailures = new Map<PublicKey, number>()
-  #sockets: readonly LocalSocket[] = []
-  #multiaddrs: readonly string[] = []
-  /** What our record was last made of. */
-  #said:
-    | {
-        readonly findings: Findings
-        readonly sockets: readonly LocalSocket[]
-        readonly multiaddrs: readonly string[]
-      }
-    | undefined = undefined
   #effects: Effect[] = []
   #nextWake: Instant | undefined = undefined
 
@@ -127,18 +78,20 @@ export class Node {
     const emit = (effect: Effect) => {
       this.#effects.push(effect)
     }
-    const { keys, identity, random } = options
+    const { keys, random } = options
     this.#options = options
     this.#endpoints = new LoopbackEndpoints(options.loopback)
     this.#takeover = new Takeover(this.#endpoints, options.formerEndpoints, emit)
-    this.#directory = new Directory(options.openRecord)
     this.#strangers = new Strangers(keys, now.instant)
-    this.#ownRecord = new OwnRecord({ keys, identity, random, lastSequence: options.lastSequence }, emit)
     this.#reflection = new Reflection(emit, random)
     this.#role = new Role(options.role, random, emit)
     const drop = (reason: DropReason) => this.drop(reason)
     const transactions = new Transactions<CheckSubject>(random, MAX_OPEN_CHECKS)
-    this.#knocks = new KnockDoor(this.#directory, emit, now.instant)
+    this.#discovery = new Discovery(
+      options,
+      { emit, drop, peers: this.#peers, takeover: this.#takeover, reflection: this.#reflection },
+      now,
+    )
     this.#stun = new StunDesk(
       {
         reflects: () => this.#role.serves,
@@ -157,8 +110,7 @@ export class Node {
       drop,
       forwarding: this.forwarding,
       takeover: this.#takeover,
-      directory: this.#directory,
-      ownRecord: this.#ownRecord,
+      discovery: this.#discovery,
       reflection: this.#reflection,
       paths: {
         emit,
@@ -168,7 +120,6 @@ export class Node {
         routes: [],
       },
       indices: new Map(),
-      online: false,
     }
   }
 
@@ -185,12 +136,12 @@ export class Node {
   /** What happened at `now`; returns what is to be done, in order. */
   handle(input: Input, now: Now): readonly Effect[] {
     this.#route(input, now)
-    this.#answerKnocks(now)
-    this.#ownRecord.wake(now)
+    this.#discovery.wake(now)
     this.#nextWake = this.#earliestWake()
     if (this.#nextWake !== undefined && this.#nextWake < now.instant) {
       // Timers of the system come late, and this input was faster.
       this.#wake(now)
+      this.#discovery.wake(now)
       this.#nextWake = this.#earliestWake()
     }
     const effects = this.#effects
@@ -204,10 +155,9 @@ export class Node {
   }
 
   #earliestWake(): Instant | undefined {
-    let next = earliest(this.#reflection.nextWake, this.#ownRecord.nextWake)
+    let next = earliest(this.#reflection.nextWake, this.#discovery.nextWake)
     next = earliest(next, this.#role.nextWake)
     for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
-    if (this.#context.online) next = earliest(next, this.#externals.nextWake)
     return earliest(next, this.#reflection.settlesAt)
   }
 
@@ -222,15 +172,17 @@ export class Node {
     return {
       serves,
       reachable,
-      nat: { ...this.#nat, reflexive: candidates.map(({ address }) => address) },
-      peers: [...this.#peers.values()].map((peer) => this.#peerStatus(peer, now)),
+      nat: { ...natOf(this.#reflection.findings), reflexive: candidates.map(({ address }) => address) },
+      peers: [...this.#peers.values()].map((peer) =>
+        peerStatus(peer, this.#context.paths.sockets, this.knownRecord(peer.key, now), now),
+      ),
       drops: this.drops,
     }
   }
 
   /** The record of a peer that this node knows. */
   knownRecord(peer: PublicKey, now: Now): PeerRecord | undefined {
-    return this.#directory.get(peer, now.unix)?.record
+    return this.#discovery.directory.get(peer, now.unix)?.record
   }
 
   #route(input: Input, now: Now): void {
@@ -253,44 +205,25 @@ export class Node {
       case 'routes-read':
         this.#routesRead(input.routes, now)
         break
-      case 'mesh-changed':
-        this.#meshChanged(input.connected, input.multiaddrs, input.reflectors, now)
-        break
-      case 'record-found':
-        this.#recordFound(input.peer, input.signedRecord, now)
-        break
-      case 'look-up-ended':
-        this.#peers.get(input.peer)?.lookUpEnded(now)
-        break
-      case 'knock-received':
-        this.#knockReceived(input.id, input.from, input.knock, now)
-        break
-      case 'knock-answered':
-        this.#knockAnswered(input.peer, input.answer, now)
-        break
-      case 'knock-failed':
-        this.#peers.get(input.peer)?.knockFailed(input.reason, now)
-        break
       case 'loopback-failed':
         this.#loopbackFailed(input.peer)
-        break
-      case 'publication-ended':
-        this.#ownRecord.publicationEnded(input.acknowledgements, now.instant)
         break
       case 'reachability-probed':
         this.#role.probed(input, now.instant)
         break
+      default:
+        if (input.type === 'mesh-changed') this.#role.setConnected(input.connected, now.instant)
+        this.#discovery.handle(input, now)
     }
   }
 
   #wake(now: Now): void {
     this.#reflection.wake(now.instant)
     this.#role.wake(now.instant)
-    this.#describeOurselves(now)
+    this.#discovery.describe(now)
     for (const peer of this.#peers.values()) {
       const { nextWake } = peer
       if (nextWake !== undefined && nextWake <= now.instant) peer.wake(now)
-      this.#lookForExternal(peer, now.instant)
     }
   }
 
@@ -379,7 +312,7 @@ export class Node {
   #checkAnswered(key: PublicKey, from: Route, sentAt: Instant, peerHolds: boolean, now: Now): void {
     const peer = this.#peers.get(key)
     if (peer === undefined) return
-    this.#reclaim(peer, now)
+    this.#discovery.reclaim(peer, now)
     peer.checkAnswered(from, sentAt, peerHolds, now)
   }
 
@@ -396,17 +329,17 @@ export class Node {
     const names = new Set(present.map(({ publicKey }) => publicKey))
     for (const key of [...this.#peers.keys()]) if (!names.has(key)) this.#removePeer(key)
     for (const entry of present) {
-      const peer = this.#peers.get(entry.publicKey) ?? this.#addPeer(entry.publicKey)
+      const peer = this.#peers.get(entry.publicKey) ?? this.#addPeer(entry.publicKey, now)
       if (peer === undefined) continue
       const former = this.#takeover.former(entry.publicKey)
       this.#takeover.read(entry, peer.isReached, now.unix)
       if (this.#takeover.former(entry.publicKey) !== former) peer.offerCandidates(now)
-      this.#lookForExternal(peer, now.instant)
+      this.#discovery.lookAfter(peer, now)
       peer.settle(now)
     }
   }
 
-  #addPeer(key: PublicKey): Peer | undefined {
+  #addPeer(key: PublicKey, now: Now): Peer | undefined {
     const keys = this.#options.keys.pairKeys(key)
     if (keys === undefined) {
       this.#log('warn', 'a peer with a degenerate key, or our own, is ignored', { peer: key })
@@ -420,7 +353,8 @@ export class Node {
     const peer = new Peer(key, loopback, keys, this.#context)
     this.#peers.set(key, peer)
     this.#mac1Keys.set(key, mac1Key(publicKeyBytes(key)))
-    this.#names.add(peer, keys)
+    this.#names.add(peer, keys.incoming)
+    this.#discovery.add(key, keys, now)
     this.#effects.push({ type: 'open-loopback', peer: key, address: peer.loopback })
     return peer
   }
@@ -433,12 +367,10 @@ export class Node {
     this.#mac1Keys.delete(key)
     this.#names.remove(peer)
     this.#strangers.forget(key)
-    this.#directory.forget(key)
+    this.#discovery.remove(key)
     this.#takeover.forget(key)
     this.#endpoints.release(key)
-    this.#externals.forget(key)
     this.#loopbackFailures.delete(key)
-    this.#knocks.forget(key)
     this.#effects.push({ type: 'close-loopback', peer: key })
   }
 
@@ -459,8 +391,8 @@ export class Node {
   }
 
   #socketsChanged(sockets: readonly LocalSocket[], now: Now): void {
-    this.#sockets = sockets
     this.#context.paths.sockets = sockets
+    this.#discovery.socketsChanged(sockets)
     this.#reflection.change({ sockets }, now.instant)
     this.#role.setAddresses(
       sockets.map(({ address }) => address.ip),
@@ -476,146 +408,16 @@ export class Node {
   }
 
   #surroundingsChanged(now: Now): void {
-    this.#describeOurselves(now)
+    this.#discovery.describe(now)
     for (const peer of this.#peers.values()) peer.surroundingsChanged(now)
   }
 
-  // The mesh
-
-  #meshChanged(
-    connected: boolean,
-    multiaddrs: readonly string[],
-    reflectors: readonly SocketAddress[],
-    now: Now,
-  ): void {
-    const joined = connected && !this.#context.online
-    this.#context.online = connected
-    this.#role.setConnected(connected, now.instant)
-    this.#multiaddrs = multiaddrs
-    this.#reflection.change({ reflectors }, now.instant)
-    this.#describeOurselves(now)
-    this.#ownRecord.setOnline(connected, now.instant)
-    for (const peer of this.#peers.values()) {
-      if (joined) peer.surroundingsChanged(now)
-      else peer.settle(now)
-      this.#lookForExternal(peer, now.instant)
-    }
-  }
-
-  #recordFound(expected: PublicKey, signedRecord: Uint8Array, now: Now): void {
-    const accepted = this.#directory.accept(
-      signedRecord,
-      (key) => key === expected && this.#peers.has(key),
-      now,
-    )
-    if (isDropped(accepted)) {
-      this.drop(accepted.dropped)
-      return
-    }
-    const peer = this.#peers.get(expected)
-    if (peer === undefined) return
-    if (accepted.newer) this.#reclaim(peer, now)
-    peer.recordKnown(accepted.newer, now)
-  }
-
-  #knockReceived(id: number, from: Uint8Array, bytes: Uint8Array, now: Now): void {
-    const sender = this.#knocks.receive(id, from, bytes, (key) => this.#peers.has(key), now)
-    if (isDropped(sender)) {
-      this.drop(sender.dropped)
-      return
-    }
-    const peer = this.#peers.get(sender)
-    if (peer === undefined) return
-    this.#reclaim(peer, now)
-    this.#reflection.renew(now.instant)
-    peer.knocked(now)
-  }
-
-  #knockAnswered(key: PublicKey, bytes: Uint8Array, now: Now): void {
-    const peer = this.#peers.get(key)
-    if (peer === undefined) return
-    const answer = decodeKnockAnswer(bytes)
-    const accepted = isDropped(answer)
-      ? answer
-      : this.#directory.accept(answer.signedRecord, (author) => author === key, now)
-    if (isDropped(accepted)) {
-      this.drop(accepted.dropped)
-      peer.knockFailed('its answer was not usable', now)
-      return
-    }
-    this.#reclaim(peer, now)
-    peer.knockAnswered(now)
-  }
-
-  #answerKnocks(now: Now): void {
-    if (!this.#knocks.isAwaited || !this.#reflection.settled(now.instant)) return
-    this.#describeOurselves(now)
-    this.#knocks.answer(encodeKnockAnswer({ version: 1, signedRecord: this.#ownRecord.signed(now) }))
-  }
-
   #reflected(now: Now): void {
-    this.#describeOurselves(now)
+    this.#discovery.describe(now)
     for (const peer of this.#peers.values()) {
       // Which of its addresses are worth a try depends on where we are.
       peer.offerCandidates(now)
       peer.settle(now)
-    }
-  }
-
-  /** A peer that speaks to WireGuard's own port says that it runs Tunnelbore. */
-  #reclaim(peer: Peer, now: Now): void {
-    if (!this.#takeover.reclaim(peer.key)) return
-    this.#externals.forget(peer.key)
-    this.#log('info', 'a peer at a fixed endpoint runs Tunnelbore now', { peer: peer.key })
-    peer.reclaimed(now)
-  }
-
-  #lookForExternal(peer: Peer, now: Instant): void {
-    const isExternal = this.#takeover.isExternal(peer.key)
-    if (!this.#externals.isDue(peer.key, isExternal, this.#context.online, now)) return
-    this.#effects.push({ type: 'look-up', peer: peer.key })
-  }
-
-  // What we say of ourselves
-
-  get #nat(): NatBehaviour {
-    return { mapping: this.#reflection.findings.mapping, filtering: 'unknown' }
-  }
-
-  /** Of what is the same as before there is nothing to say. */
-  #describeOurselves(now: Now): void {
-    const { findings } = this.#reflection
-    const said = this.#said
-    if (said?.findings === findings && said.sockets === this.#sockets && said.multiaddrs === this.#multiaddrs)
-      return
-    this.#said = { findings, sockets: this.#sockets, multiaddrs: this.#multiaddrs }
-    // A record holds so many and no more: addresses that mean something everywhere come first.
-    const hosts: Candidate[] = this.#sockets
-      .map(({ address }): Candidate => ({ type: 'host', address }))
-      .sort((a, b) => Number(isGlobal(b.address.ip)) - Number(isGlobal(a.address.ip)))
-    this.#ownRecord.describe(
-      {
-        candidates: [...findings.candidates, ...hosts],
-        multiaddrs: this.#multiaddrs,
-        nat: this.#nat,
-      },
-      now.instant,
-    )
-  }
-
-  #peerStatus(peer: Peer, now: Now): PeerStatus {
-    const path = peer.agent.current
-    const socket = path === undefined ? undefined : this.#sockets.find(({ id }) => id === path.socket)
-    const record = this.#directory.get(peer.key, now.unix)?.record
-    return {
-      publicKey: peer.key,
-      state: peer.state,
-      loopback: peer.loopback,
-      path: path === undefined || socket === undefined ? undefined : { ...path, local: socket.address },
-      rxBytes: peer.flow.rxBytes,
-      txBytes: peer.flow.txBytes,
-      recordAgeMs: record === undefined ? undefined : elapsed(record.issuedAt, now.unix),
-      reason: peer.reason,
     }
   }
 

@@ -15,13 +15,12 @@ import { type PublicKey, publicKeyBytes } from '../base/publicKey.js'
 import { earliest, type Instant, type Now } from '../base/time.js'
 import type { PairKeys } from '../crypto/pair.js'
 import type { Candidate } from '../wire/candidate.js'
-import { encodeKnock } from '../wire/knock.js'
 import type { PeerRecord } from '../wire/record.js'
 import { receiverIndex, wireguardType } from '../wire/wireguard.js'
-import { Contact } from './directory/contact.js'
-import type { Directory } from './directory/directory.js'
-import type { OwnRecord } from './directory/ownRecord.js'
+import type { Contact } from './directory/contact.js'
 import { Places } from './directory/places.js'
+import { type Means, Pursuit } from './directory/pursuit.js'
+import type { DiscoveredPeer } from './discovery.js'
 import type { Emit } from './effects.js'
 import { FirstMessage } from './loopback/firstMessage.js'
 import type { Flow, Forwarding } from './loopback/forwarding.js'
@@ -29,7 +28,7 @@ import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
 import type { Takeover } from './loopback/takeover.js'
 import { PathAgent, type PathContext, type Proved } from './path/agent.js'
 import { type Route, sameRoute } from './path/path.js'
-import { directIpOf, plausibility } from './path/plausible.js'
+import { plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
 import type { Reflection } from './path/reflection.js'
 import { PathWatch } from './roam/watch.js'
@@ -41,18 +40,16 @@ export interface PeerContext {
   readonly drop: (reason: DropReason) => void
   readonly forwarding: Forwarding
   readonly takeover: Takeover
-  readonly directory: Directory
-  readonly ownRecord: OwnRecord
+  readonly discovery: Means
   readonly reflection: Reflection
   readonly paths: PathContext
   /** Index of a handshake or session of our WireGuard → whose it is. */
   readonly indices: Map<number, Peer>
-  online: boolean
 }
 
 export type PeerState = 'idle' | 'resolving' | 'punching' | 'direct' | 'relayed' | 'unreachable' | 'external'
 
-export class Peer {
+export class Peer implements DiscoveredPeer {
   readonly key: PublicKey
   /** Changes where something else has the one that it was given. */
   loopback: SocketAddress
@@ -60,7 +57,8 @@ export class Peer {
   readonly agent: PathAgent
   readonly #context: PeerContext
   readonly #handshakes = new Handshakes()
-  readonly #contact = new Contact()
+  readonly #pursuit: Pursuit
+  readonly #contact: Contact
   readonly #watch: PathWatch
   readonly #firstMessage: FirstMessage
   /** Where it was since there was a path. */
@@ -75,6 +73,14 @@ export class Peer {
     this.loopback = loopback
     this.#context = context
     this.flow = context.forwarding.add(key)
+    this.#pursuit = new Pursuit(key, {
+      means: context.discovery,
+      reflection: context.reflection,
+      emit: context.emit,
+      log: (message) => this.#log(message),
+      isPlausible: (record) => this.#isPlausible(record),
+    })
+    this.#contact = this.#pursuit.contact
     this.agent = new PathAgent(key, keys, context.paths, () => this.holdsFirstMessage)
     this.#watch = new PathWatch(this.flow, this.agent)
     this.#firstMessage = new FirstMessage({
@@ -213,7 +219,7 @@ export class Peer {
 
   lookUpEnded(now: Now): void {
     this.#log('a look-up ended')
-    this.#contact.lookUpEnded(this.#context.directory.get(this.key, now.unix), now.instant)
+    this.#pursuit.lookUpEnded(now)
     this.settle(now)
   }
 
@@ -232,15 +238,19 @@ export class Peer {
   knockAnswered(now: Now): void {
     this.#log('it answered our knock')
     this.#places.note(this.#record(now))
-    this.#contact.knockAnswered(now.instant)
+    this.#pursuit.knockAnswered(now.instant)
     this.offerCandidates(now)
     if (!this.agent.isSound) this.agent.punch(now.instant)
     this.settle(now)
   }
 
   knockFailed(why: string, now: Now): void {
-    this.#contact.knockFailed(why, now.instant)
+    this.#pursuit.knockFailed(why, now.instant)
     this.settle(now)
+  }
+
+  awaitsAnswer(now: Instant): boolean {
+    return this.#pursuit.awaitsAnswer(now)
   }
 
   /** Sockets, routes, or who is online changed. */
@@ -281,7 +291,7 @@ export class Peer {
   get nextWake(): Instant | undefined {
     return [
       this.agent.nextWake,
-      this.#contact.nextWake,
+      this.#pursuit.nextWake,
       this.#firstMessage.nextWake,
       this.#watch.nextWake,
     ].reduce(earliest, undefined)
@@ -296,7 +306,7 @@ export class Peer {
       this.#contact.succeed()
       this.#places.forget()
     }
-    this.#pursue(now)
+    this.#pursuit.pursue(now)
     this.#firstMessage.release(now.instant)
     this.#watch.settle(now.instant)
     this.flow.attentive =
@@ -401,35 +411,8 @@ export class Peer {
     this.agent.punch(now)
   }
 
-  #pursue(now: Now): void {
-    const known = this.#context.directory.get(this.key, now.unix)
-    const steps = this.#contact.pursue(
-      {
-        record: known,
-        online: this.#context.online,
-        ready: this.#context.reflection.settled(now.instant),
-        own: this.#context.ownRecord.version,
-      },
-      now.instant,
-    )
-    if (steps.lookUp) {
-      this.#log('looking its record up')
-      this.#context.emit({ type: 'look-up', peer: this.key })
-    }
-    if (steps.knock === undefined) return
-    this.#log('knocking')
-    const { identity } = steps.knock
-    const isPlausible = this.#isPlausible(steps.knock)
-    const multiaddrs = steps.knock.multiaddrs.filter((multiaddr) => {
-      const ip = directIpOf(multiaddr)
-      return ip === undefined || isPlausible(ip)
-    })
-    const knock = encodeKnock({ version: 1, signedRecord: this.#context.ownRecord.signed(now) })
-    this.#context.emit({ type: 'knock', peer: this.key, identity, multiaddrs, knock })
-  }
-
   #record(now: Now): PeerRecord | undefined {
-    return this.#context.directory.get(this.key, now.unix)?.record
+    return this.#context.discovery.directory.get(this.key, now.unix)?.record
   }
 
   #isPlausible(record: PeerRecord): (ip: string) => boolean {

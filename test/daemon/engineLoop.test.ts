@@ -40,7 +40,9 @@ function looping(t: TestContext, wireguardPort?: number) {
     lookUp: () => asked.push('look-up'),
     knock: () => asked.push('knock'),
     answerKnock: (id) => asked.push(`answer ${id}`),
-    publish: (_record, sequence) => asked.push(`publish ${sequence}`),
+    gossipKnock: () => asked.push('gossip'),
+    publish: ({ sequence }) => asked.push(`publish ${sequence}`),
+    remember: () => asked.push('remember'),
     setEndpoint: (_peer, { ip }) => asked.push(`endpoint ${ip}`),
     probeReachability: () => asked.push('probe'),
     serve: (serves) => asked.push(`serve ${serves}`),
@@ -75,7 +77,7 @@ function openLoopback(address: SocketAddress): Effect {
 
 test('what comes before it runs waits, in its order', (t) => {
   const { engine, asked, errands, loop } = looping(t)
-  engine.react = () => [{ type: 'look-up', peer: PEER }]
+  engine.react = () => [{ type: 'look-up', peer: PEER, keys: [] }]
   loop.handle({ type: 'look-up-ended', peer: PEER })
   loop.handle({ type: 'routes-read', routes: [] })
   assert.deepEqual(engine.types, [])

@@ -7,9 +7,11 @@ import { asUnixTime, HOUR } from '../../src/base/time.js'
 import { createInitiation } from '../../src/crypto/initiation.js'
 import { type NodeKeys, nodeKeys } from '../../src/crypto/nodeKeys.js'
 import type { PairKeys } from '../../src/crypto/pair.js'
+import { type RecordSealing, recordSealing } from '../../src/crypto/sealedRecord.js'
 import { signRecord } from '../../src/crypto/signedRecord.js'
 import { tai64n } from '../../src/crypto/tai64n.js'
 import { type X25519KeyPair, x25519KeyPair } from '../../src/crypto/x25519.js'
+import { periodOf } from '../../src/wire/period.js'
 import type { PeerRecord } from '../../src/wire/record.js'
 import { UNIX_START } from './virtualTime.js'
 
@@ -17,13 +19,15 @@ export interface TestNode {
   readonly keys: NodeKeys
   readonly publicKey: PublicKey
   readonly pair: X25519KeyPair
+  readonly sealing: RecordSealing
 }
 
 /** The node of a number from 1 to 255; the same on every run. */
 export function testNode(number: number): TestNode {
   const privateKey = new Uint8Array(32).fill(number)
   const keys = nodeKeys(privateKey)
-  return { keys, publicKey: keys.publicKey, pair: x25519KeyPair(privateKey) }
+  const sealing = recordSealing(keys, 'tunnelbore')
+  return { keys, publicKey: keys.publicKey, pair: x25519KeyPair(privateKey), sealing }
 }
 
 /** A public key that begins with `head`; nobody has its private half. */
@@ -76,4 +80,14 @@ export function recordOf(author: TestNode, fields: Partial<PeerRecord> = {}): Pe
 
 export function signedRecordOf(author: TestNode, fields: Partial<PeerRecord> = {}): Uint8Array {
   return signRecord(recordOf(author, fields), author.keys, seededRandom(1))
+}
+
+/** {@link signedRecordOf}, sealed for the period of {@link UNIX_START} or another, with the record's own sequence or another. */
+export function sealedRecordOf(
+  author: TestNode,
+  fields: Partial<PeerRecord> = {},
+  seal: { readonly period?: number; readonly sequence?: number } = {},
+): Uint8Array {
+  const { period = periodOf(UNIX_START), sequence = fields.sequence ?? UNIX_START } = seal
+  return author.sealing.seal(signedRecordOf(author, fields), period, sequence, seededRandom(1))
 }

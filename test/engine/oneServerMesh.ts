@@ -3,27 +3,35 @@
  * all members are equally far away. A look-up takes a round trip to it; a knock passes through it, and so does the answer.
  */
 
-import { equals } from 'uint8arrays'
+import { equals, fromString } from 'uint8arrays'
+import { realCryptography } from '../../simulations/crypto/cryptography.js'
+import { unsealing } from '../../simulations/crypto/unsealing.js'
 import type { Member } from '../../simulations/discovery/member.js'
+import { type RecordName, RecordNames, recordName } from '../../simulations/discovery/recordNames.js'
 import { SHARED_PORT } from '../../simulations/hosts/engineLoop.js'
+import { NETWORK } from '../../simulations/hosts/machine.js'
 import type { MeshAccess } from '../../simulations/hosts/meshAccess.js'
 import type { EventQueue } from '../../simulations/network/eventQueue.js'
 import type { SocketAddress } from '../../src/base/address.js'
 import { isDropped } from '../../src/base/drops.js'
 import type { PublicKey } from '../../src/base/publicKey.js'
 import { SECOND } from '../../src/base/time.js'
-import { admitRecord, type OpenRecord } from '../../src/engine/directory/admission.js'
+import { admitStoredRecord, recordKey } from '../../src/engine/directory/admission.js'
 import type { Effect } from '../../src/engine/effects.js'
 import type { Input } from '../../src/engine/inputs.js'
+import { periodOf } from '../../src/wire/period.js'
 
 const KNOCK_DEADLINE_MS = 4 * SECOND
 const LOOK_UP_DEADLINE_MS = 5 * SECOND
 
 type KnockEffect = Extract<Effect, { readonly type: 'knock' }>
+type PublishEffect = Extract<Effect, { readonly type: 'publish' }>
+
+const unseal = unsealing(realCryptography, NETWORK)
 
 /** What goes wrong, as a test wants it. */
 export interface MeshFaults {
-  /** What a look-up gives: some records, or `lost` for no answer before the deadline. */
+  /** What a look-up gives: some sealed records, or `lost` for no answer before the deadline. */
   lookUp?: (asker: PublicKey, peer: PublicKey) => readonly Uint8Array[] | 'lost'
   /** True for a knock that never arrives. */
   losesKnock?: (from: PublicKey, to: PublicKey) => boolean
@@ -35,28 +43,29 @@ export interface OneServerMeshOptions {
   readonly delayMs: number
   /** What members are told of where plain Binding requests are answered. */
   readonly reflectors: readonly SocketAddress[]
-  /** By default as they are signed. */
-  readonly openRecord?: OpenRecord
+  /** True where gossip reaches everybody at once; by default there is none. */
+  readonly gossips?: boolean
 }
 
 export class OneServerMesh implements MeshAccess {
   readonly #queue: EventQueue
   readonly #delayMs: number
   readonly #reflectors: readonly SocketAddress[]
-  readonly #openRecord: OpenRecord | undefined
+  readonly #gossips: boolean
   readonly #members = new Set<Member>()
-  readonly #records = new Map<PublicKey, { readonly sequence: number; readonly bytes: Uint8Array }>()
+  readonly #records = new Map<RecordName, { readonly sequence: number; readonly bytes: Uint8Array }>()
+  readonly #names = new RecordNames()
   readonly #knocks = new Map<number, (answer: Uint8Array | undefined) => void>()
   #lastKnock = 0
   /** How often anybody asked anything. */
-  readonly counts = { lookUps: 0, knocks: 0, publications: 0 }
+  readonly counts = { lookUps: 0, knocks: 0, publications: 0, gossipedKnocks: 0 }
   readonly faults: MeshFaults = {}
 
-  constructor({ queue, delayMs, reflectors, openRecord }: OneServerMeshOptions) {
+  constructor({ queue, delayMs, reflectors, gossips = false }: OneServerMeshOptions) {
     this.#queue = queue
     this.#delayMs = delayMs
     this.#reflectors = reflectors
-    this.#openRecord = openRecord
+    this.#gossips = gossips
   }
 
   join(member: Member): void {
@@ -74,38 +83,56 @@ export class OneServerMesh implements MeshAccess {
 
   waysChanged(): void {}
 
-  /** The newest record of a peer that is stored. */
+  /** The newest sealed record of a peer that is stored for the present day. */
   record(peer: PublicKey): Uint8Array | undefined {
-    return this.#records.get(peer)?.bytes
+    const name = this.#names.of(peer, periodOf(this.#queue.now.unix))
+    return name === undefined ? undefined : this.#records.get(name)?.bytes
   }
 
-  publish(member: Member, bytes: Uint8Array): void {
+  /** What is in it. */
+  signedRecord(peer: PublicKey): Uint8Array | undefined {
+    const sealed = this.record(peer)
+    return sealed === undefined ? undefined : unseal(sealed, peer)
+  }
+
+  publish(member: Member, { period, key, sealedRecord, gossip }: PublishEffect): void {
     this.counts.publications += 1
+    const name = recordName(key)
+    this.#names.published(keyOf(member), period, name)
+    if (gossip) this.#gossip(member, { type: 'record-gossiped', sealedRecord })
     this.#queue.in(this.#delayMs, () => {
-      const record = admitRecord(bytes, this.#queue.now.unix, this.#openRecord)
-      const stored =
-        !isDropped(record) &&
-        record.publicKey === member.publicKey &&
-        record.sequence >= (this.#records.get(record.publicKey)?.sequence ?? 0)
-      if (stored) this.#records.set(record.publicKey, { sequence: record.sequence, bytes })
+      const record = admitStoredRecord(recordKey(key), sealedRecord, this.#queue.now.unix)
+      const stored = !isDropped(record) && record.sequence >= (this.#records.get(name)?.sequence ?? 0)
+      if (stored) this.#records.set(name, { sequence: record.sequence, bytes: sealedRecord })
       this.#queue.in(this.#delayMs, () =>
-        member.handle({ type: 'publication-ended', acknowledgements: stored ? 1 : 0 }),
+        member.handle({ type: 'publication-ended', period, acknowledgements: stored ? 1 : 0 }),
       )
     })
   }
 
-  lookUp(member: Member, peer: PublicKey): void {
+  lookUp(member: Member, peer: PublicKey, blindedKeys: readonly Uint8Array[]): void {
     this.counts.lookUps += 1
     this.#queue.in(this.#delayMs, () => {
-      const record = this.record(peer)
-      const found = this.faults.lookUp?.(keyOf(member), peer) ?? (record === undefined ? [] : [record])
+      const records = blindedKeys.flatMap((key) => this.#records.get(recordName(key))?.bytes ?? [])
+      const found = this.faults.lookUp?.(keyOf(member), peer) ?? records
       const wait = found === 'lost' ? LOOK_UP_DEADLINE_MS - this.#delayMs : this.#delayMs
       this.#queue.in(wait, () => {
         if (found !== 'lost')
-          for (const signedRecord of found) member.handle({ type: 'record-found', peer, signedRecord })
+          for (const sealedRecord of found) member.handle({ type: 'record-found', peer, sealedRecord })
         member.handle({ type: 'look-up-ended', peer })
       })
     })
+  }
+
+  /** A look-up that nobody asked for, of what is there today. */
+  lookUpUnasked(member: Member, peer: PublicKey): void {
+    const name = this.#names.of(peer, periodOf(this.#queue.now.unix))
+    this.lookUp(member, peer, name === undefined ? [] : [fromString(name, 'base64url')])
+  }
+
+  gossipKnock(member: Member, sealedKnock: Uint8Array): void {
+    this.counts.gossipedKnocks += 1
+    this.#gossip(member, { type: 'knock-gossiped', sealedKnock })
   }
 
   knock(member: Member, effect: KnockEffect): void {
@@ -149,7 +176,17 @@ export class OneServerMesh implements MeshAccess {
       connected,
       multiaddrs: connected ? [`/ip4/198.51.100.1/tcp/${SHARED_PORT}`] : [],
       reflectors: this.#reflectors,
+      gossips: connected && this.#gossips,
     })
+  }
+
+  #gossip(from: Member, input: Input): void {
+    for (const member of this.#members) {
+      if (member === from) continue
+      this.#queue.in(2 * this.#delayMs, () => {
+        if (this.#members.has(member)) member.handle(input)
+      })
+    }
   }
 }
 

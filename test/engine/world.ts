@@ -7,6 +7,7 @@ import { realCryptography } from '../../simulations/crypto/cryptography.js'
 import { HostClock } from '../../simulations/hosts/clock.js'
 import { Daemon } from '../../simulations/hosts/daemon.js'
 import { SHARED_PORT } from '../../simulations/hosts/engineLoop.js'
+import { NETWORK } from '../../simulations/hosts/machine.js'
 import type { Ping } from '../../simulations/hosts/pinger.js'
 import { StateFile } from '../../simulations/hosts/stateFile.js'
 import { WireGuardHost } from '../../simulations/hosts/wireguardHost.js'
@@ -49,6 +50,8 @@ export interface WorldOptions {
   readonly start?: number
   /** True where no two ways take equally long. */
   readonly uneven?: boolean
+  /** See {@link OneServerMeshOptions.gossips}. */
+  readonly gossips?: boolean
 }
 
 export class World {
@@ -59,7 +62,7 @@ export class World {
   readonly reflectors: readonly SocketAddress[]
   readonly #uneven: boolean
 
-  constructor({ seed, start = 1_000, uneven = false }: WorldOptions) {
+  constructor({ seed, start = 1_000, uneven = false, gossips = false }: WorldOptions) {
     this.queue = new EventQueue(start, UNIX_START)
     this.internet = new Internet(this.queue, seededRandom(seed), [], { delayBetween: () => 0 })
     this.random = seededRandom(seed)
@@ -73,6 +76,7 @@ export class World {
       queue: this.queue,
       delayMs: TO_THE_MIDDLE_MS,
       reflectors: this.reflectors,
+      gossips,
     })
   }
 
@@ -121,9 +125,11 @@ export class World {
     const privateKey = this.random.bytes(32)
     const host = this.#host(name, privateKey, places)
     const random = this.fork()
+    const keys = realCryptography.nodeKeys(privateKey)
     return new Daemon({
       host,
-      keys: realCryptography.nodeKeys(privateKey),
+      keys,
+      sealing: realCryptography.recordSealing(keys, NETWORK),
       identity: random.bytes(32),
       random,
       mesh: this.mesh,

@@ -36,7 +36,7 @@ const EVENTS: readonly (readonly Event[])[] = [
     (to) => to.handled('ben', { type: 'woken' }, []),
     (to) => to.handled('ana', { type: 'look-up-ended', peer: BEN }, []),
     (to) => to.handled('ana', { type: 'look-up-ended', peer: CAT }, []),
-    (to) => to.handled('ana', { type: 'woken' }, [{ type: 'look-up', peer: BEN }]),
+    (to) => to.handled('ana', { type: 'woken' }, [{ type: 'look-up', peer: BEN, keys: [] }]),
     (to) => to.handled('ana', { type: 'woken' }, [{ type: 'deliver', peer: BEN, datagram: DATA }]),
     (to) => to.handled('ana', { type: 'woken' }, [{ type: 'deliver', peer: BEN, datagram: PLAIN }]),
   ],
@@ -67,7 +67,7 @@ describe('a trace', () => {
   it('has this very digest, on every machine', () => {
     const [digest, lines] = digestOf(EVENTS.flat())
     assert.equal(lines[0], '0.1 sent ana 192.168.1.2:51821 [2001:db8::7]:4000 ana 36 wireguard 4')
-    assert.equal(digest, '427fc52823d855cdc2ff4db5e37d5e39fdaa4376a3da7e4d9add1974f8691176')
+    assert.equal(digest, '960d01104ea82952aff06092b6e7c11720d11e19fc30259f09c241fd16665a7a')
   })
 
   it('differs in every thing that an event says', () => {
@@ -99,7 +99,7 @@ describe('a trace', () => {
         (to) => to.delivered('ana', BEN, packet, 'ben'),
         (to) => to.emerged('ana', BEN, packet.subarray(16)),
         (to) =>
-          to.handled('ana', { type: 'record-found', peer: BEN, signedRecord: record }, [
+          to.handled('ana', { type: 'record-found', peer: BEN, sealedRecord: record }, [
             { type: 'send', socket: 1, remote: THERE, datagram: packet },
             { type: 'answer-knock', id: 1, answer: record },
             { type: 'knock', peer: BEN, identity: record, multiaddrs: [], knock: record },

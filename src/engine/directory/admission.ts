@@ -1,38 +1,33 @@
 /**
- * Whether a record may be believed, stored and passed on: by its form, its signature, its key and its times. The same
- * rule serves the reader, the node that stores it for others, and whoever receives it in a knock.
+ * Whether a record may be believed, stored and passed on. Those who know its author open it, and judge it by its form, its
+ * signature, its key and its times: {@link admitRecord}, for what was sealed and for what came in a knock alike. Those who
+ * store it or pass it on cannot open it, and judge the seal: {@link admitStoredRecord}, {@link admitSealedRecord}.
  */
 
-import { fromString, toString as toText } from 'uint8arrays'
+import { equals, fromString, toString as toText } from 'uint8arrays'
 import { type Dropped, drop, isDropped } from '../../base/drops.js'
-import { type PublicKey, parsePublicKey } from '../../base/publicKey.js'
-import { after, HOUR, type UnixTime } from '../../base/time.js'
+import { after, type UnixTime } from '../../base/time.js'
+import { admitSealedRecord as admitSeal, verifySealedRecord } from '../../crypto/sealedRecord.js'
 import { openSignedRecord } from '../../crypto/signedRecord.js'
+import { RECORD_SKEW } from '../../wire/period.js'
 import type { PeerRecord } from '../../wire/record.js'
+import type { SealedRecord } from '../../wire/sealedRecord.js'
 
 /** How far ahead of our clock a record's author may be. */
-export const RECORD_SKEW_MS = 2 * HOUR
+export const RECORD_SKEW_MS = RECORD_SKEW
 
 const KEY_PREFIX = '/record/'
 
-/** The DHT key under which a peer's record is stored: three parts, because kad-dht chooses the validator by the second. */
-export function recordKey(peer: PublicKey): Uint8Array {
-  return fromString(KEY_PREFIX + toText(fromString(peer, 'base64pad'), 'base64url'))
-}
-
-/** The peer whose record is stored under a DHT key; undefined where it is no such key. */
-export function peerOfRecordKey(key: Uint8Array): PublicKey | undefined {
-  const text = toText(key)
-  if (!text.startsWith(KEY_PREFIX)) return undefined
-  const encoded = text.slice(KEY_PREFIX.length)
-  // Not decoded: that throws where the last character is none of the canonical spelling.
-  return /^[A-Za-z0-9_-]{43}$/.test(encoded)
-    ? parsePublicKey(`${encoded.replaceAll('-', '+').replaceAll('_', '/')}=`)
-    : undefined
+/** The DHT key of records under a blinded key: three parts, because kad-dht chooses the validator by the second. */
+export function recordKey(blindedKey: Uint8Array): Uint8Array {
+  return fromString(KEY_PREFIX + toText(blindedKey, 'base64url'))
 }
 
 /** Reads a signed record and verifies its signature. */
 export type OpenRecord = (signedRecord: Uint8Array) => PeerRecord | Dropped
+
+/** Reads a sealed record as far as everybody may, and verifies its signature. */
+export type VerifySealed = (sealedRecord: Uint8Array) => SealedRecord | Dropped
 
 /** The record in `signedRecord`, where it can be believed now. Rollback is for those who know earlier ones. */
 export function admitRecord(
@@ -42,20 +37,39 @@ export function admitRecord(
 ): PeerRecord | Dropped {
   const record = open(signedRecord)
   if (isDropped(record)) return record
-  if (record.issuedAt > after(now, RECORD_SKEW_MS)) return drop('record-from-future')
-  // The sequence is a time as well (see OwnRecord): one far ahead would lock its author out for good.
-  if (record.sequence > now + RECORD_SKEW_MS) return drop('record-from-future')
+  if (record.issuedAt > after(now, RECORD_SKEW)) return drop('record-from-future')
+  // The sequence is a time as well (see OwnSequence): one far ahead would lock its author out for good.
+  if (record.sequence > now + RECORD_SKEW) return drop('record-from-future')
   if (record.expiresAt <= now) return drop('record-expired')
   return record
 }
 
-/** The same for a record found in, or offered to, the DHT under `key`. */
+/** Whose a sealed record is, as far as a stranger can tell, and which of that author's. */
+export interface AdmittedRecord {
+  /** The blinded key, in base64url. */
+  readonly author: string
+  readonly sequence: number
+}
+
+/** A sealed record that may be passed on now. */
+export function admitSealedRecord(
+  sealedRecord: Uint8Array,
+  now: UnixTime,
+  verify: VerifySealed = verifySealedRecord,
+): AdmittedRecord | Dropped {
+  const sealed = admitSeal(sealedRecord, now, verify)
+  if (isDropped(sealed)) return sealed
+  return { author: toText(sealed.blindedKey, 'base64url'), sequence: sealed.sequence }
+}
+
+/** A sealed record that may be stored under `key` in the DHT now. */
 export function admitStoredRecord(
   key: Uint8Array,
-  signedRecord: Uint8Array,
+  sealedRecord: Uint8Array,
   now: UnixTime,
-): PeerRecord | Dropped {
-  const record = admitRecord(signedRecord, now)
-  if (isDropped(record)) return record
-  return peerOfRecordKey(key) === record.publicKey ? record : drop('record-wrong-author')
+  verify: VerifySealed = verifySealedRecord,
+): AdmittedRecord | Dropped {
+  const admitted = admitSealedRecord(sealedRecord, now, verify)
+  if (isDropped(admitted)) return admitted
+  return equals(key, fromString(KEY_PREFIX + admitted.author)) ? admitted : drop('record-wrong-author')
 }

@@ -165,6 +165,8 @@ export class Contact {
     const sequence = this.#knockingOn
     this.#knockingOn = undefined
     if (this.#attempt === undefined) return
+    // Another one was answered meanwhile, or this one by gossip.
+    if (sequence === undefined && this.#attempt.failedOn === undefined && this.#attempt.isInTouch) return
     // Of two that were under way the second to fail says nothing new.
     this.#attempt.failedOn = sequence ?? this.#attempt.failedOn
     again(this.#attempt.knocks, KNOCK_AGAIN_MS, now)

@@ -1,24 +1,52 @@
-/** What this node knows of its peers' records: the newest of each, and nobody else's. */
+/**
+ * What this node knows of its peers' records: the newest of each, and nobody else's.
+ *
+ * Nothing older than what was ever accepted is taken, after a restart as well: what is accepted is remembered on disk, and
+ * what an earlier run remembered is a floor, even where it has expired. A floor further ahead of the time than records may
+ * be was set while our clock was wrong, and counts for nothing.
+ */
 
 import { type Dropped, drop, isDropped } from '../../base/drops.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import type { Instant, Now, UnixTime } from '../../base/time.js'
+import { openSignedRecord } from '../../crypto/signedRecord.js'
+import { RECORD_SKEW } from '../../wire/period.js'
 import type { PeerRecord } from '../../wire/record.js'
+import type { Emit } from '../effects.js'
 import { admitRecord, type OpenRecord } from './admission.js'
 
 export interface KnownRecord {
   readonly record: PeerRecord
-  /** When this or the same record was last received: how sure we are that it is the newest. */
+  /** When this or the same record was last received: how sure we are that it is the newest. Long ago if remembered. */
   readonly heardAt: Instant
 }
 
+export interface DirectoryOptions {
+  readonly emit: Emit
+  /** For {@link admitRecord}. */
+  readonly open?: OpenRecord | undefined
+  /** Signed records that an earlier run accepted. */
+  readonly remembered?: readonly Uint8Array[] | undefined
+}
+
+const LONG_AGO = Number.NEGATIVE_INFINITY as Instant
+
 export class Directory {
   readonly #known = new Map<PublicKey, KnownRecord>()
-  readonly #open: OpenRecord | undefined
+  /** Of those who are no peers any more. No more than there ever were peers. */
+  readonly #floors = new Map<PublicKey, number>()
+  readonly #open: OpenRecord
+  readonly #emit: Emit
 
-  /** `open` is for {@link admitRecord}. */
-  constructor(open?: OpenRecord) {
+  constructor({ emit, open = openSignedRecord, remembered = [] }: DirectoryOptions) {
     this.#open = open
+    this.#emit = emit
+    for (const signedRecord of remembered) {
+      const record = open(signedRecord)
+      if (isDropped(record)) continue
+      const former = this.#known.get(record.publicKey)?.record.sequence ?? 0
+      if (record.sequence > former) this.#known.set(record.publicKey, { record, heardAt: LONG_AGO })
+    }
   }
 
   /** Takes a record of one of `isPeer` unless it is older than the one known. Returns it, or why it was dropped. */
@@ -29,20 +57,36 @@ export class Directory {
   ): { readonly record: PeerRecord; readonly newer: boolean } | Dropped {
     const record = admitRecord(signedRecord, now.unix, this.#open)
     if (isDropped(record)) return record
-    if (!isPeer(record.publicKey)) return drop('record-unknown-author')
-    const known = this.#known.get(record.publicKey)?.record
-    if (known !== undefined && record.sequence < known.sequence) return drop('record-rollback')
-    this.#known.set(record.publicKey, { record, heardAt: now.instant })
-    return { record, newer: known === undefined || record.sequence > known.sequence }
+    const { publicKey: author, sequence } = record
+    if (!isPeer(author)) return drop('record-unknown-author')
+    const floor = this.#floorOf(author, now.unix)
+    if (sequence < floor) return drop('record-rollback')
+    const newer = sequence > floor || !this.#known.has(author)
+    this.#known.set(author, { record, heardAt: now.instant })
+    this.#floors.delete(author)
+    if (newer) this.#emit({ type: 'remember', peer: author, signedRecord })
+    return { record, newer }
   }
 
-  /** The record of a peer, unless there is none or it has expired. */
+  /** The record of a peer, unless there is none or it is not valid now. */
   get(peer: PublicKey, now: UnixTime): KnownRecord | undefined {
     const known = this.#known.get(peer)
     return known !== undefined && known.record.expiresAt > now ? known : undefined
   }
 
+  /** No peer any more. Should it be one again, it is not told older things than before. */
   forget(peer: PublicKey): void {
+    const known = this.#known.get(peer)
+    if (known === undefined) return
     this.#known.delete(peer)
+    this.#floors.set(peer, known.record.sequence)
+  }
+
+  #floorOf(author: PublicKey, now: UnixTime): number {
+    const floor = this.#known.get(author)?.record.sequence ?? this.#floors.get(author) ?? 0
+    if (floor <= now + RECORD_SKEW) return floor
+    const message = 'a record that we remember of a peer is from the future: our clock was wrong'
+    this.#emit({ type: 'log', level: 'warn', message, fields: { peer: author } })
+    return 0
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Knocks that come in: whose they are, and when they are answered.
+ * Knocks that come in, over a stream or by gossip: whose they are, and when they are answered.
  *
  * A knock makes us check the sender's addresses, so it is believed only from the author of the record that it carries,
  * and only so often. Its answer waits until the reflectors have said where we are now; the checks do not wait.
@@ -10,9 +10,10 @@ import { type Dropped, drop, isDropped } from '../../base/drops.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import { SourceLimiter } from '../../base/rateLimit.js'
 import type { Instant, Now } from '../../base/time.js'
-import { decodeKnock } from '../../wire/knock.js'
+import { decodeKnock, encodeKnockAnswer } from '../../wire/knock.js'
 import type { Emit } from '../effects.js'
 import type { Directory } from './directory.js'
+import type { GossipedKnock, SealedKnocks } from './sealedKnocks.js'
 
 /** Knocks that are answered for each peer, and for all. One costs a signature to verify and a few checks. */
 const KNOCKS = {
@@ -24,14 +25,22 @@ const KNOCKS = {
 /** Knocks that wait for a fresh answer of the reflectors. */
 const MAX_WAITING = 256
 
+/** A knock that waits for its answer; without an id it came by gossip. */
+interface Waiting {
+  readonly id: number | undefined
+  readonly peer: PublicKey
+}
+
 export class KnockDoor {
   readonly #directory: Directory
+  readonly #sealedKnocks: SealedKnocks
   readonly #emit: Emit
   readonly #limiter: SourceLimiter
-  #waiting: { readonly id: number; readonly peer: PublicKey }[] = []
+  #waiting: Waiting[] = []
 
-  constructor(directory: Directory, emit: Emit, now: Instant) {
+  constructor(directory: Directory, sealedKnocks: SealedKnocks, emit: Emit, now: Instant) {
     this.#directory = directory
+    this.#sealedKnocks = sealedKnocks
     this.#emit = emit
     this.#limiter = new SourceLimiter(KNOCKS, now)
   }
@@ -50,34 +59,50 @@ export class KnockDoor {
     return peer
   }
 
+  /** A knock that a peer sealed and gossiped. Returns undefined, and lets it wait; or says why it is dropped. */
+  receiveGossiped({ peer, signedRecord }: GossipedKnock, now: Now): Dropped | undefined {
+    if (!this.#mayEnter(`gossip ${peer}`, now.instant)) return drop('knock-rate-limited')
+    const accepted = this.#directory.accept(signedRecord, (author) => author === peer, now)
+    if (isDropped(accepted)) return accepted
+    this.#waiting.push({ id: undefined, peer })
+    return undefined
+  }
+
   /** True where somebody waits for an answer. */
   get isAwaited(): boolean {
     return this.#waiting.length > 0
   }
 
-  /** Answers all that wait. */
-  answer(answer: Uint8Array): void {
-    for (const { id } of this.#waiting) this.#emit({ type: 'answer-knock', id, answer })
+  /** Answers all that wait, with our own record. */
+  answer(signedRecord: Uint8Array, now: Now): void {
+    const answer = encodeKnockAnswer({ version: 1, signedRecord })
+    for (const { id, peer } of this.#waiting) {
+      if (id !== undefined) this.#emit({ type: 'answer-knock', id, answer })
+      else this.#gossip(peer, signedRecord, now)
+    }
     this.#waiting = []
   }
 
   /** Ends the knocks of a peer that is no peer any more. */
   forget(peer: PublicKey): void {
     for (const { id } of this.#waiting.filter((waiting) => waiting.peer === peer)) {
-      this.#emit({ type: 'answer-knock', id, answer: undefined })
+      if (id !== undefined) this.#emit({ type: 'answer-knock', id, answer: undefined })
     }
     this.#waiting = this.#waiting.filter((waiting) => waiting.peer !== peer)
   }
 
-  /** The cheap tests come first. */
+  #gossip(peer: PublicKey, signedRecord: Uint8Array, now: Now): void {
+    const sealedKnock = this.#sealedKnocks.seal(peer, 'answer', signedRecord, now.unix)
+    if (sealedKnock !== undefined) this.#emit({ type: 'gossip-knock', sealedKnock })
+  }
+
   #identify(
     from: Uint8Array,
     bytes: Uint8Array,
     isPeer: (key: PublicKey) => boolean,
     now: Now,
   ): PublicKey | Dropped {
-    if (this.#waiting.length >= MAX_WAITING) return drop('knock-rate-limited')
-    if (!this.#limiter.admit(String(from), now.instant)) return drop('knock-rate-limited')
+    if (!this.#mayEnter(String(from), now.instant)) return drop('knock-rate-limited')
     const knock = decodeKnock(bytes)
     if (isDropped(knock)) return knock
     const accepted = this.#directory.accept(knock.signedRecord, isPeer, now)
@@ -85,5 +110,10 @@ export class KnockDoor {
     const { record } = accepted
     // A record is public to whoever knows the key: only its author may knock with it.
     return equals(record.identity, from) ? record.publicKey : drop('record-wrong-author')
+  }
+
+  /** Asked before anything that costs. */
+  #mayEnter(source: string, now: Instant): boolean {
+    return this.#waiting.length < MAX_WAITING && this.#limiter.admit(source, now)
   }
 }

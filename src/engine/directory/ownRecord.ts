@@ -1,30 +1,25 @@
 /**
- * Our own record: what it says, when it is made anew, when it is published.
+ * Our own record: what it says, and when it is made anew. When it is published, publications.ts decides.
  *
- * A sequence number is max(last + 1, the time in ms), so an author who lost his disk is ahead of his own old records by
- * himself. One further ahead of the time than readers admit was believed by nobody, and does not count as the last.
  * A change of a reflexive *port* alone makes a new record for knocks, but no publication: mappings come and go.
  */
 
-import { backoffMs } from '../../base/backoff.js'
 import type { Random } from '../../base/random.js'
-import {
-  after,
-  asUnixTime,
-  earliest,
-  elapsed,
-  HOUR,
-  type Instant,
-  MINUTE,
-  type Now,
-  SECOND,
-} from '../../base/time.js'
+import { after, asUnixTime, elapsed, HOUR, MINUTE, type Now, type UnixTime } from '../../base/time.js'
 import type { NodeKeys } from '../../crypto/nodeKeys.js'
 import { signRecord } from '../../crypto/signedRecord.js'
 import type { Candidate } from '../../wire/candidate.js'
-import { MAX_CANDIDATES, MAX_MULTIADDRS, type NatBehaviour, type PeerRecord } from '../../wire/record.js'
-import type { Emit } from '../effects.js'
-import { RECORD_SKEW_MS } from './admission.js'
+import { RECORD_SKEW } from '../../wire/period.js'
+import {
+  encodeRecord,
+  MAX_CANDIDATES,
+  MAX_MULTIADDRS,
+  MAX_RECORD_LENGTH,
+  type NatBehaviour,
+  type PeerRecord,
+  RECORD_SIGNATURE_LENGTH,
+} from '../../wire/record.js'
+import type { OwnSequence } from './ownSequence.js'
 
 /** What a record says besides its times and names. */
 export interface OwnContent {
@@ -39,44 +34,34 @@ export interface Author {
   /** The libp2p identity: a raw Ed25519 public key. */
   readonly identity: Uint8Array
   readonly random: Random
-  /** The highest sequence number of an earlier run; 0 for none. */
-  readonly lastSequence: number
+  readonly sequence: OwnSequence
 }
 
 /** A node that is gone is forgotten by the mesh after this long; readers whose clock is ahead, a skew earlier. */
-const LIFETIME_MS = 2 * HOUR + RECORD_SKEW_MS
+const LIFETIME_MS = 2 * HOUR + RECORD_SKEW
 
-/** Storers come and go, and kad-dht never republishes. */
-const REPUBLISH_MS = 10 * MINUTE
+/** A record that says the same is signed anew after this long: no less often than it is published. */
+const RENEW_MS = 8 * MINUTE
 
-/** Changes that come together, as at start, are published together. */
-const DEBOUNCE_MS = 100
+/** What a signed record has besides the record: two tags and lengths, of three and two bytes, and the signature. */
+const SIGNED_OVERHEAD = 3 + 2 + RECORD_SIGNATURE_LENGTH
 
-const RETRY_MS = { first: 500, longest: 30 * SECOND } as const
-
-type Publication =
-  /** Nobody to publish to. */
-  | { readonly name: 'offline' }
-  | { readonly name: 'due'; readonly at: Instant; readonly failures: number }
-  | { readonly name: 'under-way'; readonly failures: number; readonly changed: boolean }
-  | { readonly name: 'done'; readonly at: Instant }
+const NOTHING: OwnContent = {
+  candidates: [],
+  multiaddrs: [],
+  nat: { mapping: 'unknown', filtering: 'unknown' },
+}
 
 export class OwnRecord {
   readonly #author: Author
-  readonly #emit: Emit
-  #content: OwnContent = { candidates: [], multiaddrs: [], nat: { mapping: 'unknown', filtering: 'unknown' } }
+  #content = NOTHING
   #signed: { readonly record: PeerRecord; readonly bytes: Uint8Array; readonly content: string } | undefined
-  #sequence: number
   #version = 0
   #said = ''
-  #published: string
-  #publication: Publication = { name: 'offline' }
+  #published = publishedPart(NOTHING)
 
-  constructor(author: Author, emit: Emit) {
+  constructor(author: Author) {
     this.#author = author
-    this.#sequence = author.lastSequence
-    this.#published = publishedPart(this.#content)
-    this.#emit = emit
   }
 
   /** Changes with the candidates that the record names. */
@@ -84,98 +69,65 @@ export class OwnRecord {
     return this.#version
   }
 
-  /** What the record has to say now. */
-  describe(content: OwnContent, now: Instant): void {
-    this.#content = {
-      candidates: content.candidates.slice(0, MAX_CANDIDATES),
-      multiaddrs: content.multiaddrs.slice(0, MAX_MULTIADDRS),
-      nat: content.nat,
-    }
+  /** What must differ for a publication to be worth it. */
+  get published(): string {
+    return this.#published
+  }
+
+  /** What the record has to say now, as far as there is room. True where that is worth a publication. */
+  describe(content: OwnContent): boolean {
+    this.#content = this.#fitted(content)
     const said = JSON.stringify(this.#content.candidates)
     if (said !== this.#said) this.#version += 1
     this.#said = said
-    const published = publishedPart(this.#content)
-    if (published !== this.#published) this.#publishSoon(now)
-    this.#published = published
+    const former = this.#published
+    this.#published = publishedPart(this.#content)
+    return this.#published !== former
   }
 
-  /** Whether there is anybody to publish to. Whoever has just joined a mesh publishes. */
-  setOnline(online: boolean, now: Instant): void {
-    if (!online) this.#publication = { name: 'offline' }
-    else if (this.#publication.name === 'offline') this.#publication = { name: 'due', at: now, failures: 0 }
+  /** What we said before is refused as old: what is signed from now on has a new number. */
+  outdate(): void {
+    this.#signed = undefined
   }
 
-  /** The signed record as it is now, for a knock or an answer to one. */
+  /** The signed record as it is now. */
   signed(now: Now): Uint8Array {
     const content = JSON.stringify(this.#content)
     const known = this.#signed
     if (known?.content === content) {
       const age = elapsed(known.record.issuedAt, now.unix)
-      if (age >= 0 && age < REPUBLISH_MS) return known.bytes
+      if (age >= 0 && age < RENEW_MS) return known.bytes
     }
-    const believable = this.#sequence < now.unix + RECORD_SKEW_MS
-    this.#sequence = Math.max(believable ? this.#sequence + 1 : 0, Math.floor(now.unix))
-    const { keys, identity, random } = this.#author
-    const issuedAt = asUnixTime(Math.floor(now.unix))
-    const record: PeerRecord = {
-      publicKey: keys.publicKey,
-      sequence: this.#sequence,
-      issuedAt,
-      expiresAt: after(issuedAt, LIFETIME_MS),
-      identity,
-      ...this.#content,
-    }
+    const { keys, random, sequence } = this.#author
+    const record = this.#recordOf(this.#content, sequence.next(now.unix), asUnixTime(Math.floor(now.unix)))
     const bytes = signRecord(record, keys, random)
     this.#signed = { record, bytes, content }
     return bytes
   }
 
-  publicationEnded(acknowledgements: number, now: Instant): void {
-    const former = this.#publication
-    if (former.name !== 'under-way') return
-    if (acknowledgements === 0) {
-      const wait = backoffMs(RETRY_MS, former.failures)
-      this.#publication = { name: 'due', at: after(now, wait), failures: former.failures + 1 }
-    } else if (former.changed) {
-      this.#publication = { name: 'due', at: after(now, DEBOUNCE_MS), failures: 0 }
-    } else {
-      this.#publication = { name: 'done', at: now }
+  #recordOf(content: OwnContent, sequence: number, issuedAt: UnixTime): PeerRecord {
+    const { keys, identity } = this.#author
+    const expiresAt = after(issuedAt, LIFETIME_MS)
+    return { publicKey: keys.publicKey, sequence, issuedAt, expiresAt, identity, ...content }
+  }
+
+  /** What there is room for. The last multiaddrs go first, then the last candidates: the first are worth most. */
+  #fitted({ candidates, multiaddrs, nat }: OwnContent): OwnContent {
+    const content = {
+      candidates: candidates.slice(0, MAX_CANDIDATES),
+      multiaddrs: multiaddrs.slice(0, MAX_MULTIADDRS),
+      nat,
     }
-  }
-
-  wake(now: Now): void {
-    const due = this.#dueAt
-    if (due === undefined || due > now.instant) return
-    const failures = this.#publication.name === 'due' ? this.#publication.failures : 0
-    this.#publication = { name: 'under-way', failures, changed: false }
-    const signedRecord = this.signed(now)
-    this.#emit({ type: 'publish', signedRecord, sequence: this.#sequence })
-  }
-
-  get nextWake(): Instant | undefined {
-    return this.#dueAt
-  }
-
-  get #dueAt(): Instant | undefined {
-    switch (this.#publication.name) {
-      case 'due':
-        return this.#publication.at
-      case 'done':
-        return after(this.#publication.at, REPUBLISH_MS)
-      default:
-        return undefined
+    while (this.#lengthOf(content) > MAX_RECORD_LENGTH) {
+      if (content.multiaddrs.length > 0) content.multiaddrs.pop()
+      else content.candidates.pop()
     }
+    return content
   }
 
-  #publishSoon(now: Instant): void {
-    const former = this.#publication
-    if (former.name === 'done') {
-      this.#publication = { name: 'due', at: after(now, DEBOUNCE_MS), failures: 0 }
-    } else if (former.name === 'under-way') {
-      this.#publication = { ...former, changed: true }
-    } else if (former.name === 'due') {
-      this.#publication = { ...former, at: earliest(former.at, after(now, DEBOUNCE_MS)) ?? former.at }
-    }
+  /** Of the signed record; its numbers and times have a fixed length, unless they are zero. */
+  #lengthOf(content: OwnContent): number {
+    return encodeRecord(this.#recordOf(content, 1, asUnixTime(1))).length + SIGNED_OVERHEAD
   }
 }
 

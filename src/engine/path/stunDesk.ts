@@ -16,8 +16,8 @@ import { verifyIntegrity } from '../../wire/stun/integrity.js'
 import { type DecodedStun, decodeStun, encodeStun } from '../../wire/stun/message.js'
 import { BINDING } from '../../wire/stun/registry.js'
 import type { Emit } from '../effects.js'
+import type { PairNames } from '../pairNames.js'
 import type { CheckSubject, PathAgent } from './agent.js'
-import type { CheckNames } from './checkNames.js'
 import { encodeCheckAnswer, encodeUnknownAttributes } from './checks.js'
 import { type Route, sameRoute } from './path.js'
 import type { Reflection } from './reflection.js'
@@ -39,7 +39,7 @@ export interface CheckedPeer {
 export interface StunDeskParts<Checked extends CheckedPeer> {
   /** Whether plain Binding requests of anybody are answered now. */
   readonly reflects: () => boolean
-  readonly names: CheckNames<Checked>
+  readonly names: PairNames<Checked>
   readonly transactions: Transactions<CheckSubject>
   readonly reflection: Reflection
   readonly emit: Emit

@@ -3,23 +3,24 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { fromString, toString as toText } from 'uint8arrays'
 import { drop } from '../../../src/base/drops.js'
-import { publicKeyFromBytes } from '../../../src/base/publicKey.js'
+import { seededRandom } from '../../../src/base/random.js'
 import { after, HOUR } from '../../../src/base/time.js'
 import {
   admitRecord,
+  admitSealedRecord,
   admitStoredRecord,
-  peerOfRecordKey,
   RECORD_SKEW_MS,
   recordKey,
 } from '../../../src/engine/directory/admission.js'
+import { periodOf } from '../../../src/wire/period.js'
 import { MAX_RECORD_LENGTH } from '../../../src/wire/record.js'
-import { recordOf, signedRecordOf, testNode } from '../nodes.js'
+import { recordOf, sealedRecordOf, signedRecordOf, testNode } from '../nodes.js'
 import { UNIX_START } from '../virtualTime.js'
 
 const ALICE = testNode(1)
 const BOB = testNode(2)
 const AHEAD = after(UNIX_START, RECORD_SKEW_MS)
-const publicKeys = fc.uint8Array({ minLength: 32, maxLength: 32 }).map(publicKeyFromBytes)
+const TODAY = periodOf(UNIX_START)
 
 describe('a record', () => {
   it('is believed from its issue to its expiry', () => {
@@ -60,58 +61,80 @@ describe('a record', () => {
 })
 
 describe('the key of a record in the DHT', () => {
-  it('names its peer', () => {
-    fc.assert(
-      fc.property(publicKeys, (key) => {
-        assert.equal(peerOfRecordKey(recordKey(key)), key)
-      }),
-    )
-  })
-
-  it('has three parts, of which the second names the validator', () => {
-    const parts = toText(recordKey(ALICE.publicKey)).split('/')
+  it('has three parts, the second of which names the validator', () => {
+    const parts = toText(recordKey(keyOf(ALICE))).split('/')
     assert.deepEqual(parts.slice(0, 2), ['', 'record'])
-    assert.equal(parts.length, 3)
+    assert.equal(parts[2], toText(keyOf(ALICE), 'base64url'))
   })
 
-  it('is in one spelling only, and nothing else is one', () => {
-    const text = toText(recordKey(ALICE.publicKey))
-    for (const other of [
-      '',
-      '/record/',
-      `${text}=`,
-      text.slice(1),
-      text.slice(0, -1),
-      `${text}/`,
-      `/x${text}`,
+  it('is another for each author and each day', () => {
+    const keys = [keyOf(ALICE), keyOf(BOB), keyOf(ALICE, TODAY + 1)].map((key) => toText(recordKey(key)))
+    assert.equal(new Set(keys).size, 3)
+  })
+})
+
+describe('a sealed record', () => {
+  it('is stored under its own key, by those who cannot read it', () => {
+    const admitted = admitStoredRecord(recordKey(keyOf(ALICE)), sealedRecordOf(ALICE), UNIX_START)
+    const author = toText(keyOf(ALICE), 'base64url')
+    assert.deepEqual(admitted, { author, sequence: UNIX_START })
+    assert.deepEqual(admitSealedRecord(sealedRecordOf(ALICE), UNIX_START), admitted)
+  })
+
+  it('is stored under no other', () => {
+    const wrong = drop('record-wrong-author')
+    for (const key of [
+      recordKey(keyOf(BOB)),
+      recordKey(keyOf(ALICE, TODAY + 1)),
+      fromString('/record/'),
+      fromString('/pk/x'),
     ])
-      assert.equal(peerOfRecordKey(fromString(other)), undefined, other)
-    // 43 characters carry two bits too many.
-    const tail = text.at(-1) === 'B' ? 'C' : 'B'
-    assert.equal(peerOfRecordKey(fromString(text.slice(0, -1) + tail)), undefined)
+      assert.equal(admitStoredRecord(key, sealedRecordOf(ALICE), UNIX_START), wrong)
   })
 
-  it('is never thrown at by what it is not', () => {
+  it('is admitted in its own period, the day before, and two hours more each way', () => {
+    for (const [period, ms, expected] of [
+      [TODAY, 0, undefined],
+      [TODAY + 1, 0, undefined],
+      [TODAY - 1, 0, 'record-wrong-period'],
+      [TODAY + 2, 0, 'record-wrong-period'],
+      // From 22:00 the day after tomorrow is the next one.
+      [TODAY + 2, 14 * HOUR, undefined],
+      [TODAY, 17 * HOUR, undefined],
+      [TODAY, 18 * HOUR, 'record-wrong-period'],
+    ] as const) {
+      const now = after(UNIX_START, ms)
+      const sealed = sealedRecordOf(ALICE, {}, { period, sequence: now })
+      const admitted = admitSealedRecord(sealed, now)
+      assert.deepEqual('dropped' in admitted ? admitted.dropped : undefined, expected, `${period} ${ms}`)
+    }
+  })
+
+  it('is admitted for four hours, and no more than two ahead', () => {
+    const admit = (sequence: number) => admitSealedRecord(sealedRecordOf(ALICE, {}, { sequence }), UNIX_START)
+    assert.equal('author' in admit(UNIX_START - 4 * HOUR + 1), true)
+    assert.equal(admit(UNIX_START - 4 * HOUR), drop('record-expired'))
+    assert.equal('author' in admit(AHEAD), true)
+    assert.equal(admit(AHEAD + 1), drop('record-from-future'))
+  })
+
+  it('is refused where any bit is another', () => {
+    const sealed = sealedRecordOf(ALICE)
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
-        assert.equal(peerOfRecordKey(bytes), undefined)
+      fc.property(fc.nat({ max: 8 * sealed.length - 1 }), (bit) => {
+        const altered = sealed.slice()
+        altered[bit >> 3] = (altered[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+        assert.ok('dropped' in admitStoredRecord(recordKey(keyOf(ALICE)), altered, UNIX_START))
       }),
     )
+    const random = seededRandom(1)
+    for (const length of [0, 3, 1_535, 1_536, 1_537])
+      assert.ok('dropped' in admitSealedRecord(random.bytes(length), UNIX_START))
   })
 })
 
-describe('a record in the DHT', () => {
-  it('is believed under the key of its author only', () => {
-    const record = signedRecordOf(ALICE)
-    assert.deepEqual(admitStoredRecord(recordKey(ALICE.publicKey), record, UNIX_START), recordOf(ALICE))
-    for (const key of [recordKey(BOB.publicKey), fromString('/record/'), fromString('/pk/x')])
-      assert.equal(admitStoredRecord(key, record, UNIX_START), drop('record-wrong-author'))
-  })
-
-  it('is dropped for what any record is dropped for', () => {
-    const key = recordKey(ALICE.publicKey)
-    const late = after(UNIX_START, 2 * HOUR)
-    assert.equal(admitStoredRecord(key, signedRecordOf(ALICE), late), drop('record-expired'))
-    assert.equal(admitStoredRecord(key, new Uint8Array(3), UNIX_START), drop('record-malformed'))
-  })
-})
+function keyOf({ sealing, publicKey }: typeof ALICE, period = TODAY): Uint8Array {
+  const key = sealing.blindedKey(publicKey, period)
+  assert.ok(key)
+  return key
+}

@@ -3,24 +3,19 @@ import { beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { isDropped } from '../../../src/base/drops.js'
 import { seededRandom } from '../../../src/base/random.js'
-import {
-  after,
-  asInstant,
-  elapsed,
-  HOUR,
-  type Instant,
-  MINUTE,
-  type Now,
-  SECOND,
-} from '../../../src/base/time.js'
+import { after, HOUR, MINUTE } from '../../../src/base/time.js'
 import { openSignedRecord } from '../../../src/crypto/signedRecord.js'
-import { admitRecord, admitStoredRecord, recordKey } from '../../../src/engine/directory/admission.js'
+import { admitRecord } from '../../../src/engine/directory/admission.js'
 import { type OwnContent, OwnRecord } from '../../../src/engine/directory/ownRecord.js'
-import type { Effect } from '../../../src/engine/effects.js'
-import { MAX_CANDIDATES, MAX_MULTIADDRS, type PeerRecord } from '../../../src/wire/record.js'
-import { EffectLog } from '../effectLog.js'
+import { OwnSequence } from '../../../src/engine/directory/ownSequence.js'
+import {
+  MAX_CANDIDATES,
+  MAX_MULTIADDRS,
+  MAX_RECORD_LENGTH,
+  type PeerRecord,
+} from '../../../src/wire/record.js'
 import { testNode } from '../nodes.js'
-import { at, nowAt, START, sleepUntil, UNIX_START } from '../virtualTime.js'
+import { nowAt, START, UNIX_START } from '../virtualTime.js'
 
 const ALICE = testNode(1)
 const IDENTITY = new Uint8Array(32).fill(7)
@@ -31,17 +26,20 @@ const CONTENT: OwnContent = {
   multiaddrs: ['/ip4/198.51.100.1/tcp/51821'],
   nat: UNKNOWN_NAT,
 }
-const REPUBLISH_MS = 10 * MINUTE
+const RENEW_MS = 8 * MINUTE
 
-let log: EffectLog
 let own: OwnRecord
 
-const AUTHOR = { keys: ALICE.keys, identity: IDENTITY, random: seededRandom(1), lastSequence: 0 }
+const author = (last = 0) => ({
+  keys: ALICE.keys,
+  identity: IDENTITY,
+  random: seededRandom(1),
+  sequence: new OwnSequence(last),
+})
 
 beforeEach(() => {
-  log = new EffectLog()
-  own = new OwnRecord(AUTHOR, log.emit)
-  own.describe(CONTENT, START)
+  own = new OwnRecord(author())
+  own.describe(CONTENT)
 })
 
 describe('our own record', () => {
@@ -59,22 +57,48 @@ describe('our own record', () => {
   it('has as many candidates and multiaddrs as a record may have, the first ones', () => {
     const candidates = Array.from({ length: 40 }, (_, index) => reflexive(1_000 + index))
     const multiaddrs = Array.from({ length: 40 }, (_, index) => `/ip4/198.51.100.1/tcp/${1 + index}`)
-    own.describe({ candidates, multiaddrs, nat: UNKNOWN_NAT }, START)
+    own.describe({ candidates, multiaddrs, nat: UNKNOWN_NAT })
     const record = open(own.signed(nowAt(0)))
     assert.deepEqual(record.candidates, candidates.slice(0, MAX_CANDIDATES))
     assert.deepEqual(record.multiaddrs, multiaddrs.slice(0, MAX_MULTIADDRS))
   })
 
-  it('is signed once while nothing changes, and anew after ten minutes', () => {
+  it('has what there is room for: the last multiaddrs go first, then the last candidates', () => {
+    const multiaddr = (length: number, index: number) =>
+      `/dns4/${'x'.repeat(60)}.${'y'.repeat(length)}/tcp/${1 + index}`
+    fc.assert(
+      fc.property(
+        fc.nat({ max: 16 }),
+        fc.array(fc.integer({ min: 1, max: 250 }), { maxLength: 8 }),
+        (count, lengths) => {
+          const candidates = Array.from({ length: count }, (_, index) => reflexive(1_000 + index))
+          const multiaddrs = lengths.map(multiaddr)
+          own.describe({ candidates, multiaddrs, nat: UNKNOWN_NAT })
+          const signed = own.signed(nowAt(0))
+          assert.ok(signed.length <= MAX_RECORD_LENGTH)
+          const record = open(signed)
+          assert.deepEqual(record.candidates, candidates.slice(0, record.candidates.length))
+          assert.deepEqual(record.multiaddrs, multiaddrs.slice(0, record.multiaddrs.length))
+          if (record.multiaddrs.length > 0) assert.equal(record.candidates.length, count)
+          // One more would not have fitted.
+          const next = multiaddrs[record.multiaddrs.length]
+          if (next !== undefined) assert.ok(signed.length + next.length > MAX_RECORD_LENGTH)
+        },
+      ),
+      { numRuns: 30 },
+    )
+  })
+
+  it('is signed once while nothing changes, and anew after eight minutes', () => {
     const bytes = own.signed(nowAt(0))
-    assert.equal(own.signed(nowAt(REPUBLISH_MS - 1)), bytes)
-    const renewed = open(own.signed(nowAt(REPUBLISH_MS)))
-    assert.equal(renewed.issuedAt, after(UNIX_START, REPUBLISH_MS))
+    assert.equal(own.signed(nowAt(RENEW_MS - 1)), bytes)
+    const renewed = open(own.signed(nowAt(RENEW_MS)))
+    assert.equal(renewed.issuedAt, after(UNIX_START, RENEW_MS))
   })
 
   it('is signed anew when a reflexive port changes, for knocks', () => {
     const { sequence } = open(own.signed(nowAt(0)))
-    own.describe(withReflexive(40_001), START)
+    own.describe(withReflexive(40_001))
     const record = open(own.signed(nowAt(0)))
     assert.deepEqual(record.candidates, [reflexive(40_001), HOST])
     assert.equal(record.sequence, sequence + 1)
@@ -89,10 +113,10 @@ describe('our own record', () => {
     const clocks = fc.array(fc.integer({ min: -2 * HOUR + 100, max: 0 }), { minLength: 2, maxLength: 8 })
     fc.assert(
       fc.property(clocks, (offsets) => {
-        const fresh = new OwnRecord(AUTHOR, () => {})
+        const fresh = new OwnRecord(author())
         let last = 0
         for (const [index, offset] of offsets.entries()) {
-          fresh.describe(withReflexive(1 + index), START)
+          fresh.describe(withReflexive(1 + index))
           const signed = fresh.signed({ instant: START, unix: after(UNIX_START, offset) })
           const { sequence } = open(signed)
           assert.ok(sequence > last)
@@ -106,7 +130,7 @@ describe('our own record', () => {
 
   it('goes on above the sequence of an earlier run, unless that one is out of all bounds', () => {
     const sequences = [UNIX_START - 5, UNIX_START, UNIX_START + HOUR, UNIX_START + 3 * HOUR].map((last) => {
-      const later = new OwnRecord({ ...AUTHOR, lastSequence: last }, log.emit)
+      const later = new OwnRecord(author(last))
       return open(later.signed(nowAt(0))).sequence
     })
     assert.deepEqual(sequences, [UNIX_START, UNIX_START + 1, UNIX_START + HOUR + 1, UNIX_START])
@@ -118,9 +142,9 @@ describe('our own record', () => {
     assert.equal(record.expiresAt, after(UNIX_START, 4 * HOUR))
   })
 
-  it('is admitted until it is made anew by readers and storers whose clock is 1 h 59 min ahead, or behind', () => {
+  it('is admitted until it is made anew by readers whose clock is 1 h 59 min ahead, or behind', () => {
     const signed = own.signed(nowAt(0))
-    const last = nowAt(REPUBLISH_MS - 1)
+    const last = nowAt(RENEW_MS - 1)
     assert.equal(own.signed(last), signed)
     for (const [made, skew] of [
       [last, 119 * MINUTE],
@@ -128,13 +152,12 @@ describe('our own record', () => {
     ] as const) {
       const theirs = after(made.unix, skew)
       assert.deepEqual(admitRecord(signed, theirs), open(signed))
-      assert.deepEqual(admitStoredRecord(recordKey(ALICE.publicKey), signed, theirs), open(signed))
     }
   })
 
   it('is believed as soon as a clock that was days ahead is right again', () => {
     sequenceAt(72 * HOUR, 40_001)
-    own.describe(withReflexive(40_002), START)
+    own.describe(withReflexive(40_002))
     const signed = own.signed(nowAt(0))
     assert.ok(!isDropped(admitRecord(signed, UNIX_START)))
     assert.equal(open(signed).sequence, UNIX_START)
@@ -150,7 +173,7 @@ describe('the version of what we say', () => {
       { ...CONTENT, candidates: [] },
       CONTENT,
     ].map((content) => {
-      own.describe(content, START)
+      own.describe(content)
       return own.version
     })
     // The first is what was said before.
@@ -160,82 +183,35 @@ describe('the version of what we say', () => {
   it('does not change with time, nor with what leads nobody elsewhere', () => {
     const { version } = own
     own.signed(nowAt(0))
-    own.signed(nowAt(REPUBLISH_MS))
-    own.describe(withReflexive(40_000), at(1_000))
-    own.describe({ ...CONTENT, multiaddrs: [] }, at(2_000))
-    own.describe({ ...CONTENT, nat: { mapping: 'endpoint-independent', filtering: 'unknown' } }, at(3_000))
+    own.signed(nowAt(RENEW_MS))
+    own.describe(withReflexive(40_000))
+    own.describe({ ...CONTENT, multiaddrs: [] })
+    own.describe({ ...CONTENT, nat: { mapping: 'endpoint-independent', filtering: 'unknown' } })
     assert.equal(own.version, version)
   })
 
   it('does not change with candidates beyond those that a record may have', () => {
     const candidates = Array.from({ length: MAX_CANDIDATES }, (_, index) => reflexive(1_000 + index))
-    own.describe({ ...CONTENT, candidates }, START)
+    own.describe({ ...CONTENT, candidates })
     const { version } = own
-    own.describe({ ...CONTENT, candidates: [...candidates, reflexive(9)] }, START)
+    own.describe({ ...CONTENT, candidates: [...candidates, reflexive(9)] })
     assert.equal(own.version, version)
   })
 })
 
-describe('publishing', () => {
-  it('waits until there is somebody to publish to, and then does not wait', () => {
-    assert.equal(own.nextWake, undefined)
-    own.wake(nowAt(5))
-    assert.deepEqual(log.take(), [])
-    own.setOnline(true, at(10))
-    assert.equal(own.nextWake, at(10))
-    own.wake(nowAt(10))
-    const signedRecord = own.signed(nowAt(10))
-    assert.deepEqual(log.take(), [{ type: 'publish', signedRecord, sequence: open(signedRecord).sequence }])
-    assert.equal(own.nextWake, undefined)
+describe('what is worth a publication', () => {
+  it('is not a reflexive port, nor the order of things', () => {
+    const same: readonly OwnContent[] = [
+      withReflexive(40_001),
+      { ...CONTENT, candidates: [HOST, reflexive(40_002)] },
+      { ...CONTENT, candidates: [HOST, reflexive(40_002), reflexive(40_003)] },
+    ]
+    const { published } = own
+    for (const content of same) assert.equal(own.describe(content), false)
+    assert.equal(own.published, published)
   })
 
-  it('is repeated every ten minutes, with a new record', () => {
-    publishAt(0)
-    own.publicationEnded(5, at(400))
-    assert.equal(own.nextWake, at(400 + REPUBLISH_MS))
-    assert.deepEqual(published(400, 400 + REPUBLISH_MS - 1), [])
-    const [[ms, record] = none()] = published(400, 400 + REPUBLISH_MS)
-    assert.equal(ms, 400 + REPUBLISH_MS)
-    assert.equal(record.issuedAt, after(UNIX_START, 400 + REPUBLISH_MS))
-  })
-
-  it('is tried again where nobody took it: after 500 ms, and twice as long each time, up to 30 s', () => {
-    publishAt(0)
-    const waits: number[] = []
-    let now = 0
-    for (let failures = 0; failures < 9; failures++) {
-      own.publicationEnded(0, at(now))
-      const [[ms] = none()] = published(now, now + HOUR)
-      waits.push(ms - now)
-      now = ms
-    }
-    assert.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000])
-    own.publicationEnded(1, at(now))
-    own.describe(withReflexive(40_000, []), at(now))
-    const [[again] = none()] = published(now, now + HOUR)
-    own.publicationEnded(0, at(again))
-    assert.equal(own.nextWake, at(again + 500))
-  })
-
-  it('of changes that come together is one publication', () => {
-    settled()
-    for (let ms = 1_000; ms <= 1_090; ms += 10)
-      own.describe({ ...CONTENT, multiaddrs: [`/ip4/198.51.100.1/tcp/${ms}`] }, at(ms))
-    const [[ms, record] = none(), ...others] = published(1_090, 5_000)
-    assert.equal(ms, 1_100)
-    assert.deepEqual(record.multiaddrs, ['/ip4/198.51.100.1/tcp/1090'])
-    assert.deepEqual(others, [])
-  })
-
-  it('is not for a reflexive port, nor for the order of things', () => {
-    settled()
-    own.describe(withReflexive(40_001), at(1_000))
-    own.describe({ ...CONTENT, candidates: [HOST, reflexive(40_002)] }, at(2_000))
-    own.describe({ ...CONTENT, candidates: [HOST, reflexive(40_002), reflexive(40_003)] }, at(3_000))
-    assert.deepEqual(published(3_000, 60 * SECOND), [])
-  })
-
-  it('is for anything else', () => {
+  it('is anything else', () => {
     const changed: readonly OwnContent[] = [
       { ...CONTENT, multiaddrs: [] },
       { ...CONTENT, candidates: [HOST] },
@@ -244,149 +220,21 @@ describe('publishing', () => {
       { ...CONTENT, nat: { mapping: 'endpoint-independent', filtering: 'unknown' } },
     ]
     for (const content of changed) {
-      log = new EffectLog()
-      own = new OwnRecord(AUTHOR, log.emit)
-      own.describe(CONTENT, START)
-      settled()
-      own.describe(content, at(1_000))
-      assert.equal(own.nextWake, at(1_100))
+      assert.equal(own.describe(content), true)
+      assert.equal(own.describe(CONTENT), true)
     }
-  })
-
-  it('of what changes meanwhile follows when it ends', () => {
-    publishAt(0)
-    own.describe({ ...CONTENT, multiaddrs: [] }, at(50))
-    assert.equal(own.nextWake, undefined)
-    own.publicationEnded(3, at(400))
-    const [[ms, record] = none()] = published(400, HOUR)
-    assert.equal(ms, 500)
-    assert.deepEqual(record.multiaddrs, [])
-  })
-
-  it('does not wait long after a failure where something changed', () => {
-    publishAt(0)
-    for (let count = 0; count < 5; count++) {
-      own.publicationEnded(0, at(count * MINUTE))
-      published(count * MINUTE, (count + 1) * MINUTE)
-    }
-    own.publicationEnded(0, at(5 * MINUTE))
-    assert.equal(own.nextWake, at(5 * MINUTE + 16_000))
-    own.describe({ ...CONTENT, multiaddrs: [] }, at(5 * MINUTE))
-    assert.equal(own.nextWake, at(5 * MINUTE + 100))
-  })
-
-  it('ends with the mesh, and begins with it', () => {
-    settled()
-    own.setOnline(false, at(1_000))
-    own.describe({ ...CONTENT, multiaddrs: [] }, at(1_100))
-    assert.equal(own.nextWake, undefined)
-    own.setOnline(true, at(2_000))
-    const [[ms, record] = none()] = published(2_000, 2_000)
-    assert.equal(ms, 2_000)
-    assert.deepEqual(record.multiaddrs, [])
-  })
-
-  it('is not begun again by who is online already', () => {
-    settled()
-    own.setOnline(true, at(1_000))
-    assert.equal(own.nextWake, at(REPUBLISH_MS))
-  })
-
-  it('that nobody began does not end', () => {
-    own.publicationEnded(0, at(0))
-    assert.equal(own.nextWake, undefined)
   })
 })
 
-describe('the laws of an engine', () => {
-  const contents = fc.record({
-    candidates: fc.subarray([HOST, reflexive(1), reflexive(2)]),
-    multiaddrs: fc.subarray(['/ip4/198.51.100.1/tcp/1', '/ip4/198.51.100.1/tcp/2']),
-    nat: fc.constant(UNKNOWN_NAT),
-  })
-  const steps: fc.Arbitrary<readonly Step[]> = fc.array(
-    fc.tuple(
-      fc.oneof(fc.nat({ max: 200 }), fc.nat({ max: 20 * MINUTE })),
-      fc.oneof(
-        contents.map((content) => (record: OwnRecord, now: Instant) => record.describe(content, now)),
-        fc.boolean().map((online) => (record: OwnRecord, now: Instant) => record.setOnline(online, now)),
-        fc.nat({ max: 2 }).map((acknowledgements) => (record: OwnRecord, now: Instant) => {
-          record.publicationEnded(acknowledgements, now)
-        }),
-      ),
-    ),
-    { maxLength: 12 },
-  )
-
-  it('hold: it is never to be woken in the past, and waking it early changes nothing', () => {
-    fc.assert(
-      fc.property(steps, fc.array(fc.nat({ max: 40 * MINUTE }), { maxLength: 10 }), (taken, early) => {
-        assert.deepEqual(play(taken, 0, early), play(taken, 0, []))
-      }),
-      { numRuns: 30 },
-    )
-  })
-
-  it('hold: times mean nothing in themselves', () => {
-    fc.assert(
-      fc.property(steps, fc.integer({ min: -900_000, max: 900_000 }), (taken, shift) => {
-        assert.deepEqual(play(taken, shift, []), play(taken, 0, []))
-      }),
-      { numRuns: 30 },
-    )
-  })
-
-  it('hold: left alone it settles into one publication every ten minutes', () => {
-    fc.assert(
-      fc.property(steps, (taken) => {
-        const effects = play([...taken, [0, (record, now) => record.setOnline(true, now)]], 0, [])
-        const times = effects.map(([ms]) => ms)
-        // One is under way for as long as nobody says that it has ended.
-        assert.ok(times.length <= taken.length + 2)
-      }),
-      { numRuns: 30 },
-    )
+describe('a record that is outdated', () => {
+  it('is signed anew, with a number of its own', () => {
+    const former = open(own.signed(nowAt(0)))
+    own.outdate()
+    const record = open(own.signed(nowAt(0)))
+    assert.equal(record.sequence, former.sequence + 1)
+    assert.deepEqual(record.candidates, former.candidates)
   })
 })
-
-type Step = readonly [gap: number, happen: (record: OwnRecord, now: Instant) => void]
-
-/** Plays a story `shift` milliseconds later than {@link START}, woken needlessly at `early`. */
-function play(
-  steps: readonly Step[],
-  shift: number,
-  early: readonly number[],
-): (readonly [number, Effect])[] {
-  const start = after(START, shift)
-  const effects: (readonly [number, Effect])[] = []
-  let now = 0
-  const record = new OwnRecord({ ...AUTHOR, random: seededRandom(1) }, (effect) =>
-    effects.push([now, effect]),
-  )
-  const wake = (ms: number) => {
-    now = ms
-    record.wake({ instant: after(start, ms), unix: after(UNIX_START, ms) })
-  }
-  const needless = [...early].sort((a, b) => a - b)
-  const pass = (until: number) => {
-    const sleeper = {
-      get nextWake() {
-        const wanted =
-          record.nextWake === undefined ? until : Math.min(until, elapsed(start, record.nextWake))
-        while ((needless[0] ?? Number.POSITIVE_INFINITY) < wanted) wake(needless.shift() ?? 0)
-        return record.nextWake === undefined ? undefined : asInstant(record.nextWake - shift)
-      },
-    }
-    sleepUntil(sleeper, now, until, wake)
-    now = until
-  }
-  for (const [gap, happen] of steps) {
-    pass(now + gap)
-    happen(record, after(start, now))
-  }
-  pass(now + HOUR)
-  return effects
-}
 
 function reflexive(port: number): OwnContent['candidates'][number] {
   return { type: 'server-reflexive', address: { ip: '198.51.100.1', port } }
@@ -403,33 +251,6 @@ function open(signedRecord: Uint8Array): PeerRecord {
 }
 
 function sequenceAt(ms: number, port: number): number {
-  own.describe(withReflexive(port), at(ms))
+  own.describe(withReflexive(port))
   return open(own.signed(nowAt(ms))).sequence
-}
-
-function publishAt(ms: number): void {
-  own.setOnline(true, at(ms))
-  assert.equal(published(ms, ms).length, 1)
-}
-
-/** Published, taken by somebody, and nothing to do for ten minutes. */
-function settled(): void {
-  publishAt(0)
-  own.publicationEnded(5, START)
-}
-
-/** Wakes it whenever it wants, and returns what it published. */
-function published(fromMs: number, untilMs: number): readonly (readonly [ms: number, PeerRecord])[] {
-  const records: (readonly [number, PeerRecord])[] = []
-  sleepUntil(own, fromMs, untilMs, (ms) => {
-    const now: Now = nowAt(ms)
-    own.wake(now)
-    for (const effect of log.take())
-      if (effect.type === 'publish') records.push([ms, open(effect.signedRecord)])
-  })
-  return records
-}
-
-function none(): never {
-  throw new TypeError('nothing was published')
 }

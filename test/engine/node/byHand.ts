@@ -36,6 +36,7 @@ export class NodeByHand {
       loopback: { style: 'range', port: 51_822 },
       formerEndpoints: new Map(),
       role: 'client',
+      sealing: own.sealing,
       lastSequence: 0,
     } as const
     this.node = new Node(options, nowAt(0))

@@ -23,13 +23,18 @@ describe('a knock', () => {
       { type: 'knock-received', id: 77, knock: knock.knock, from: mallory.identity },
       world.queue.now,
     )
-    assert.deepEqual(effects, [{ type: 'answer-knock', id: 77, answer: undefined }])
+    assert.deepEqual(effects.at(-1), { type: 'answer-knock', id: 77, answer: undefined })
+    // The record itself is Ben's, and true.
+    assert.deepEqual(
+      effects.map(({ type }) => type),
+      ['remember', 'answer-knock'],
+    )
     assert.deepEqual(ana.node.drops.toJSON(), { 'record-wrong-author': 1 })
   })
 
   it('of a node that is no peer is refused', () => {
     const { world, ana, mallory } = anaIsKnocked()
-    const signedRecord = world.mesh.record(mallory.publicKey)
+    const signedRecord = world.mesh.signedRecord(mallory.publicKey)
     assert.ok(signedRecord !== undefined)
     const effects = ana.node.handle(
       {
@@ -47,7 +52,7 @@ describe('a knock', () => {
   it('that is a replay is refused as soon as a newer record is known', () => {
     const { world, ana, ben, knock } = anaIsKnocked()
     world.queue.run(15 * MINUTE)
-    world.mesh.lookUp(ana, ben.publicKey)
+    world.mesh.lookUpUnasked(ana, ben.publicKey)
     world.queue.run(SECOND)
     const effects = ana.node.handle({ type: 'knock-received', ...knock, id: 77 }, world.queue.now)
     assert.deepEqual(effects, [{ type: 'answer-knock', id: 77, answer: undefined }])
@@ -76,7 +81,7 @@ describe('a knock', () => {
     const { world, ana, ben, mallory } = anaIsKnocked()
     ana.host.ping(ben.publicKey)
     world.queue.run(1)
-    const signedRecord = world.mesh.record(mallory.publicKey)
+    const signedRecord = world.mesh.signedRecord(mallory.publicKey)
     assert.ok(signedRecord !== undefined)
     ana.handle({
       type: 'knock-answered',
@@ -93,7 +98,7 @@ describe('a knock that waits for the reflectors', () => {
     const [own, gone, stays] = [testNode(1), testNode(2), testNode(3)]
     const node = new NodeByHand(own, [gone, stays])
     const reflectors = [{ ip: '203.0.113.9', port: 3_478 }]
-    node.tell({ type: 'mesh-changed', connected: true, multiaddrs: [], reflectors })
+    node.tell({ type: 'mesh-changed', connected: true, multiaddrs: [], reflectors, gossips: false })
     assert.deepEqual(answersIn([...node.knock(gone, 1), ...node.knock(stays, 2), ...node.knock(gone, 3)]), [])
     assert.deepEqual(answersIn(node.readInterface([stays])), [
       [1, false],
@@ -109,10 +114,10 @@ describe('a knock that waits for the reflectors', () => {
 describe('a record from the mesh', () => {
   it('of another peer than was looked up changes nothing', () => {
     const { world, ana, ben, mallory } = anaIsKnocked()
-    const signedRecord = world.mesh.record(mallory.publicKey)
-    assert.ok(signedRecord !== undefined)
+    const sealedRecord = world.mesh.record(mallory.publicKey)
+    assert.ok(sealedRecord !== undefined)
     assert.deepEqual(
-      ana.node.handle({ type: 'record-found', peer: ben.publicKey, signedRecord }, world.queue.now),
+      ana.node.handle({ type: 'record-found', peer: ben.publicKey, sealedRecord }, world.queue.now),
       [],
     )
     assert.equal(ana.node.knownRecord(ben.publicKey, world.queue.now), undefined)
@@ -124,10 +129,10 @@ describe('a record from the mesh', () => {
     const older = world.mesh.record(ben.publicKey)
     assert.ok(older !== undefined)
     world.queue.run(15 * MINUTE)
-    world.mesh.lookUp(ana, ben.publicKey)
+    world.mesh.lookUpUnasked(ana, ben.publicKey)
     world.queue.run(SECOND)
     const known = ana.node.knownRecord(ben.publicKey, world.queue.now)
-    ana.handle({ type: 'record-found', peer: ben.publicKey, signedRecord: older })
+    ana.handle({ type: 'record-found', peer: ben.publicKey, sealedRecord: older })
     assert.deepEqual(ana.node.knownRecord(ben.publicKey, world.queue.now), known)
     assert.deepEqual(ana.node.drops.toJSON(), { 'record-rollback': 1 })
   })

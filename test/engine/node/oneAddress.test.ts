@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import type { SocketAddress } from '../../../src/base/address.js'
 import { SECOND } from '../../../src/base/time.js'
 import { encodeKnock } from '../../../src/wire/knock.js'
-import { firstMessage, recordOf, signedRecordOf, testNode } from '../nodes.js'
+import { firstMessage, recordOf, sealedRecordOf, signedRecordOf, testNode } from '../nodes.js'
 import { nowAt, UNIX_START } from '../virtualTime.js'
 import { data, second } from '../wireguardMessages.js'
 import { NodeByHand, sentOf } from './byHand.js'
@@ -47,17 +47,18 @@ describe('an address at which two peers were, one after the other', () => {
       (ana) => ana.wireguardSends(BEN, firstMessage(ANA, BEN, { sentAt: nowAt(ana.ms).unix })),
       (ana) => ana.wireguardSends(BEN, data(5, 100)),
       (ana) => ana.wireguardSends(BEN, data(5, 32)),
-      (ana) => ana.tell({ type: 'record-found', peer: BEN.publicKey, signedRecord: signedRecordOf(BEN) }),
+      (ana) => ana.tell({ type: 'record-found', peer: BEN.publicKey, sealedRecord: sealedRecordOf(BEN) }),
       (ana) =>
         ana.tell({
           type: 'record-found',
           peer: BEN.publicKey,
-          signedRecord: signedRecordOf(BEN, { candidates: [{ type: 'host', address: X }] }),
+          sealedRecord: sealedRecordOf(BEN, { candidates: [{ type: 'host', address: X }] }),
         }),
       (ana) => ana.tell({ type: 'knock-received', id: 1, from: recordOf(BEN).identity, knock: knock() }),
       (ana) => ana.tell({ type: 'look-up-ended', peer: BEN.publicKey }),
       (ana) => ana.tell({ type: 'knock-failed', peer: BEN.publicKey, reason: 'no answer' }),
-      (ana) => ana.tell({ type: 'mesh-changed', connected: true, multiaddrs: [], reflectors: [] }),
+      (ana) =>
+        ana.tell({ type: 'mesh-changed', connected: true, multiaddrs: [], reflectors: [], gossips: true }),
       (ana) =>
         ana.tell({
           type: 'routes-read',

@@ -27,7 +27,13 @@ describe('a host with more addresses than a record holds', () => {
     const ana = new NodeByHand(ANA, [BEN])
     ana.tell({ type: 'sockets-changed', sockets: addresses.map(socket) })
     const asked = sentOf(
-      ana.tell({ type: 'mesh-changed', connected: true, multiaddrs: [], reflectors: [REFLECTOR] }),
+      ana.tell({
+        type: 'mesh-changed',
+        connected: true,
+        multiaddrs: [],
+        reflectors: [REFLECTOR],
+        gossips: false,
+      }),
     )
     assert.equal(asked.length, local.length + 1)
     for (const { socket, remote, datagram } of asked) {

@@ -19,7 +19,7 @@ describe('a peer without Tunnelbore', () => {
     assert.equal(world.awaitPing(phone.ping(ana.publicKey)), ROUND_TRIP_MS)
   })
 
-  it('stays connected for two hours, and is looked for no more', () => {
+  it('stays connected for two hours, and is looked for ever more rarely', () => {
     const { world, ana, phone } = anaAndPhone()
     ana.host.wireguard.addPeer(phone.publicKey, { endpoint: addressOf(phone.ips) })
     phone.wireguard.addPeer(ana.publicKey)
@@ -34,7 +34,9 @@ describe('a peer without Tunnelbore', () => {
       const took = world.awaitPing(ana.host.ping(phone.publicKey))
       assert.equal(took, ROUND_TRIP_MS, `${world.queue.elapsed} ms`)
     }
-    assert.equal(world.mesh.counts.lookUps, lookUps)
+    // After 1, 2, 4, 8, 16, 32 and 60 minutes: it may begin to run Tunnelbore.
+    assert.ok(world.mesh.counts.lookUps - lookUps <= 8, `${world.mesh.counts.lookUps - lookUps} look-ups`)
+    assert.equal(world.mesh.counts.knocks, 0)
     assert.equal(ana.status(phone.publicKey).path?.proof, 'handshake')
   })
 

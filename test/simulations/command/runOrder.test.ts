@@ -101,8 +101,8 @@ async function ordered({ broken, json = false, sequence, nodes = 4, interruptedA
     begin: ({ observers }): Run => ({
       queue,
       traced: () => [
-        { name: 'ana', publicKey: ANA.publicKey, gateway: undefined },
-        { name: 'ben', publicKey: BEN.publicKey, gateway: undefined },
+        { name: 'ana', publicKey: ANA.publicKey, gateway: undefined, unseal: () => undefined },
+        { name: 'ben', publicKey: BEN.publicKey, gateway: undefined, unseal: () => undefined },
       ],
       totalMs: 10_000,
       *course() {

@@ -7,7 +7,7 @@ import { Relayed } from '../../../simulations/discovery/relayed.js'
 import type { Counts, Setting } from '../../../simulations/discovery/setting.js'
 import { EventQueue } from '../../../simulations/network/eventQueue.js'
 import { SECOND } from '../../../src/base/time.js'
-import { openSignedRecord } from '../../../src/crypto/signedRecord.js'
+import { verifySealedRecord } from '../../../src/crypto/sealedRecord.js'
 
 const DELAY_MS = 50
 const PING_MS = 5 * SECOND
@@ -261,7 +261,7 @@ function relay() {
 function settingOf(queue: EventQueue): Setting {
   const counts: Counts = { lookUps: 0, knocks: 0, publications: 0, dials: 0, streams: 0, bytes: 0 }
   const practice = { followsMoves: true, closesFormerConnections: true }
-  return { queue, counts, practice, open: openSignedRecord }
+  return { queue, counts, practice, verify: verifySealedRecord }
 }
 
 /** Notes what arrived, and when. */

@@ -2,16 +2,20 @@
 
 import type { Member } from '../../../simulations/discovery/member.js'
 import { Mesh, type MeshOptions } from '../../../simulations/discovery/mesh.js'
+import { type RecordName, recordName } from '../../../simulations/discovery/recordNames.js'
 import type { Server, ServerOptions } from '../../../simulations/discovery/server.js'
 import { HostClock } from '../../../simulations/hosts/clock.js'
+import { NETWORK } from '../../../simulations/hosts/machine.js'
 import { EventQueue } from '../../../simulations/network/eventQueue.js'
 import type { DropReason } from '../../../src/base/drops.js'
 import type { PublicKey } from '../../../src/base/publicKey.js'
 import { type Random, seededRandom } from '../../../src/base/random.js'
 import { after, HOUR, SECOND, type UnixTime } from '../../../src/base/time.js'
 import { type NodeKeys, nodeKeys } from '../../../src/crypto/nodeKeys.js'
+import { recordSealing } from '../../../src/crypto/sealedRecord.js'
 import { signRecord } from '../../../src/crypto/signedRecord.js'
 import type { Input } from '../../../src/engine/inputs.js'
+import { periodOf } from '../../../src/wire/period.js'
 
 /** From every member to every server and back, unless a test says otherwise. */
 export const ROUND_TRIP_MS = 100
@@ -113,9 +117,21 @@ export class TestMember implements Member {
     return this.surroundings?.multiaddrs.filter((multiaddr) => multiaddr.includes('p2p-circuit')) ?? []
   }
 
-  /** A record of its own. */
+  /** Under which its record of today lies. */
+  get key(): Uint8Array {
+    const key = recordSealing(this.keys, NETWORK).blindedKey(this.publicKey, periodOf(this.clock.unix))
+    if (key === undefined) throw new Error(`${this.name} has no blinded key`)
+    return key
+  }
+
+  /** The same as the mesh writes it. */
+  get recordName(): RecordName {
+    return recordName(this.key)
+  }
+
+  /** A record of its own, sealed for today. */
   record(sequence: number, issuedAt: UnixTime = this.clock.unix): Uint8Array {
-    return signRecord(
+    const signedRecord = signRecord(
       {
         publicKey: this.publicKey,
         sequence: issuedAt + sequence,
@@ -129,14 +145,19 @@ export class TestMember implements Member {
       this.keys,
       this.#random,
     )
+    const sealing = recordSealing(this.keys, NETWORK)
+    return sealing.seal(signedRecord, periodOf(issuedAt), issuedAt + sequence, this.#random)
   }
 
   lookUp(peer: TestMember): void {
-    this.#mesh.lookUp(this, peer.publicKey)
+    this.#mesh.lookUp(this, peer.publicKey, [peer.key])
   }
 
-  publish(record: Uint8Array): void {
-    this.#mesh.publish(this, record)
+  /** Publishes, and gossips where that is done. */
+  publish(sealedRecord: Uint8Array): void {
+    const { key } = this
+    const period = periodOf(this.clock.unix)
+    this.#mesh.publish(this, { type: 'publish', period, key, sealedRecord, sequence: 0, gossip: true })
   }
 
   knock(peer: TestMember, multiaddrs: readonly string[] = peer.circuits, knock = Uint8Array.of(7)): void {

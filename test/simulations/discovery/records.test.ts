@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { FORGERIES } from '../../../simulations/discovery/forgery.js'
 import { HOUR, MINUTE, SECOND } from '../../../src/base/time.js'
+import { periodOf } from '../../../src/wire/period.js'
 import { nth, ROUND_TRIP_MS, type TestMember, TestWorld } from './members.js'
 
 describe('a publication', () => {
@@ -12,7 +13,9 @@ describe('a publication', () => {
     const record = ana.record(1)
     ana.publish(record)
     assert.equal(world.until(ana, 'publication-ended'), ROUND_TRIP_MS)
-    assert.deepEqual(ana.told('publication-ended'), [{ type: 'publication-ended', acknowledgements: 3 }])
+    assert.deepEqual(ana.told('publication-ended'), [
+      { type: 'publication-ended', period: periodOf(ana.clock.unix), acknowledgements: 3 },
+    ])
     for (const server of world.servers) assert.equal(server.record(ana.publicKey), record)
     assert.equal(world.mesh.record(ana.publicKey), record)
   })
@@ -150,7 +153,7 @@ describe('a look-up', () => {
     world.queue.run(SECOND)
     ana.lookUp(ben)
     world.until(ana, 'look-up-ended')
-    const found = ana.told('record-found').map(({ signedRecord }) => signedRecord)
+    const found = ana.told('record-found').map(({ sealedRecord }) => sealedRecord)
     assert.equal(found.length, 2)
     assert.equal(found[1], newer)
   })
@@ -274,7 +277,7 @@ describe('a bad storer', () => {
         nth(world.servers, 0).behave({ type: 'forged', forgery })
         ana.lookUp(ben)
         world.until(ana, 'look-up-ended')
-        const found = ana.told('record-found').map(({ signedRecord }) => signedRecord)
+        const found = ana.told('record-found').map(({ sealedRecord }) => sealedRecord)
         assert.ok(found.includes(world.mesh.record(ben.publicKey) ?? new Uint8Array()))
         assert.deepEqual([found.length, ana.drops.length], unjudged ? [2, 0] : [1, 1])
       }
@@ -317,11 +320,11 @@ describe('gossip', () => {
     world.queue.run(MINUTE)
     assert.deepEqual(
       ana.heard.flatMap(({ atMs, input }) =>
-        input.type === 'record-found' ? [[atMs - before, input.signedRecord]] : [],
+        input.type === 'record-gossiped' ? [[atMs - before, input.sealedRecord]] : [],
       ),
       [[ROUND_TRIP_MS + 20, record]],
     )
-    for (const other of others) assert.equal(other.times('record-found').length, 0)
+    for (const other of others) assert.equal(other.times('record-gossiped').length, 0)
   })
 
   it('goes from server to server where the two have none in common', () => {
@@ -334,7 +337,7 @@ describe('gossip', () => {
     ben.publish(ben.record(1))
     world.queue.run(MINUTE)
     assert.deepEqual(
-      ana.times('record-found').map((atMs) => atMs - before),
+      ana.times('record-gossiped').map((atMs) => atMs - before),
       [ROUND_TRIP_MS + 30 + 40],
     )
   })
@@ -346,7 +349,7 @@ describe('gossip', () => {
     ana.peers.add(ben.publicKey)
     ben.publish(ben.record(1))
     world.queue.run(MINUTE)
-    assert.equal(ana.times('record-found').length, 0)
+    assert.equal(ana.times('record-gossiped').length, 0)
   })
 })
 

@@ -33,13 +33,15 @@ function signed(content: PeerRecord): Uint8Array {
 
 function publishes(machine: PretendMachine, content: PeerRecord): void {
   const { sequence } = content
-  machine.handles({ type: 'woken' }, { type: 'publish', signedRecord: signed(content), sequence })
+  const sealedRecord = signed(content)
+  const where = { period: 1, key: new Uint8Array(32), gossip: false }
+  machine.handles({ type: 'woken' }, { type: 'publish', ...where, sealedRecord, sequence })
 }
 
 /** An engine is given a record, and believes it. */
 function finds(machine: PretendMachine, of: PretendMachine, content: PeerRecord): void {
   machine.node.records.set(of.publicKey, content)
-  machine.handles({ type: 'record-found', peer: of.publicKey, signedRecord: signed(content) })
+  machine.handles({ type: 'record-found', peer: of.publicKey, sealedRecord: signed(content) })
 }
 
 describe('authentic paths', () => {

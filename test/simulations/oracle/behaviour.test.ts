@@ -220,14 +220,13 @@ describe('bounded', () => {
   it('bites where more look-ups or knocks are under way than an attempt has', () => {
     const world = introduced()
     const [ana, ben] = [world.machine(0), world.machine(1)]
-    const lookUp: Effect = { type: 'look-up', peer: ben.publicKey }
+    const lookUp: Effect = { type: 'look-up', peer: ben.publicKey, keys: [] }
     for (let times = 0; times < 10; times++) {
-      ana.handles({ type: 'woken' }, lookUp, lookUp)
-      ana.handles({ type: 'look-up-ended', peer: ben.publicKey })
+      ana.handles({ type: 'woken' }, lookUp)
       ana.handles({ type: 'look-up-ended', peer: ben.publicKey })
     }
     assert.equal(violated(world), undefined)
-    ana.handles({ type: 'woken' }, lookUp, lookUp, lookUp)
+    ana.handles({ type: 'woken' }, lookUp, lookUp)
     assert.match(world.invariants.violation?.message ?? '', /look-ups of one peer/)
 
     const other = introduced()

@@ -123,6 +123,8 @@ export function violated(world: PretendWorld): string | undefined {
 }
 
 export class PretendWorld implements WatchedWorld {
+  /** Nothing is sealed here. */
+  readonly unseal = (sealedRecord: Uint8Array): Uint8Array => sealedRecord
   readonly queue = { elapsed: 0 }
   readonly machines: readonly PretendMachine[]
   readonly sites: readonly (WatchedSite & { isUp: boolean; mappings: number })[]

@@ -1,8 +1,9 @@
 /** A few machines on a few sites, peers of each other, with a mesh of one server: what invariants watch, small and quick. */
 
 import { realCryptography } from '../../../simulations/crypto/cryptography.js'
+import { unsealing } from '../../../simulations/crypto/unsealing.js'
 import { SHARED_PORT } from '../../../simulations/hosts/engineLoop.js'
-import { Machine } from '../../../simulations/hosts/machine.js'
+import { Machine, NETWORK } from '../../../simulations/hosts/machine.js'
 import { EventQueue } from '../../../simulations/network/eventQueue.js'
 import { Internet } from '../../../simulations/network/internet.js'
 import { perfectLink } from '../../../simulations/network/link.js'
@@ -24,6 +25,7 @@ export interface SmallFleetOptions {
 }
 
 export class SmallFleet implements WatchedWorld {
+  readonly unseal = unsealing(realCryptography, NETWORK)
   readonly queue = new EventQueue(1_000, 1_767_225_600_000)
   readonly internet: Internet
   readonly mesh: OneServerMesh

@@ -25,12 +25,14 @@ const SERVER: SocketAddress = { ip: '198.51.100.1', port: 51_821 }
 /** Ana is behind a gateway, Ben is not; Eve looks for Ben as well, later. */
 export function tellStory(): ConnectionTrace {
   let now = 60_000
+  // Nothing is sealed here.
+  const unseal = (sealedRecord: Uint8Array) => sealedRecord
   const trace = new ConnectionTrace({
     elapsed: () => now,
     hosts: () => [
-      { name: 'ana', publicKey: ANA.publicKey, gateway: 'a port-restricted gateway' },
-      { name: 'ben', publicKey: BEN.publicKey, gateway: undefined },
-      { name: 'eve', publicKey: EVE.publicKey, gateway: undefined },
+      { name: 'ana', publicKey: ANA.publicKey, gateway: 'a port-restricted gateway', unseal },
+      { name: 'ben', publicKey: BEN.publicKey, gateway: undefined, unseal },
+      { name: 'eve', publicKey: EVE.publicKey, gateway: undefined, unseal },
     ],
   })
   const at = (ms: number): void => {
@@ -47,13 +49,13 @@ export function tellStory(): ConnectionTrace {
 
   const hello = first(1)
   trace.handled('ana', { type: 'wireguard-sent', peer: BEN.publicKey, datagram: hello }, [
-    { type: 'look-up', peer: BEN.publicKey },
+    { type: 'look-up', peer: BEN.publicKey, keys: [] },
   ])
   // It is also asked where it is; and Eve is told, who has nothing to do with it.
   const question = encodeStun({ messageClass: 'request', method: BINDING, transactionId: transaction(1) })
   send('ana', ANA_AT, SERVER, question)
   trace.handled('eve', { type: 'wireguard-sent', peer: BEN.publicKey, datagram: first(7) }, [
-    { type: 'look-up', peer: BEN.publicKey },
+    { type: 'look-up', peer: BEN.publicKey, keys: [] },
   ])
   at(40)
   const reflection = encodeStun({
@@ -65,7 +67,7 @@ export function tellStory(): ConnectionTrace {
   arrive('ana', 'server1', SERVER, ANA_AT, reflection)
   at(45)
   const knock = encodeKnock({ version: 1, signedRecord: anasRecord })
-  trace.handled('ana', { type: 'record-found', peer: BEN.publicKey, signedRecord: bensRecord }, [
+  trace.handled('ana', { type: 'record-found', peer: BEN.publicKey, sealedRecord: bensRecord }, [
     { type: 'knock', peer: BEN.publicKey, identity: new Uint8Array(32), multiaddrs: [], knock },
   ])
   const check = encodeCheck(keys, transaction(2), true, NOW)

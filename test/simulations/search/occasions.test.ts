@@ -7,7 +7,7 @@ import { Spells } from '../../../simulations/search/spells.js'
 import type { Effect } from '../../../src/engine/effects.js'
 
 const NAMES = ['ana', 'ben']
-const LOOK_UP: Effect = { type: 'look-up', peer: 'a' as never }
+const LOOK_UP: Effect = { type: 'look-up', peer: 'a' as never, keys: [] }
 const WOKEN = { type: 'woken' } as const
 
 describe('an occasion', () => {
@@ -41,7 +41,7 @@ describe('an occasion', () => {
     queue.in(2, () =>
       occasions.observer.handled?.(
         'ana',
-        { type: 'record-found', peer: 'b' as never, signedRecord: new Uint8Array() },
+        { type: 'record-found', peer: 'b' as never, sealedRecord: new Uint8Array() },
         [],
       ),
     )

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { after, asUnixTime, HOUR, MINUTE } from '../../../src/base/time.js'
-import { epochOf } from '../../../src/crypto/pair.js'
-import { CheckNames } from '../../../src/engine/path/checkNames.js'
-import { pairKeysOf, testNode } from '../nodes.js'
-import { UNIX_START } from '../virtualTime.js'
+import { after, asUnixTime, HOUR, MINUTE } from '../../src/base/time.js'
+import { epochOf } from '../../src/crypto/pair.js'
+import { PairNames } from '../../src/engine/pairNames.js'
+import { pairKeysOf, testNode } from './nodes.js'
+import { UNIX_START } from './virtualTime.js'
 
 const ALICE = testNode(1)
 const BOB = testNode(2)
@@ -47,8 +47,8 @@ describe('a user name of checks', () => {
   })
 
   it('is forgotten when its epoch has passed, and found when it has come', () => {
-    const names = new CheckNames<string>()
-    names.add('bob', pairKeysOf(ALICE, BOB))
+    const names = new PairNames<string>()
+    names.add('bob', pairKeysOf(ALICE, BOB).incoming)
     const noon = asUnixTime(Math.ceil(UNIX_START / HOUR) * HOUR)
     const name = BOBS.nameAt(epochOf(noon))
     assert.equal(names.find(name, after(noon, -2 * HOUR - 1)), undefined)
@@ -61,21 +61,21 @@ describe('a user name of checks', () => {
   })
 
   it('is known as soon as its owner is, and no longer than it', () => {
-    const names = new CheckNames<string>()
+    const names = new PairNames<string>()
     const name = BOBS.nameAt(epochOf(UNIX_START))
     assert.equal(names.find(name, UNIX_START), undefined)
-    names.add('bob', pairKeysOf(ALICE, BOB))
+    names.add('bob', pairKeysOf(ALICE, BOB).incoming)
     assert.equal(names.find(name, UNIX_START), 'bob')
-    names.add('carol', pairKeysOf(ALICE, CAROL))
+    names.add('carol', pairKeysOf(ALICE, CAROL).incoming)
     names.remove('bob')
     assert.equal(names.find(name, UNIX_START), undefined)
     assert.equal(names.find(CAROLS.nameAt(epochOf(UNIX_START)), UNIX_START), 'carol')
   })
 })
 
-function atAlice(): CheckNames<string> {
-  const names = new CheckNames<string>()
-  names.add('bob', pairKeysOf(ALICE, BOB))
-  names.add('carol', pairKeysOf(ALICE, CAROL))
+function atAlice(): PairNames<string> {
+  const names = new PairNames<string>()
+  names.add('bob', pairKeysOf(ALICE, BOB).incoming)
+  names.add('carol', pairKeysOf(ALICE, CAROL).incoming)
   return names
 }

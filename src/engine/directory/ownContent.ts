@@ -1,0 +1,24 @@
+/** What our record says of us: where we seem to be, where we are, and what our NAT does. */
+
+import { isGlobal } from '../../base/address.js'
+import type { Candidate } from '../../wire/candidate.js'
+import type { NatBehaviour } from '../../wire/record.js'
+import type { LocalSocket } from '../inputs.js'
+import type { Findings } from '../path/reflection.js'
+import type { OwnContent } from './ownRecord.js'
+
+/** A record holds so many addresses and no more: those that mean something everywhere come first. */
+export function ownContent(
+  findings: Findings,
+  sockets: readonly LocalSocket[],
+  multiaddrs: readonly string[],
+): OwnContent {
+  const hosts: Candidate[] = sockets
+    .map(({ address }): Candidate => ({ type: 'host', address }))
+    .sort((a, b) => Number(isGlobal(b.address.ip)) - Number(isGlobal(a.address.ip)))
+  return { candidates: [...findings.candidates, ...hosts], multiaddrs, nat: natOf(findings) }
+}
+
+export function natOf({ mapping }: Findings): NatBehaviour {
+  return { mapping, filtering: 'unknown' }
+}

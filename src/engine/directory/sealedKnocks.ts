@@ -1,0 +1,82 @@
+/**
+ * Knocks that are gossiped: whose one is, whether it is new, and sealing our own.
+ *
+ * Everybody in the mesh gets them, and anybody may have kept one to send it again. So the cheap questions come first: is
+ * it under a name of one of our peers? did that peer seal it? is it newer than all before, and of our time? Only then it
+ * costs a place among the knocks that are answered, and a signature to verify (knockDoor.ts).
+ */
+
+import { type Dropped, drop, isDropped } from '../../base/drops.js'
+import type { PublicKey } from '../../base/publicKey.js'
+import type { Random } from '../../base/random.js'
+import type { UnixTime } from '../../base/time.js'
+import { epochOf, type PairKeys } from '../../crypto/pair.js'
+import { openKnock, sealKnock } from '../../crypto/sealedKnock.js'
+import { RECORD_SKEW } from '../../wire/period.js'
+import { type SealedKnockKind, sealedKnockName } from '../../wire/sealedKnock.js'
+import { PairNames } from '../pairNames.js'
+
+/** What a peer says by gossip. */
+export interface GossipedKnock {
+  readonly peer: PublicKey
+  readonly kind: SealedKnockKind
+  /** The peer's, still to be verified. */
+  readonly signedRecord: Uint8Array
+}
+
+interface Pair {
+  readonly keys: PairKeys['knocks']
+  /** The highest sequence of each kind that came in. Gossip may overtake gossip: a knock does not outdate an answer. */
+  readonly seen: Record<SealedKnockKind, number>
+}
+
+export class SealedKnocks {
+  readonly #random: Random
+  readonly #names = new PairNames<PublicKey>()
+  readonly #pairs = new Map<PublicKey, Pair>()
+  #lastSequence = 0
+
+  constructor(random: Random) {
+    this.#random = random
+  }
+
+  add(peer: PublicKey, { knocks: keys }: PairKeys): void {
+    this.#pairs.set(peer, { keys, seen: { knock: 0, answer: 0 } })
+    this.#names.add(peer, keys.incoming)
+  }
+
+  remove(peer: PublicKey): void {
+    this.#pairs.delete(peer)
+    this.#names.remove(peer)
+  }
+
+  /** Our record for a peer, sealed to be gossiped; undefined where it is no peer. */
+  seal(
+    peer: PublicKey,
+    kind: SealedKnockKind,
+    signedRecord: Uint8Array,
+    now: UnixTime,
+  ): Uint8Array | undefined {
+    const pair = this.#pairs.get(peer)
+    if (pair === undefined) return undefined
+    const sequence = Math.max(this.#lastSequence + 1, Math.floor(now))
+    this.#lastSequence = sequence
+    return sealKnock(pair.keys.outgoing, { kind, sequence, signedRecord }, epochOf(now), this.#random)
+  }
+
+  /** What came in by gossip. Nothing is taken twice. */
+  open(sealedKnock: Uint8Array, now: UnixTime): GossipedKnock | Dropped {
+    const name = sealedKnockName(sealedKnock)
+    if (name === undefined) return drop('knock-malformed')
+    const peer = this.#names.find(name, now)
+    const pair = peer === undefined ? undefined : this.#pairs.get(peer)
+    if (peer === undefined || pair === undefined) return drop('knock-for-others')
+    const knock = openKnock(pair.keys.incoming, sealedKnock)
+    if (isDropped(knock)) return knock
+    const { kind, sequence, signedRecord } = knock
+    if (Math.abs(sequence - now) > RECORD_SKEW) return drop('knock-stale')
+    if (sequence <= pair.seen[kind]) return drop('knock-replayed')
+    pair.seen[kind] = sequence
+    return { peer, kind, signedRecord }
+  }
+}

@@ -1,0 +1,52 @@
+/** What a node can say of itself and of its peers. */
+
+import type { SocketAddress } from '../base/address.js'
+import type { DropCounters } from '../base/drops.js'
+import type { PublicKey } from '../base/publicKey.js'
+import { elapsed, type Now } from '../base/time.js'
+import type { NatBehaviour, PeerRecord } from '../wire/record.js'
+import type { LocalSocket } from './inputs.js'
+import type { Path } from './path/path.js'
+import type { Peer, PeerState } from './peer.js'
+
+export interface PeerStatus {
+  readonly publicKey: PublicKey
+  readonly state: PeerState
+  readonly loopback: SocketAddress
+  readonly path: (Path & { readonly local: SocketAddress }) | undefined
+  readonly rxBytes: number
+  readonly txBytes: number
+  /** Milliseconds since the peer issued the record that we know. */
+  readonly recordAgeMs: number | undefined
+  readonly reason: string
+}
+
+export interface NodeStatus {
+  /** True while it serves the mesh. */
+  readonly serves: boolean
+  /** Whether others reach it; undefined as long as that was not found out. */
+  readonly reachable: boolean | undefined
+  readonly nat: NatBehaviour & { readonly reflexive: readonly SocketAddress[] }
+  readonly peers: readonly PeerStatus[]
+  readonly drops: DropCounters
+}
+
+export function peerStatus(
+  peer: Peer,
+  sockets: readonly LocalSocket[],
+  record: PeerRecord | undefined,
+  now: Now,
+): PeerStatus {
+  const path = peer.agent.current
+  const socket = path === undefined ? undefined : sockets.find(({ id }) => id === path.socket)
+  return {
+    publicKey: peer.key,
+    state: peer.state,
+    loopback: peer.loopback,
+    path: path === undefined || socket === undefined ? undefined : { ...path, local: socket.address },
+    rxBytes: peer.flow.rxBytes,
+    txBytes: peer.flow.txBytes,
+    recordAgeMs: record === undefined ? undefined : elapsed(record.issuedAt, now.unix),
+    reason: peer.reason,
+  }
+}
