@@ -393,11 +393,11 @@ export class Node {
   #socketsChanged(sockets: readonly LocalSocket[], now: Now): void {
     this.#context.paths.sockets = sockets
     this.#discovery.socketsChanged(sockets)
-    this.#reflection.change({ sockets }, now.instant)
     this.#role.setAddresses(
       sockets.map(({ address }) => address.ip),
       now.instant,
     )
+    this.#reflection.change({ sockets }, now.instant)
     this.#surroundingsChanged(now)
   }
 

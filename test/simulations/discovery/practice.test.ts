@@ -44,7 +44,6 @@ const SOURCES: readonly { readonly file: string; readonly says: readonly string[
     file: 'io/mesh/knock.ts',
     says: [
       `HEDGE_MS = ${HEDGE_MS}`,
-      `DIRECT_DIAL_MS = 1_${DIAL_MS - 1_000}`,
       `MAX_ADDRESSES = ${MAX_ADDRESSES}`,
       `RELAY_HEAD_START_MS = ${RELAY_HEAD_START_MS}`,
       `MAX_GUESSED_RELAYS = ${MAX_GUESSED_RELAYS}`,
@@ -52,6 +51,7 @@ const SOURCES: readonly { readonly file: string; readonly says: readonly string[
       `MAX_KNOCKS_AT_ONCE_EACH = ${MAX_KNOCKS_AT_ONCE_EACH}`,
     ],
   },
+  { file: 'io/mesh/dials.ts', says: [`DIRECT_DIAL_MS = 1_${DIAL_MS - 1_000}`] },
   {
     file: 'io/mesh/knownNodes.ts',
     says: [
