@@ -52,7 +52,7 @@ export interface Requests {
     deadlineMs: number,
   ): { readonly ms: number; readonly acknowledged: number }
   lookUp(node: string, key: Uint8Array, deadlineMs: number): LookUpOutcome
-  /** Looks up again and again until the record is found; resolves to the monotonic time of the machine, in ms. */
+  /** Looks up again and again, one beside the other, until the record is found; resolves to the monotonic time of the machine, in ms. */
   untilFound(node: string, key: Uint8Array, sequence: number, deadlineMs: number): number
   /** Resolves to how long the answer took, in ms. */
   knock(
@@ -75,8 +75,8 @@ export type Response =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: string }
 
-/** The pause between two look-ups of a record that is not there yet, in ms. */
-const LOOK_AGAIN_MS = 20
+/** A record that is not there yet is looked up this often, in ms: a look-up begun too early does not find it. */
+const LOOK_AGAIN_MS = 100
 
 const nodes = new Map<string, Mesh>()
 const openSockets = new Set<Socket>()
@@ -167,12 +167,24 @@ const answers: Asynchronous<Requests> = {
   },
 
   async untilFound(name, key, sequence, deadlineMs) {
-    const signal = AbortSignal.timeout(deadlineMs)
-    for (;;) {
-      for await (const value of nodeOf(name).lookUp(key, signal))
-        if (sequenceOf(value) >= sequence) return machineMs()
-      await sleep(LOOK_AGAIN_MS, undefined, { signal })
+    const found = new AbortController()
+    const signal = AbortSignal.any([found.signal, AbortSignal.timeout(deadlineMs)])
+    const attempts: Promise<number | undefined>[] = []
+    const look = async (): Promise<number | undefined> => {
+      for await (const value of nodeOf(name).lookUp(key, signal)) {
+        if (sequenceOf(value) < sequence) continue
+        found.abort()
+        return machineMs()
+      }
+      return undefined
     }
+    while (!signal.aborted) {
+      attempts.push(look())
+      await sleep(LOOK_AGAIN_MS, undefined, { signal }).catch(() => {})
+    }
+    const times = (await Promise.all(attempts)).filter((time) => time !== undefined)
+    if (times.length === 0) throw new Error('the record was not found')
+    return Math.min(...times)
   },
 
   async knock(name, identity, multiaddrs, bytes, deadlineMs) {
