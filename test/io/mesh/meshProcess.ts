@@ -7,7 +7,6 @@ import '../../../src/io/nodeCompatibility.js'
 
 import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { concat, fromString } from 'uint8arrays'
 import { type Mesh, makeMesh } from '../../../src/io/mesh/mesh.js'
 import type { MeshState } from '../../../src/io/mesh/state.js'
@@ -167,24 +166,20 @@ const answers: Asynchronous<Requests> = {
   },
 
   async untilFound(name, key, sequence, deadlineMs) {
-    const found = new AbortController()
-    const signal = AbortSignal.any([found.signal, AbortSignal.timeout(deadlineMs)])
-    const attempts: Promise<number | undefined>[] = []
-    const look = async (): Promise<number | undefined> => {
-      for await (const value of nodeOf(name).lookUp(key, signal)) {
-        if (sequenceOf(value) < sequence) continue
-        found.abort()
-        return machineMs()
+    const signal = AbortSignal.timeout(deadlineMs)
+    return new Promise((resolve, reject) => {
+      const look = async (): Promise<void> => {
+        for await (const value of nodeOf(name).lookUp(key, signal))
+          if (sequenceOf(value) >= sequence) end(resolve, machineMs())
       }
-      return undefined
-    }
-    while (!signal.aborted) {
-      attempts.push(look())
-      await sleep(LOOK_AGAIN_MS, undefined, { signal }).catch(() => {})
-    }
-    const times = (await Promise.all(attempts)).filter((time) => time !== undefined)
-    if (times.length === 0) throw new Error('the record was not found')
-    return Math.min(...times)
+      const looking = setInterval(() => look().catch(() => {}), LOOK_AGAIN_MS)
+      const end = <Outcome>(settle: (outcome: Outcome) => void, outcome: Outcome): void => {
+        clearInterval(looking)
+        settle(outcome)
+      }
+      signal.addEventListener('abort', () => end(reject, new Error('the record was not found')))
+      look().catch(() => {})
+    })
   },
 
   async knock(name, identity, multiaddrs, bytes, deadlineMs) {
