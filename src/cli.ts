@@ -59,14 +59,24 @@ function nodeOptions(command: Command): Command {
     .option('--network <name>', 'the mesh to join (default: "tunnelbore")')
     .option('--network-key <file>', 'close the network with a pre-shared key')
     .option(
+      '--gossip-limit <nodes>',
+      'do not gossip in a larger fleet; 0 for not at all (default: 2000)',
+      numberOrText,
+    )
+    .option(
       '--listen-port <port>',
       'UDP for packets and checks, TCP for libp2p (default: 51821 or the next free one, kept)',
-      (text) => (/^\d+$/.test(text) ? Number(text) : text),
+      numberOrText,
     )
     .option('--state-dir <dir>', 'what is remembered (default: "/var/lib/tunnelbore")')
     .option('--run-dir <dir>', `where the control socket is (default: "${DEFAULT_RUN_DIR}")`)
     .option('--config <file.toml>', 'all of these in a file')
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent (default: "info")')
+}
+
+/** What is no number is told of by the configuration, with the name of the option. */
+function numberOrText(text: string): number | string {
+  return /^\d+$/.test(text) ? Number(text) : text
 }
 
 function repeatable(flags: string, description: string): Option {

@@ -15,6 +15,7 @@ import { parse } from 'smol-toml'
 import { fromString } from 'uint8arrays'
 import { canonicalIp, isPort } from '../base/address.js'
 import { causeOf, UserError } from '../base/userError.js'
+import { DEFAULT_GOSSIP_LIMIT, MAX_GOSSIP_LIMIT } from '../io/mesh/fleetSize.js'
 import { BOOTSTRAP_NAME, isNodeName } from './nodeName.js'
 import { DEFAULT_RUN_DIR } from './runDirectory.js'
 
@@ -48,6 +49,8 @@ export interface NodeConfig {
   readonly network: string
   /** Absolute path of the key that closes the network; see {@link readNetworkKey}. */
   readonly networkKeyFile: string | undefined
+  /** How many nodes may gossip in a day before this one only uses the DHT and knocks; 0 turns gossip off. */
+  readonly gossipLimit: number
   /** Undefined: the one remembered in the state file, else {@link DEFAULT_LISTEN_PORT} or the next that is free. */
   readonly listenPort: number | undefined
   /** Absolute path. */
@@ -81,7 +84,16 @@ export interface Settings {
   readonly values: Readonly<Record<string, unknown>>
 }
 
-const NODE_KEYS = ['bootstrap', 'network', 'network-key', 'listen-port', 'state-dir', 'run-dir', 'log-level']
+const NODE_KEYS = [
+  'bootstrap',
+  'network',
+  'network-key',
+  'gossip-limit',
+  'listen-port',
+  'state-dir',
+  'run-dir',
+  'log-level',
+]
 const UP_KEYS = [...NODE_KEYS, 'stun', 'reachable']
 
 /** The configuration of `up`; the first source that has a key decides it. Throws {@link ConfigError} only. */
@@ -107,6 +119,7 @@ function nodeConfig(sources: readonly Settings[]): NodeConfig {
     bootstrap: setting(sources, 'bootstrap', listOf(readBootstrap)) ?? [],
     network: setting(sources, 'network', readNetworkName) ?? DEFAULT_NETWORK,
     networkKeyFile: setting(sources, 'network-key', readPath),
+    gossipLimit: setting(sources, 'gossip-limit', readGossipLimit) ?? DEFAULT_GOSSIP_LIMIT,
     listenPort: setting(sources, 'listen-port', readPort),
     stateDir: setting(sources, 'state-dir', readPath) ?? DEFAULT_STATE_DIR,
     runDir: setting(sources, 'run-dir', readPath) ?? DEFAULT_RUN_DIR,
@@ -225,6 +238,12 @@ const readNetworkName: Reader<string> = (value, at) => {
 const readPort: Reader<number> = (value, at) => {
   if (typeof value === 'number' && isPort(value)) return value
   throw wrong(at, 'must be a port from 1 to 65535', value)
+}
+
+const readGossipLimit: Reader<number> = (value, at) => {
+  const isCount = typeof value === 'number' && Number.isInteger(value) && value >= 0
+  if (isCount && value <= MAX_GOSSIP_LIMIT) return value
+  throw wrong(at, `must be a number of nodes from 0 to ${MAX_GOSSIP_LIMIT}`, value)
 }
 
 const readPath: Reader<string> = (value, at) => {

@@ -10,9 +10,9 @@
  */
 
 import { formatSocketAddress, type SocketAddress } from '../base/address.js'
-import { isDropped } from '../base/drops.js'
+import { type Dropped, drop, isDropped } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
-import { elapsed, SECOND } from '../base/time.js'
+import { elapsed, SECOND, type UnixTime } from '../base/time.js'
 import { VERSION } from '../base/version.js'
 import type { NodeKeys } from '../crypto/nodeKeys.js'
 import { admitRecord, admitStoredRecord, recordKey } from '../engine/directory/admission.js'
@@ -46,6 +46,16 @@ import { type ResolvedRecord, resolvedRecord, type Status } from './status.js'
 import { Tunnels } from './tunnels.js'
 import type { Undo } from './undo.js'
 import { wildcards } from './wildcards.js'
+
+// Until records and knocks are sealed nothing is gossiped, and nothing gossiped is accepted.
+const SEALED_RECORD_LENGTH = 1536
+const SEALED_KNOCK_LENGTH = 1448
+function admitSealedRecord(
+  _bytes: Uint8Array,
+  _now: UnixTime,
+): { readonly author: string; readonly sequence: number } | Dropped {
+  return drop('record-unknown-version')
+}
 
 /** What libp2p is given to close its connections. */
 const MESH_STOP_MS = 3 * SECOND
@@ -172,6 +182,14 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     serves,
     ...(networkKey === undefined ? {} : { networkKey }),
     judge: (key, value) => admitStoredRecord(key, value, now().unix),
+    gossip: {
+      judge: (bytes) => admitSealedRecord(bytes, now().unix),
+      recordLength: SEALED_RECORD_LENGTH,
+      knockLength: SEALED_KNOCK_LENGTH,
+      onRecord: () => undefined,
+      onKnock: () => undefined,
+      limit: config.gossipLimit,
+    },
     services: () => {
       const reflectors = reflectorsToTell(loop.shared.sockets().map(({ address }) => address))
       return encodeServices({ version: 1, reflectors })

@@ -48,6 +48,7 @@ test('with nothing but an interface the defaults hold', () => {
     bootstrap: [],
     network: 'tunnelbore',
     networkKeyFile: undefined,
+    gossipLimit: 2_000,
     listenPort: undefined,
     stun: [],
     reachability: 'auto',
@@ -64,6 +65,7 @@ test('every option can come from a file, whose paths start from its folder', () 
       bootstrap = ["/ip4/203.0.113.1/tcp/51821/p2p/${PEER_ID}", "/dnsaddr/example.org/p2p/${PEER_ID}"]
       network = "fleet-1"
       network-key = "tb.key"
+      gossip-limit = 300
       listen-port = 4000
       stun = ["stun.example.org:3478", "192.0.2.1:3478", "[2001:DB8::1]:19302"]
       reachable = true
@@ -77,6 +79,7 @@ test('every option can come from a file, whose paths start from its folder', () 
     bootstrap: [`/ip4/203.0.113.1/tcp/51821/p2p/${PEER_ID}`, `/dnsaddr/example.org/p2p/${PEER_ID}`],
     network: 'fleet-1',
     networkKeyFile: '/etc/tb.key',
+    gossipLimit: 300,
     listenPort: 4000,
     stun: [
       { host: 'stun.example.org', port: 3478 },
@@ -107,6 +110,10 @@ const wrongFlags: readonly (readonly [Readonly<Record<string, unknown>>, RegExp]
   [{ 'listen-port': 65_536 }, /^--listen-port: .* not 65536$/],
   [{ 'listen-port': 1.5 }, /^--listen-port: .* not 1\.5$/],
   [{ 'listen-port': 'http' }, /^--listen-port: .* not "http"$/],
+  [{ 'gossip-limit': -1 }, /^--gossip-limit: must be a number of nodes from 0 to 100000, not -1$/],
+  [{ 'gossip-limit': 100_001 }, /^--gossip-limit: .* not 100001$/],
+  [{ 'gossip-limit': 1.5 }, /^--gossip-limit: .* not 1\.5$/],
+  [{ 'gossip-limit': 'none' }, /^--gossip-limit: .* not "none"$/],
   [{ network: '' }, /^--network: must be 1 to 63 letters/],
   [{ network: 'a/b' }, /^--network: .* not "a\/b"$/],
   [{ network: 'x'.repeat(64) }, /^--network: /],
@@ -239,6 +246,7 @@ test('property: no settings make it throw anything but a ConfigError of one line
     'bootstrap',
     'network',
     'network-key',
+    'gossip-limit',
     'listen-port',
     'stun',
     'reachable',

@@ -7,7 +7,7 @@
  *              │   └ pruned   └ no gossip   └ left: disconnected, and refused for ten minutes
  *              └ honest nodes stay here
  *
- * One fault a minute is forgotten. gossipsub's score is this and nothing else: its own account of invalid messages
+ * For each whole minute without a fault one is forgotten. gossipsub's score is this and nothing else: its own account of invalid messages
  * begins anew with each connection, and credit for time or for messages could be saved up to pay for garbage.
  *
  * The table is bounded; beyond, the node at fault longest ago is forgotten. A flood of new identities could push out
@@ -78,6 +78,6 @@ export class Conduct {
     const account = this.#accounts.get(node)
     return account === undefined
       ? 0
-      : Math.max(0, account.faults - elapsed(account.at, now) / FORGOTTEN_AFTER_MS)
+      : Math.max(0, account.faults - Math.floor(elapsed(account.at, now) / FORGOTTEN_AFTER_MS))
   }
 }

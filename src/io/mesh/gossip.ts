@@ -10,7 +10,8 @@
  *     stream ─► metered ─► decoded ─► GossipIntake ─► gossipsub ─► verdict ─► neighbours, and onRecord or onKnock
  *               bytes      bounded    lengths, rates   seen before?   signature, floor, author's rate
  *
- * A record published while nobody hears is kept until somebody does. A knock is not: it would be stale.
+ * A record published while nobody hears is kept until somebody does. A knock is not: it would be stale. And who comes is
+ * told what was passed on in the last seconds: gossipsub tells it to those only whom it sends nothing to.
  *
  * Where more authors are heard in a day than the limit, the node leaves both topics until the next day ({@link FleetSize}).
  */
@@ -23,9 +24,10 @@ import type { Now } from '../../base/time.js'
 import { now } from '../systemClock.js'
 import { Conduct } from './conduct.js'
 import { FleetSize } from './fleetSize.js'
-import { GossipIntake, type TopicIntake } from './gossipIntake.js'
-import { type GossipRouter, gossipRouter } from './gossipRouter.js'
+import { GossipIntake, messageId, type TopicIntake } from './gossipIntake.js'
+import { type GossipRouter, gossipRouter, KEPT_MS } from './gossipRouter.js'
 import { judgeKnock, RecordVerdicts, type SealedRecordJudge, type Verdict } from './gossipVerdicts.js'
+import { HeldRecords, type OwnRecord, RecentIds } from './latecomers.js'
 import { type Floors, MemoryFloors } from './memoryFloors.js'
 import type { Parts } from './parts.js'
 
@@ -59,8 +61,6 @@ export const INTAKE = {
   records: { each: { perSecond: 5, burst: 150 }, all: { perSecond: 10, burst: 300 } },
   knocks: { each: { perSecond: 5, burst: 30 }, all: { perSecond: 20, burst: 60 } },
 } as const
-/** How many own records are kept while nobody hears: the newest of each of the periods that overlap. */
-export const MAX_HELD = 4
 
 export class Gossip {
   readonly #names: Readonly<Record<GossipTopic, string>>
@@ -76,7 +76,8 @@ export class Gossip {
   readonly #verdicts: RecordVerdicts
   readonly #intake: GossipIntake
   readonly #speakers = new Map<string, PeerId>()
-  readonly #held = new Map<string, { readonly bytes: Uint8Array; readonly sequence: number }>()
+  readonly #held = new HeldRecords()
+  readonly #recent = new RecentIds()
   #router: GossipRouter | undefined
   #parts: Parts | undefined
   #isMember = false
@@ -150,18 +151,17 @@ export class Gossip {
 
   /**
    * Publishes, and resolves to how many neighbours it was sent to. A record that is sent to none is kept, and sent when
-   * somebody hears; of these the newest {@link MAX_HELD} are kept, one of each author. Rejects where the bytes are not
-   * valid.
+   * somebody hears ({@link HeldRecords}). Rejects where the bytes are not valid.
    */
   async publish(topic: GossipTopic, bytes: Uint8Array): Promise<number> {
     const length = topic === 'records' ? this.#options.recordLength : this.#options.knockLength
     if (bytes.length !== length)
       throw new Error(`what we gossip is of a wrong length: ${bytes.length} bytes, not ${length}`)
-    if (topic === 'knocks') return this.#send(topic, bytes)
+    if (topic === 'knocks') return (await this.#send(topic, bytes)) ?? 0
     const record = this.#options.judge(bytes)
     if (isDropped(record)) throw new Error(`our own record is not valid: ${record.dropped}`)
     this.#floors.raise(record.author, record.sequence)
-    return this.#sendOrHold(bytes, record.author, record.sequence)
+    return this.#sendOrHold({ bytes, ...record })
   }
 
   /** True where somebody hears what we publish. */
@@ -178,42 +178,40 @@ export class Gossip {
     this.#router = router
     router.topicValidators.set(
       this.#names.records,
-      this.#validator((bytes) => this.#judgeRecord(bytes)),
+      this.#validator(this.#names.records, (bytes) => this.#judgeRecord(bytes)),
     )
-    router.topicValidators.set(this.#names.knocks, this.#validator(judgeKnock))
+    router.topicValidators.set(this.#names.knocks, this.#validator(this.#names.knocks, judgeKnock))
     router.addEventListener('message', ({ detail: { topic, data } }) => {
       // A copy: the data is part of all that came with it.
       if (topic === this.#names.records) this.#options.onRecord(data.slice())
       else this.#options.onKnock(data.slice())
     })
-    router.addEventListener('subscription-change', () => this.#changed())
+    router.addEventListener('subscription-change', ({ detail: { peerId, subscriptions } }) => {
+      if (subscriptions.some(({ subscribe }) => subscribe)) this.#tellRecent(router, peerId)
+      this.#changed()
+    })
     router.addEventListener('gossipsub:heartbeat', () => this.#onHeartbeat(router))
   }
 
-  async #sendOrHold(bytes: Uint8Array, author: string, sequence: number): Promise<number> {
-    const reached = await this.#send('records', bytes)
-    const held = this.#held.get(author)
-    if (reached > 0 || !this.#isMember) return reached
-    if (held !== undefined && held.sequence > sequence) return 0
-    this.#held.delete(author)
-    this.#held.set(author, { bytes, sequence })
-    if (this.#held.size > MAX_HELD) {
-      const oldest = this.#held.keys().next()
-      if (!oldest.done) this.#held.delete(oldest.value)
-    }
-    return 0
+  async #sendOrHold(record: OwnRecord): Promise<number> {
+    const reached = await this.#send('records', record.bytes)
+    if (reached === undefined && this.#isMember) this.#held.hold(record)
+    return reached ?? 0
   }
 
-  async #send(topic: GossipTopic, bytes: Uint8Array): Promise<number> {
+  /** To how many neighbours it was sent; undefined where it was not published, and can be later. */
+  async #send(topic: GossipTopic, bytes: Uint8Array): Promise<number | undefined> {
     const router = this.#router
     // gossipsub takes a message for published also if no stream was there to send it over.
-    if (router === undefined || !this.#isMember || !this.#reaches(router, topic)) return 0
+    if (router === undefined || !this.#isMember || !this.#reaches(router, topic)) return undefined
     this.#intake.sent(this.#names[topic], bytes)
     try {
-      return (await router.publish(this.#names[topic], bytes)).recipients.length
+      const { recipients } = await router.publish(this.#names[topic], bytes)
+      this.#passed(this.#names[topic], bytes)
+      return recipients.length
     } catch (error) {
       this.#log.debug({ topic, error }, 'could not gossip')
-      return 0
+      return undefined
     }
   }
 
@@ -223,10 +221,13 @@ export class Gossip {
       .some((peer) => router.streamsOutbound.has(peer.toString()))
   }
 
-  #validator(judge: (bytes: Uint8Array) => Verdict): TopicValidatorFn {
+  #validator(topic: string, judge: (bytes: Uint8Array) => Verdict): TopicValidatorFn {
     return (neighbour, { data }) => {
       const verdict = judge(data)
-      if (verdict.verdict === 'accept') return TopicValidatorResult.Accept
+      if (verdict.verdict === 'accept') {
+        this.#passed(topic, data)
+        return TopicValidatorResult.Accept
+      }
       this.#onDrop(verdict.reason)
       if (verdict.verdict === 'ignore') return TopicValidatorResult.Ignore
       this.#fault(neighbour.toString())
@@ -241,6 +242,18 @@ export class Gossip {
       if (this.#fleet.hear(verdict.author, at.unix)) this.#log.warn({ limit: this.#options.limit }, TOO_LARGE)
     }
     return verdict
+  }
+
+  #passed(topic: string, data: Uint8Array): void {
+    this.#recent.add(topic, messageId(topic, data), this.#clock().instant)
+  }
+
+  #tellRecent(router: GossipRouter, neighbour: PeerId): void {
+    const { instant } = this.#clock()
+    const ihave = Object.values(this.#names)
+      .map((topicID) => ({ topicID, messageIDs: this.#recent.since(topicID, KEPT_MS, instant) }))
+      .filter(({ messageIDs }) => messageIDs.length > 0)
+    if (ihave.length > 0) router.gossip.set(neighbour.toString(), ihave)
   }
 
   #fault(neighbour: string): void {
@@ -275,7 +288,10 @@ export class Gossip {
     const { connectionManager, registrar } = this.#parts
     for (const [id, peer] of this.#speakers) {
       if (router.streamsOutbound.has(id)) continue
-      const open = connectionManager.getConnections(peer).findLast(isDirect)
+      const connections = connectionManager.getConnections(peer)
+      // The registrar does not tell of the end of a peer that libp2p has forgotten.
+      if (connections.length === 0) this.#speakers.delete(id)
+      const open = connections.findLast(isDirect)
       if (open === undefined) continue
       for (const topology of registrar.getTopologies(this.#protocol)) topology.onConnect?.(peer, open)
     }
@@ -288,23 +304,21 @@ export class Gossip {
 
   #quit(router: GossipRouter): void {
     this.#isMember = false
-    this.#held.clear()
+    this.#held.release()
     for (const name of Object.values(this.#names)) router.unsubscribe(name)
   }
 
   #changed(): void {
     const isHeard = this.isHeard
-    if (isHeard && this.#held.size > 0) this.#sendHeld()
+    if (isHeard) this.#sendHeld()
     if (isHeard === this.#wasHeard) return
     this.#wasHeard = isHeard
     this.#onChange()
   }
 
   #sendHeld(): void {
-    const held = [...this.#held]
-    this.#held.clear()
-    for (const [author, { bytes, sequence }] of held)
-      if (!isDropped(this.#options.judge(bytes))) void this.#sendOrHold(bytes, author, sequence)
+    for (const record of this.#held.release())
+      if (!isDropped(this.#options.judge(record.bytes))) void this.#sendOrHold(record)
   }
 }
 

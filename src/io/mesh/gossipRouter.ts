@@ -16,6 +16,8 @@ import { MAX_IDS, messageId, SEEN_MS } from './gossipIntake.js'
 export interface GossipRouter extends GossipSub {
   /** By neighbour, the streams over which we send. */
   readonly streamsOutbound: ReadonlyMap<string, unknown>
+  /** By neighbour, the IHAVE that goes out with the next heartbeat. */
+  readonly gossip: Map<string, RPC.ControlIHave[]>
   /** All that a neighbour sends passes through here. */
   handleReceivedRpc(from: PeerId, rpc: RPC): Promise<void>
 }
@@ -45,6 +47,11 @@ const MAX_FRAME = 128 * 1024
 const BYTES_IN = { perSecond: 256 * 1024, burst: 4 * 1024 * 1024 }
 /** A neighbour that does not read: its stream is aborted, and opened again. */
 const MAX_UNSENT = 256 * 1024
+
+const HEARTBEAT_MS = SECOND
+const HEARTBEATS_KEPT = 10
+/** How long at least a neighbour can ask for a message, in ms. */
+export const KEPT_MS = (HEARTBEATS_KEPT - 2) * HEARTBEAT_MS
 
 /** What makes the service, from libp2p's components; `onMade` is given it before it is started. */
 export function gossipRouter(
@@ -77,9 +84,9 @@ export function gossipRouter(
     Dscore: 0,
 
     // A heartbeat sends nothing unless there were messages in the last three.
-    heartbeatInterval: SECOND,
+    heartbeatInterval: HEARTBEAT_MS,
     mcacheGossip: 3,
-    mcacheLength: 5,
+    mcacheLength: HEARTBEATS_KEPT,
     seenTTL: SEEN_MS,
     // For those pruned, and those that left: the default would keep who joins again deaf for a minute.
     pruneBackoff: 10 * SECOND,
@@ -179,6 +186,8 @@ function isRouter(router: GossipSub): router is GossipRouter {
     'handleReceivedRpc' in router &&
     typeof router.handleReceivedRpc === 'function' &&
     'streamsOutbound' in router &&
-    router.streamsOutbound instanceof Map
+    router.streamsOutbound instanceof Map &&
+    'gossip' in router &&
+    router.gossip instanceof Map
   )
 }

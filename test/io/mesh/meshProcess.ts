@@ -7,9 +7,10 @@ import '../../../src/io/nodeCompatibility.js'
 
 import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
-import { concat, fromString } from 'uint8arrays'
+import { concat, fromString, toString as toText } from 'uint8arrays'
 import { type Mesh, makeMesh } from '../../../src/io/mesh/mesh.js'
 import type { MeshState } from '../../../src/io/mesh/state.js'
+import { judgeGossipedRecord, KNOCK_LENGTH, RECORD_LENGTH } from './gossiping.js'
 import { judgeTestRecord } from './meshes.js'
 
 /** What a node is started with. */
@@ -19,6 +20,8 @@ export interface NodeStart {
   /** Where it listens, on a port of its choice; undefined for nowhere, as behind a NAT. */
   readonly listenIp: string | undefined
   readonly bootstrap: readonly string[]
+  /** Whether it gossips; it does not by default. */
+  readonly gossips?: boolean
 }
 
 /** How a look-up went; times in ms since it was asked for. */
@@ -61,6 +64,10 @@ export interface Requests {
     bytes: Uint8Array,
     deadlineMs: number,
   ): number
+  /** Gossips a record; resolves to the monotonic time of the machine before, in ms. */
+  gossip(node: string, bytes: Uint8Array): number
+  /** When a record was heard by gossip, on the monotonic clock of the machine, in ms; undefined where it was not. */
+  heardAt(node: string, bytes: Uint8Array): number | undefined
   traffic(): Traffic
 }
 
@@ -78,6 +85,8 @@ export type Response =
 const LOOK_AGAIN_MS = 100
 
 const nodes = new Map<string, Mesh>()
+/** By node and record: when it was heard by gossip. */
+const heard = new Map<string, number>()
 const openSockets = new Set<Socket>()
 let sockets = 0
 let closedRead = 0
@@ -105,6 +114,8 @@ function nodeOf(name: string): Mesh {
   return node
 }
 
+const hearing = (node: string, bytes: Uint8Array): string => `${node} ${toText(bytes, 'base64')}`
+
 const sequenceOf = (value: Uint8Array): number => new DataView(value.buffer, value.byteOffset).getUint32(1)
 
 type Asynchronous<Methods> = {
@@ -114,7 +125,7 @@ type Asynchronous<Methods> = {
 }
 
 const answers: Asynchronous<Requests> = {
-  async start(name, { identitySeed, serves, listenIp, bootstrap }) {
+  async start(name, { identitySeed, serves, listenIp, bootstrap, gossips }) {
     const mesh = await makeMesh({
       network: 'fleet',
       identitySeed,
@@ -127,6 +138,18 @@ const answers: Asynchronous<Requests> = {
       onDrop: () => {},
       onChange: () => {},
       log: { debug: () => {}, info: () => {}, warn: () => {} },
+      ...(gossips === true
+        ? {
+            gossip: {
+              judge: judgeGossipedRecord,
+              recordLength: RECORD_LENGTH,
+              knockLength: KNOCK_LENGTH,
+              onRecord: (bytes) => heard.set(hearing(name, bytes), machineMs()),
+              onKnock: () => {},
+              limit: 2_000,
+            },
+          }
+        : {}),
     })
     nodes.set(name, mesh)
     await mesh.start()
@@ -186,6 +209,16 @@ const answers: Asynchronous<Requests> = {
     const begun = performance.now()
     await nodeOf(name).knock({ identity, multiaddrs }, bytes, AbortSignal.timeout(deadlineMs))
     return performance.now() - begun
+  },
+
+  async gossip(name, bytes) {
+    const begun = machineMs()
+    await nodeOf(name).gossip('records', bytes)
+    return begun
+  },
+
+  async heardAt(name, bytes) {
+    return heard.get(hearing(name, bytes))
   },
 
   async traffic() {

@@ -86,7 +86,7 @@ export async function startServers(
 }
 
 /** Waits until `condition` holds; throws, naming it, after a generous time. */
-export async function until(condition: () => boolean, deadlineMs = 30_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, deadlineMs = 30_000): Promise<void> {
   await untilNamed(String(condition), condition, deadlineMs)
 }
 
