@@ -12,7 +12,7 @@ import type { Server } from './server.js'
 import type { Setting } from './setting.js'
 import type { Reply } from './storer.js'
 
-export const REQUEST_MS = 5 * SECOND
+export const REQUEST_MS = 1.5 * SECOND
 
 /** What a request and an answer take besides a record, in bytes, about. */
 const FRAME_BYTES = 70

@@ -5,8 +5,9 @@
  * Asking a node to which there is a connection costs one round trip and some 4 ms of processor time at both ends together;
  * any other costs three, and ten times the work. So {@link ASKED_AT_ONCE} are asked at a time, and
  * at most {@link DIALS_AT_ONCE} of them dialled. A node that has not answered within {@link LATE_MS} no longer counts: the next closest takes its place, and what
- * it still answers is taken as well. With nobody left to ask it waits for those that are late, and then asks those that
- * failed a second time: where many are dialled at once, on a slow machine or a bad line, the living fail as well.
+ * it still answers is taken as well. With nobody left to ask, those that failed are asked a second time (where many
+ * are dialled at once, on a slow machine or a bad line, the living fail as well), and those that are late are waited for,
+ * until nothing has come for {@link PATIENCE_MS}.
  */
 
 import type { PeerId } from '@libp2p/interface'
@@ -20,6 +21,8 @@ export const ASKED_AT_ONCE = 4
 export const DIALS_AT_ONCE = 3
 /** After this long without an answer another node is asked instead, in ms: a dial over a long line, and not much more. */
 export const LATE_MS = 250
+/** A walk with nobody left to ask ends when it has had neither an answer nor a failure for this long, in ms. */
+export const PATIENCE_MS = 1_500
 
 /** An answer on the way. */
 export interface Step {
@@ -54,6 +57,7 @@ export async function* walk(
   const arrived: { readonly candidate: Candidate; readonly answer: Answer }[] = []
   const running = new Set<Candidate>()
   let asked = 0
+  let lastNewsAt = performance.now()
   let isSecondTime = requestAgain === undefined
   let wake = () => {}
 
@@ -71,9 +75,11 @@ export async function* walk(
   const ask = (candidate: Candidate, dialled: boolean) => {
     Object.assign(candidate, { state: 'asked', askedAt: performance.now(), dialled })
     asked += 1
+    lastNewsAt = candidate.askedAt
     running.add(candidate)
     const end = (answer: Answer | undefined) => {
       running.delete(candidate)
+      lastNewsAt = performance.now()
       if (answer === undefined) candidate.state = 'failed'
       else arrived.push({ candidate, answer })
       wake()
@@ -106,10 +112,10 @@ export async function* walk(
     isSecondTime = true
     for (const candidate of candidates.values()) if (candidate.state === 'failed') candidate.state = 'unasked'
   }
-  /** How long until one that was asked is late; undefined where none is to become so. */
-  const untilLate = (now: number): number | undefined => {
-    const waits = [...running].map(({ askedAt }) => askedAt + LATE_MS - now).filter((wait) => wait > 0)
-    return waits.length === 0 ? undefined : Math.min(...waits)
+  /** When the next of those that were asked is late, or patience ends. */
+  const nextTimeout = (now: number): number => {
+    const late = [...running].map(({ askedAt }) => askedAt + LATE_MS).filter((at) => at > now)
+    return Math.min(...late, lastNewsAt + PATIENCE_MS)
   }
 
   for (const peer of from) learn(peer)
@@ -125,14 +131,15 @@ export async function* walk(
         continue
       }
       askMore(performance.now())
-      if (running.size === 0) {
+      const now = performance.now()
+      if (running.size === 0 || now >= lastNewsAt + PATIENCE_MS) {
         if (isSecondTime) return
         askAgain()
+        lastNewsAt = now
         continue
       }
-      const wait = untilLate(performance.now())
       await new Promise<void>((resolve) => {
-        const timer = wait === undefined ? undefined : setTimeout(resolve, wait + 1)
+        const timer = setTimeout(resolve, nextTimeout(now) - now + 1)
         wake = () => {
           clearTimeout(timer)
           resolve()
