@@ -1,6 +1,7 @@
 /**
- * Kademlia's look-up from server to server, as src/io/mesh/walk.ts has it: the closest eight are asked at once, and one
- * that fails makes room for the next closest. All servers know each other here, so nothing is learned on the way.
+ * Kademlia's look-up from server to server, as src/io/mesh/walk.ts has it, made simpler: the closest eight are asked at
+ * once (there, four at a time, which makes room for others as they are late), and one that fails makes room for the next
+ * closest. All servers know each other here, so nothing is learned on the way.
  */
 
 import { createHash } from 'node:crypto'

@@ -51,6 +51,7 @@ export class BenchFleet {
         serving,
         clients,
         bootstrap: BOOTSTRAP,
+        gossips: true,
         ipOf: (index) => `127.0.1.${index + 1}`,
         enter: ['nsenter', `--net=/run/netns/${namespace.name}`, '--'],
         say,
@@ -96,11 +97,12 @@ export async function publishRecords(
   count: number,
 ): Promise<readonly Uint8Array[]> {
   const keys: Uint8Array[] = []
-  for (let index = 0; index < count; index++) {
-    const author = pick(nodes)
+  while (keys.length < count) {
     const key = newKey()
-    const { acknowledged } = await author.ask('publish', key, benchRecord(1), DEADLINE_MS)
-    if (acknowledged === 0) throw new Error('a record was published to nobody')
+    await until('a publication', async () => {
+      const { acknowledged } = await pick(nodes).ask('publish', key, benchRecord(1), DEADLINE_MS)
+      return acknowledged > 0
+    })
     keys.push(key)
   }
   return keys
@@ -123,7 +125,12 @@ export async function measureLookUps(
   let failures = 0
   for (let index = 0; index < count; index++) {
     say(`newcomer ${index + 1} of ${count}`)
-    const reader = await FleetNode.start(newcomers, { serves: false, listenIp: undefined, bootstrap })
+    const reader = await FleetNode.start(newcomers, {
+      serves: false,
+      listenIp: undefined,
+      bootstrap,
+      gossips: true,
+    })
     await until(
       'the connections of a newcomer',
       async () => (await reader.ask('state')).bootstrap.filter(({ connected }) => connected).length >= living,

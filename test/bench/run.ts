@@ -16,6 +16,7 @@ import { benchFirstPing } from './firstPing.js'
 import { benchIdle } from './idle.js'
 import { describeMachine } from './machine.js'
 import { benchMeshDead } from './meshDead.js'
+import { benchMeshGossip } from './meshGossip.js'
 import { benchMeshIdle } from './meshIdle.js'
 import { benchMeshKnock } from './meshKnock.js'
 import { benchMeshLookUp } from './meshLookUp.js'
@@ -34,6 +35,7 @@ const PARTS: ReadonlyMap<string, Part> = new Map([
   ['mesh-look-up', benchMeshLookUp],
   ['mesh-dead', benchMeshDead],
   ['mesh-knock', benchMeshKnock],
+  ['mesh-gossip', benchMeshGossip],
   ['mesh-idle', benchMeshIdle],
 ])
 

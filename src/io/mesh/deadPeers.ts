@@ -29,6 +29,11 @@ export class DeadPeers {
     if (!oldest.done) this.#failedAt.delete(oldest.value)
   }
 
+  /** It is worth a try again. */
+  forgive(peer: PeerId): void {
+    this.#failedAt.delete(peer.toString())
+  }
+
   /** What could not be reached may be reached now. */
   clear(): void {
     this.#failedAt.clear()

@@ -32,6 +32,8 @@ export interface DhtEvents {
   onAnswer(peer: PeerId): void
   /** It could not be connected to; it is out of the routing table by now. */
   onUnreachable(peer: PeerId): void
+  /** It is to be dialled again, though it could not be connected to a moment ago. */
+  onForgiven(peer: PeerId): void
   /** It is connected and did not answer in time. */
   onSilent(peer: PeerId): void
 }
@@ -57,8 +59,11 @@ interface Internals {
   }
 }
 
-/** How long a node has to answer, dial included, in ms: three retransmissions of TCP (after 0.2, 0.6 and 1.4 s). */
-const REQUEST_DEADLINE_MS = 2_000
+/**
+ * How long a node has to answer, in ms. Nobody waits for it, as others are asked in its place long before, but a busy
+ * node must not be taken for a dead one. A dial within it ends sooner.
+ */
+export const REQUEST_DEADLINE_MS = 5_000
 const PATH = { index: 0, queued: 0, running: 0, total: 0 } as const
 const MAX_ADDRESSES_OF_A_CLOSER_PEER = 8
 
@@ -142,6 +147,12 @@ export class Dht {
     return this.#ask(peer, { type: MessageType.GET_VALUE, key })
   }
 
+  /** As {@link request}, but a failure of a moment ago is forgiven. */
+  async requestAgain(peer: PeerId, key: Uint8Array): Promise<Answer | undefined> {
+    this.#hears.onForgiven(peer)
+    return this.request(peer, key)
+  }
+
   /** Asks one node for those it knows that are closest to a place, as {@link request} does. */
   async closer(peer: PeerId, place: Uint8Array): Promise<Answer | undefined> {
     return this.#ask(peer, { type: MessageType.FIND_NODE, key: place })
@@ -155,7 +166,8 @@ export class Dht {
       multiaddrs: multiaddrs.slice(0, MAX_ADDRESSES_OF_A_CLOSER_PEER),
     }))
     // kad-dht stores these addresses as well, but after it has handed out the response: too late to dial by them.
-    for (const { id, multiaddrs } of closer) await this.#peerStore.merge(id, { multiaddrs: [...multiaddrs] })
+    for (const { id, multiaddrs } of closer)
+      if (!this.#isConnected(id)) await this.#peerStore.merge(id, { multiaddrs: [...multiaddrs] })
     return { value: response.record && new Uint8Array(response.record.value), closer }
   }
 

@@ -165,6 +165,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       log.debug({ peer: peer.toString() }, 'a node of the DHT could not be reached')
       deadPeers.add(peer)
     },
+    onForgiven: (peer) => deadPeers.forgive(peer),
     onSilent: (peer) => {
       for (const connection of libp2p.getConnections(peer)) void closeIfDead(connection, ping)
     },

@@ -18,7 +18,7 @@ import { type DropReason, isDropped } from '../../base/drops.js'
 import { SECOND } from '../../base/time.js'
 import { admitConnectedOnly } from './acquaintances.js'
 import { AnticipatingProtector, anticipatingMuxer } from './anticipate.js'
-import { REPLICATION } from './dht.js'
+import { REPLICATION, REQUEST_DEADLINE_MS } from './dht.js'
 import type { Gossip } from './gossip.js'
 import type { Libp2pDatastore } from './libp2pDatastore.js'
 import { tcpMultiaddr } from './multiaddrs.js'
@@ -124,7 +124,8 @@ export async function makeNode(
           kBucketSize: REPLICATION,
           alpha: 3,
           disjointPaths: 1,
-          networkDialTimeout: { minTimeout: 1.5 * SECOND, maxTimeout: 4 * SECOND },
+          // Ours is shorter; theirs adapts to what it saw, and turns a busy moment into failures.
+          networkDialTimeout: { minTimeout: 2 * REQUEST_DEADLINE_MS, maxTimeout: 2 * REQUEST_DEADLINE_MS },
           pingNewContactTimeout: { minTimeout: 1.5 * SECOND, maxTimeout: 4 * SECOND },
           validators: {
             record: (key, value) => {

@@ -60,7 +60,7 @@ async function putEverywhere(
   const target = kadId(key)
   const found: PeerId[] = []
   const walked = {
-    request: (peer: PeerId) => dht.request(peer, key),
+    request: (peer: PeerId) => dht.closer(peer, key),
     isConnected: (peer: PeerId) => dht.isConnected(peer),
   }
   for await (const { peer } of walk(key, known, self, walked, signal)) found.push(peer)

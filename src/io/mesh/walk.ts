@@ -2,10 +2,12 @@
  * Kademlia's iterative look-up: ask the closest nodes known, learn of closer ones, until the closest that live have all
  * answered. What a node answers of a record is not looked at here.
  *
- * Asking a node to which there is a connection costs one round trip and next to nothing; any other costs three and, at
- * both ends, a hundred times the work. So connected ones are asked at once, and of the others {@link DIALS_AT_ONCE} at a
- * time. A node that has not answered within {@link LATE_MS} no longer counts: the next closest takes its place, and what
- * it still answers is taken as well.
+ * Asking a node to which there is a connection costs one round trip and some 4 ms of processor time at both ends together;
+ * any other costs three, and ten times the work. So {@link ASKED_AT_ONCE} are asked at a time, and
+ * at most {@link DIALS_AT_ONCE} of them dialled. A node that has not answered within {@link LATE_MS} no longer counts: the next closest takes its place, and what
+ * it still answers is taken as well. With nobody left to ask, those that failed are asked a second time (where many
+ * are dialled at once, on a slow machine or a bad line, the living fail as well), and those that are late are waited for,
+ * until nothing has come for {@link PATIENCE_MS}.
  */
 
 import type { PeerId } from '@libp2p/interface'
@@ -13,12 +15,14 @@ import { type Answer, distance, kadId, REPLICATION } from './dht.js'
 
 /** How many nodes are asked for one key at most: made-up closer nodes are not followed for ever. */
 export const MAX_ASKED = 64
+/** How many nodes are asked at once, but for those that are late. */
+export const ASKED_AT_ONCE = 4
 /** How many nodes are dialled at once, but for those that are late. */
 export const DIALS_AT_ONCE = 3
 /** After this long without an answer another node is asked instead, in ms: a dial over a long line, and not much more. */
 export const LATE_MS = 250
-/** A walk with nobody left to ask waits this long for one that is late, in ms from when it was asked. */
-export const PATIENCE_MS = 1_000
+/** A walk with nobody left to ask ends when it has had neither an answer nor a failure for this long, in ms. */
+export const PATIENCE_MS = 1_500
 
 /** An answer on the way. */
 export interface Step {
@@ -32,6 +36,8 @@ export interface Step {
 export interface Walked {
   /** Resolves to undefined for a node that cannot be asked, in a time that it bounds itself. */
   request(peer: PeerId): Promise<Answer | undefined>
+  /** The same for a node that failed; absent where none is to be asked again. */
+  requestAgain?(peer: PeerId): Promise<Answer | undefined>
   isConnected(peer: PeerId): boolean
 }
 
@@ -43,7 +49,7 @@ export async function* walk(
   key: Uint8Array,
   from: readonly PeerId[],
   self: PeerId,
-  { request, isConnected }: Walked,
+  { request, requestAgain, isConnected }: Walked,
   signal: AbortSignal,
 ): AsyncGenerator<Step> {
   const target = kadId(key)
@@ -51,6 +57,8 @@ export async function* walk(
   const arrived: { readonly candidate: Candidate; readonly answer: Answer }[] = []
   const running = new Set<Candidate>()
   let asked = 0
+  let lastNewsAt = performance.now()
+  let isSecondTime = requestAgain === undefined
   let wake = () => {}
 
   const learn = (peer: PeerId) => {
@@ -67,14 +75,17 @@ export async function* walk(
   const ask = (candidate: Candidate, dialled: boolean) => {
     Object.assign(candidate, { state: 'asked', askedAt: performance.now(), dialled })
     asked += 1
+    lastNewsAt = candidate.askedAt
     running.add(candidate)
     const end = (answer: Answer | undefined) => {
       running.delete(candidate)
+      lastNewsAt = performance.now()
       if (answer === undefined) candidate.state = 'failed'
       else arrived.push({ candidate, answer })
       wake()
     }
-    request(candidate.peer).then(end, () => end(undefined))
+    const send = isSecondTime && requestAgain !== undefined ? requestAgain : request
+    send(candidate.peer).then(end, () => end(undefined))
   }
   const isLate = (candidate: Candidate, now: number) =>
     running.has(candidate) && now - candidate.askedAt >= LATE_MS
@@ -84,21 +95,27 @@ export async function* walk(
       .sort((a, b) => Buffer.compare(a.distance, b.distance))
       .slice(0, REPLICATION)
   const askMore = (now: number) => {
-    let dials = [...running].filter((candidate) => candidate.dialled && !isLate(candidate, now)).length
+    const awaited = [...running].filter((candidate) => !isLate(candidate, now))
+    let free = ASKED_AT_ONCE - awaited.length
+    let dials = awaited.filter(({ dialled }) => dialled).length
     for (const candidate of closest(now)) {
-      if (candidate.state !== 'unasked' || asked >= MAX_ASKED) continue
+      if (free <= 0 || asked >= MAX_ASKED) return
+      if (candidate.state !== 'unasked') continue
       const dialled = !isConnected(candidate.peer)
       if (dialled && dials >= DIALS_AT_ONCE) continue
       if (dialled) dials += 1
+      free -= 1
       ask(candidate, dialled)
     }
   }
-  /** When one that was asked becomes late, or too late to wait for; undefined where there is none to wait for. */
-  const nextTimeout = (now: number): number | undefined => {
-    const times = [...running]
-      .map(({ askedAt }) => askedAt + (now - askedAt < LATE_MS ? LATE_MS : PATIENCE_MS))
-      .filter((time) => time > now)
-    return times.length === 0 ? undefined : Math.min(...times)
+  const askAgain = () => {
+    isSecondTime = true
+    for (const candidate of candidates.values()) if (candidate.state === 'failed') candidate.state = 'unasked'
+  }
+  /** When the next of those that were asked is late, or patience ends. */
+  const nextTimeout = (now: number): number => {
+    const late = [...running].map(({ askedAt }) => askedAt + LATE_MS).filter((at) => at > now)
+    return Math.min(...late, lastNewsAt + PATIENCE_MS)
   }
 
   for (const peer of from) learn(peer)
@@ -115,10 +132,14 @@ export async function* walk(
       }
       askMore(performance.now())
       const now = performance.now()
-      const until = nextTimeout(now)
-      if (until === undefined) return
+      if (running.size === 0 || now >= lastNewsAt + PATIENCE_MS) {
+        if (isSecondTime) return
+        askAgain()
+        lastNewsAt = now
+        continue
+      }
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, until - now + 1)
+        const timer = setTimeout(resolve, nextTimeout(now) - now + 1)
         wake = () => {
           clearTimeout(timer)
           resolve()

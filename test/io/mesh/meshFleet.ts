@@ -133,6 +133,7 @@ export interface FleetOptions {
   readonly bootstrap: number
   /** The address on which the n-th serving node listens. */
   readonly ipOf?: (serving: number) => string
+  readonly gossips?: boolean
   /** See {@link MeshProcess}. */
   readonly enter?: readonly string[]
   readonly say?: (detail: string) => void
@@ -195,6 +196,7 @@ export class MeshFleet {
   async #startNodes({
     serving,
     clients,
+    gossips = false,
     ipOf = () => '127.0.0.1',
     say = () => {},
   }: FleetOptions): Promise<void> {
@@ -215,8 +217,8 @@ export class MeshFleet {
       return node.serves ? routingTable >= Math.min(3, before) : reservations >= Math.min(2, serving)
     }
     for (let index = 0; index < serving; index++)
-      await start(index, { serves: true, listenIp: ipOf(index), bootstrap: this.bootstrap })
+      await start(index, { serves: true, listenIp: ipOf(index), bootstrap: this.bootstrap, gossips })
     for (let index = 0; index < clients; index++)
-      await start(index, { serves: false, listenIp: undefined, bootstrap: this.bootstrap })
+      await start(index, { serves: false, listenIp: undefined, bootstrap: this.bootstrap, gossips })
   }
 }

@@ -7,10 +7,10 @@ import '../../../src/io/nodeCompatibility.js'
 
 import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
-import { concat, fromString } from 'uint8arrays'
+import { concat, fromString, toString as toText } from 'uint8arrays'
 import { type Mesh, makeMesh } from '../../../src/io/mesh/mesh.js'
 import type { MeshState } from '../../../src/io/mesh/state.js'
-import { until } from '../../until.js'
+import { judgeGossipedRecord, KNOCK_LENGTH, RECORD_LENGTH } from './gossiping.js'
 import { judgeTestRecord } from './meshes.js'
 
 /** What a node is started with. */
@@ -20,6 +20,8 @@ export interface NodeStart {
   /** Where it listens, on a port of its choice; undefined for nowhere, as behind a NAT. */
   readonly listenIp: string | undefined
   readonly bootstrap: readonly string[]
+  /** Whether it gossips; it does not by default. */
+  readonly gossips?: boolean
 }
 
 /** How a look-up went; times in ms since it was asked for. */
@@ -52,7 +54,7 @@ export interface Requests {
     deadlineMs: number,
   ): { readonly ms: number; readonly acknowledged: number }
   lookUp(node: string, key: Uint8Array, deadlineMs: number): LookUpOutcome
-  /** Looks up again and again until the record is found; resolves to the monotonic time of the machine, in ms. */
+  /** Looks up again and again, one beside the other, until the record is found; resolves to the monotonic time of the machine, in ms. */
   untilFound(node: string, key: Uint8Array, sequence: number, deadlineMs: number): number
   /** Resolves to how long the answer took, in ms. */
   knock(
@@ -62,6 +64,10 @@ export interface Requests {
     bytes: Uint8Array,
     deadlineMs: number,
   ): number
+  /** Gossips a record; resolves to the monotonic time of the machine before, in ms. */
+  gossip(node: string, bytes: Uint8Array): number
+  /** When a record was heard by gossip, on the monotonic clock of the machine, in ms; undefined where it was not. */
+  heardAt(node: string, bytes: Uint8Array): number | undefined
   traffic(): Traffic
 }
 
@@ -75,9 +81,12 @@ export type Response =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: string }
 
-/** The pause between two look-ups of a record that is not there yet, in ms. */
+/** A record that is not there yet is looked up this often, in ms: a look-up begun too early does not find it. */
+const LOOK_AGAIN_MS = 100
 
 const nodes = new Map<string, Mesh>()
+/** By node and record: when it was heard by gossip. */
+const heard = new Map<string, number>()
 const openSockets = new Set<Socket>()
 let sockets = 0
 let closedRead = 0
@@ -105,6 +114,8 @@ function nodeOf(name: string): Mesh {
   return node
 }
 
+const hearing = (node: string, bytes: Uint8Array): string => `${node} ${toText(bytes, 'base64')}`
+
 const sequenceOf = (value: Uint8Array): number => new DataView(value.buffer, value.byteOffset).getUint32(1)
 
 type Asynchronous<Methods> = {
@@ -114,7 +125,7 @@ type Asynchronous<Methods> = {
 }
 
 const answers: Asynchronous<Requests> = {
-  async start(name, { identitySeed, serves, listenIp, bootstrap }) {
+  async start(name, { identitySeed, serves, listenIp, bootstrap, gossips }) {
     const mesh = await makeMesh({
       network: 'fleet',
       identitySeed,
@@ -127,6 +138,18 @@ const answers: Asynchronous<Requests> = {
       onDrop: () => {},
       onChange: () => {},
       log: { debug: () => {}, info: () => {}, warn: () => {} },
+      ...(gossips === true
+        ? {
+            gossip: {
+              judge: judgeGossipedRecord,
+              recordLength: RECORD_LENGTH,
+              knockLength: KNOCK_LENGTH,
+              onRecord: (bytes) => heard.set(hearing(name, bytes), machineMs()),
+              onKnock: () => {},
+              limit: 2_000,
+            },
+          }
+        : {}),
     })
     nodes.set(name, mesh)
     await mesh.start()
@@ -167,18 +190,35 @@ const answers: Asynchronous<Requests> = {
 
   async untilFound(name, key, sequence, deadlineMs) {
     const signal = AbortSignal.timeout(deadlineMs)
-    const look = async () => {
-      for await (const value of nodeOf(name).lookUp(key, signal))
-        if (sequenceOf(value) >= sequence) return machineMs()
-      return undefined
-    }
-    return until('the record to be found', look, deadlineMs)
+    return new Promise((resolve, reject) => {
+      const look = async (): Promise<void> => {
+        for await (const value of nodeOf(name).lookUp(key, signal))
+          if (sequenceOf(value) >= sequence) end(resolve, machineMs())
+      }
+      const looking = setInterval(() => look().catch(() => {}), LOOK_AGAIN_MS)
+      const end = <Outcome>(settle: (outcome: Outcome) => void, outcome: Outcome): void => {
+        clearInterval(looking)
+        settle(outcome)
+      }
+      signal.addEventListener('abort', () => end(reject, new Error('the record was not found')))
+      look().catch(() => {})
+    })
   },
 
   async knock(name, identity, multiaddrs, bytes, deadlineMs) {
     const begun = performance.now()
     await nodeOf(name).knock({ identity, multiaddrs }, bytes, AbortSignal.timeout(deadlineMs))
     return performance.now() - begun
+  },
+
+  async gossip(name, bytes) {
+    const begun = machineMs()
+    await nodeOf(name).gossip('records', bytes)
+    return begun
+  },
+
+  async heardAt(name, bytes) {
+    return heard.get(hearing(name, bytes))
   },
 
   async traffic() {

@@ -6,7 +6,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { type Answer, distance, kadId, REPLICATION } from '../../../src/io/mesh/dht.js'
-import { DIALS_AT_ONCE, MAX_ASKED, type Walked, walk } from '../../../src/io/mesh/walk.js'
+import { ASKED_AT_ONCE, DIALS_AT_ONCE, MAX_ASKED, type Walked, walk } from '../../../src/io/mesh/walk.js'
 import { collect, newKey, soon } from './meshes.js'
 
 async function makePeers(count: number): Promise<readonly PeerId[]> {
@@ -82,37 +82,71 @@ test('we ourselves are never asked, and nodes that fail are replaced by the next
   assert.equal(found.length, REPLICATION)
 })
 
-test('connected nodes are asked at once, and of the others a few at a time', async () => {
+test('a few nodes are asked at a time, and fewer dialled', async () => {
   const peers = await makePeers(REPLICATION)
-  const connected = peers.slice(0, 2)
-  const over = new AbortController()
-  const asked: PeerId[] = []
-  const request = async (peer: PeerId) => {
-    asked.push(peer)
-    queueMicrotask(() => over.abort())
-    return new Promise<undefined>(() => {})
+  for (const [isConnected, expected] of [
+    [true, ASKED_AT_ONCE],
+    [false, DIALS_AT_ONCE],
+  ] as const) {
+    const over = new AbortController()
+    let asked = 0
+    const request = async () => {
+      asked += 1
+      queueMicrotask(() => over.abort())
+      return new Promise<undefined>(() => {})
+    }
+    await collect(
+      walk(
+        newKey(),
+        peers,
+        self,
+        walked(request, () => isConnected),
+        over.signal,
+      ),
+    )
+    assert.equal(asked, expected)
   }
-  const isConnected = (peer: PeerId) => connected.includes(peer)
-  await collect(walk(newKey(), peers, self, walked(request, isConnected), over.signal))
-  assert.equal(asked.filter(isConnected).length, connected.length)
-  assert.equal(asked.length, connected.length + DIALS_AT_ONCE)
 })
 
-test('nodes that hang are replaced, and do not keep the walk from its end', async () => {
+test('nodes that hang are replaced by the next closest', async () => {
   const peers = await makePeers(REPLICATION * 2)
   const hanging = peers.slice(0, REPLICATION)
   const request = (peer: PeerId) =>
     hanging.includes(peer) ? new Promise<undefined>(() => {}) : Promise.resolve(answer())
-  const found = await collect(
-    walk(
-      newKey(),
-      peers,
-      self,
-      walked(request, () => false),
-      soon(),
-    ),
+  const over = new AbortController()
+  let answers = 0
+  for await (const _ of walk(
+    newKey(),
+    peers,
+    self,
+    walked(request, () => false),
+    over.signal,
+  )) {
+    answers += 1
+    if (answers === REPLICATION) over.abort()
+  }
+  assert.equal(answers, REPLICATION)
+})
+
+test('nodes that failed are asked a second time when nobody else is left, and no third time', async () => {
+  const peers = await makePeers(3)
+  const asked: PeerId[] = []
+  const again: PeerId[] = []
+  const request = async (peer: PeerId) => {
+    asked.push(peer)
+    return peer === peers[0] ? answer() : undefined
+  }
+  const requestAgain = async (peer: PeerId) => {
+    assert.equal(asked.length, peers.length)
+    again.push(peer)
+    return peer === peers[1] ? answer() : undefined
+  }
+  const found = await collect(walk(newKey(), peers, self, { ...walked(request), requestAgain }, soon()))
+  assert.deepEqual(
+    found.map(({ peer }) => peer),
+    peers.slice(0, 2),
   )
-  assert.equal(found.length, REPLICATION)
+  assert.equal(again.length, 2)
 })
 
 test('an answer tells whether its giver is among the closest known', async () => {

@@ -35,8 +35,11 @@ const SOURCES: readonly { readonly file: string; readonly says: readonly string[
     ],
   },
   { file: 'daemon/readSchedule.ts', says: ['BURST_MS = 50'] },
-  { file: 'io/mesh/dht.ts', says: [`REPLICATION = ${REPLICATION}`] },
-  { file: 'io/mesh/walk.ts', says: [`MAX_ASKED = ${MAX_ASKED}`] },
+  {
+    file: 'io/mesh/dht.ts',
+    says: [`REPLICATION = ${REPLICATION}`],
+  },
+  { file: 'io/mesh/walk.ts', says: [`MAX_ASKED = ${MAX_ASKED}`, `PATIENCE_MS = 1_${REQUEST_MS - 1_000}`] },
   { file: 'io/mesh/lookUp.ts', says: [`QUORUM = ${QUORUM}`, `GRACE_MS = ${GRACE_MS}`] },
   { file: 'io/mesh/recordStore.ts', says: [`MAX_STORED_RECORDS = ${MAX_STORED_RECORDS}`] },
   { file: 'io/mesh/relays.ts', says: [`RESERVATIONS = ${RESERVATIONS}`] },
@@ -69,7 +72,6 @@ const SOURCES: readonly { readonly file: string; readonly says: readonly string[
     file: 'io/mesh/node.ts',
     says: [
       `addressDialTimeout: ${DIAL_MS / 1_000} * SECOND`,
-      `networkDialTimeout: { minTimeout: ${REQUEST_MS / 1_000} * SECOND`,
       `MAX_CONNECTIONS = { serving: ${MAX_CONNECTIONS}`,
       'reconnectRetries: 0',
     ],
