@@ -21,7 +21,7 @@ import { MINUTE, SECOND } from '../../base/time.js'
 import type { Dht } from './dht.js'
 import { walk } from './walk.js'
 
-const FIRST_PAUSE_MS = 15 * SECOND
+const FIRST_PAUSE_MS = SECOND
 const GROWTH = 2
 const LONGEST_PAUSE_MS = { serving: 10 * MINUTE, other: 30 * MINUTE } as const
 /** Pauses are stretched by up to this share at random, so that a fleet does not look around in step. */
