@@ -15,7 +15,7 @@ import type { Emit } from '../effects.js'
 import type { Directory } from './directory.js'
 import type { GossipedKnock, SealedKnocks } from './sealedKnocks.js'
 
-/** Knocks that are answered for each peer, and for all. One costs a signature to verify and a few checks. */
+/** Knocks that are answered for each peer, and for all, over streams and by gossip alike. One costs a signature to verify and a few checks. */
 const KNOCKS = {
   each: { perSecond: 0.5, burst: 5 },
   all: { perSecond: 20, burst: 40 },
@@ -36,6 +36,8 @@ export class KnockDoor {
   readonly #sealedKnocks: SealedKnocks
   readonly #emit: Emit
   readonly #limiter: SourceLimiter
+  /** Only peers can seal a knock: what strangers bring over streams takes nothing from them. */
+  readonly #gossipLimiter: SourceLimiter
   #waiting: Waiting[] = []
 
   constructor(directory: Directory, sealedKnocks: SealedKnocks, emit: Emit, now: Instant) {
@@ -43,6 +45,7 @@ export class KnockDoor {
     this.#sealedKnocks = sealedKnocks
     this.#emit = emit
     this.#limiter = new SourceLimiter(KNOCKS, now)
+    this.#gossipLimiter = new SourceLimiter(KNOCKS, now)
   }
 
   /** A knock from the libp2p identity `from`. Returns whose it is, and lets it wait; or ends it, and says why. */
@@ -61,7 +64,7 @@ export class KnockDoor {
 
   /** A knock that a peer sealed and gossiped. Returns undefined, and lets it wait; or says why it is dropped. */
   receiveGossiped({ peer, signedRecord }: GossipedKnock, now: Now): Dropped | undefined {
-    if (!this.#mayEnter(`gossip ${peer}`, now.instant)) return drop('knock-rate-limited')
+    if (!this.#mayEnter(this.#gossipLimiter, peer, now.instant)) return drop('knock-rate-limited')
     const accepted = this.#directory.accept(signedRecord, (author) => author === peer, now)
     if (isDropped(accepted)) return accepted
     this.#waiting.push({ id: undefined, peer })
@@ -102,7 +105,7 @@ export class KnockDoor {
     isPeer: (key: PublicKey) => boolean,
     now: Now,
   ): PublicKey | Dropped {
-    if (!this.#mayEnter(String(from), now.instant)) return drop('knock-rate-limited')
+    if (!this.#mayEnter(this.#limiter, String(from), now.instant)) return drop('knock-rate-limited')
     const knock = decodeKnock(bytes)
     if (isDropped(knock)) return knock
     const accepted = this.#directory.accept(knock.signedRecord, isPeer, now)
@@ -113,7 +116,7 @@ export class KnockDoor {
   }
 
   /** Asked before anything that costs. */
-  #mayEnter(source: string, now: Instant): boolean {
-    return this.#waiting.length < MAX_WAITING && this.#limiter.admit(source, now)
+  #mayEnter(limiter: SourceLimiter, source: string, now: Instant): boolean {
+    return this.#waiting.length < MAX_WAITING && limiter.admit(source, now)
   }
 }

@@ -141,6 +141,15 @@ describe('a gossiped knock', () => {
     assert.ok((ana.node.drops.toJSON()['knock-rate-limited'] ?? 0) >= 90)
   })
 
+  it('is answered while strangers knock over streams as often as they like', () => {
+    const { ana, knock } = knocked()
+    const from = seededRandom(3)
+    for (let id = 0; id < 1_000; id++)
+      ana.tell({ type: 'knock-received', id, from: from.bytes(32), knock: from.bytes(100) })
+    assert.ok((ana.node.drops.toJSON()['knock-rate-limited'] ?? 0) > 900)
+    assert.equal(gossipIn(ana.tell(knock(0))).length, 1)
+  })
+
   it('with the record of another than the one who sealed it is refused', () => {
     const { ana } = knocked()
     const bens = knocksOf(BEN, ANA)
