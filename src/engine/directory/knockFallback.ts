@@ -47,7 +47,7 @@ export class KnockFallback {
     this.#notBefore = earliest(this.#notBefore, after(this.#gossipedAt, AGAIN_MS.first)) ?? LONG_AGO
   }
 
-  /** The peer is not looked for any more, or nobody would hear it. */
+  /** The peer is not looked for any more. */
   settle(): void {
     this.#dueAt = undefined
   }

@@ -119,7 +119,8 @@ export class Pursuit {
   }
 
   get nextWake(): Instant | undefined {
-    return earliest(this.contact.nextWake, this.#fallback.nextWake)
+    const { nextWake } = this.contact
+    return this.#parts.means.gossips ? earliest(nextWake, this.#fallback.nextWake) : nextWake
   }
 
   #known(now: Now): KnownRecord | undefined {
@@ -139,7 +140,9 @@ export class Pursuit {
   /** No stream got to the peer, or not soon: whoever hears gossip passes the knock on. */
   #gossip(now: Now): void {
     const { means, emit, log } = this.#parts
-    if (!this.contact.isUnderWay || !means.gossips) this.#fallback.settle()
+    if (!this.contact.isUnderWay) this.#fallback.settle()
+    // Whoever has just moved is not heard for a moment: the knock waits for that.
+    if (!means.gossips) return
     if (!this.#fallback.wake(now.instant) || !means.gossipBudget.take(now.instant)) return
     const signedRecord = means.ownRecord.signed(now)
     const sealedKnock = means.sealedKnocks.seal(this.#peer, 'knock', signedRecord, now.unix)

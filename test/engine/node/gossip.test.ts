@@ -91,6 +91,16 @@ describe('a knock that no stream can carry', () => {
     assert.equal(gossipIn(effects).length, 10)
   })
 
+  it('is gossiped as soon as somebody hears it', () => {
+    const ana = new NodeByHand(ANA, [BEN])
+    const mesh = { type: 'mesh-changed', connected: true, multiaddrs: [], reflectors: [] } as const
+    ana.tell({ ...mesh, gossips: false })
+    ana.tell({ type: 'wireguard-sent', peer: BEN.publicKey, datagram: firstMessage(ANA, BEN) })
+    assert.deepEqual(gossipIn(ana.tell({ type: 'look-up-ended', peer: BEN.publicKey })), [])
+    ana.pass(SECOND)
+    assert.equal(gossipIn(ana.tell({ ...mesh, gossips: true })).length, 1)
+  })
+
   it('is gossiped also where no server is connected, but somebody who hears it', () => {
     const ana = new NodeByHand(ANA, [BEN])
     ana.tell({ type: 'mesh-changed', connected: false, multiaddrs: [], reflectors: [], gossips: true })
