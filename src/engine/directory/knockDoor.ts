@@ -11,6 +11,7 @@ import type { PublicKey } from '../../base/publicKey.js'
 import { SourceLimiter } from '../../base/rateLimit.js'
 import type { Instant, Now } from '../../base/time.js'
 import { decodeKnock, encodeKnockAnswer } from '../../wire/knock.js'
+import { decodeRecord, decodeSignedRecord } from '../../wire/record.js'
 import type { Emit } from '../effects.js'
 import type { Directory } from './directory.js'
 import type { GossipedKnock, SealedKnocks } from './sealedKnocks.js'
@@ -105,9 +106,13 @@ export class KnockDoor {
     isPeer: (key: PublicKey) => boolean,
     now: Now,
   ): PublicKey | Dropped {
-    if (!this.#mayEnter(this.#limiter, String(from), now.instant)) return drop('knock-rate-limited')
     const knock = decodeKnock(bytes)
     if (isDropped(knock)) return knock
+    // What strangers send costs a look, and takes nothing of what those may take who know a peer's key.
+    const author = namedAuthor(knock.signedRecord)
+    if (isDropped(author)) return author
+    if (!isPeer(author)) return drop('record-unknown-author')
+    if (!this.#mayEnter(this.#limiter, String(from), now.instant)) return drop('knock-rate-limited')
     const accepted = this.#directory.accept(knock.signedRecord, isPeer, now)
     if (isDropped(accepted)) return accepted
     const { record } = accepted
@@ -115,8 +120,16 @@ export class KnockDoor {
     return equals(record.identity, from) ? record.publicKey : drop('record-wrong-author')
   }
 
-  /** Asked before anything that costs. */
+  /** Asked before a signature is verified. */
   #mayEnter(limiter: SourceLimiter, source: string, now: Instant): boolean {
     return this.#waiting.length < MAX_WAITING && limiter.admit(source, now)
   }
+}
+
+/** Whose a signed record says that it is; nothing is verified. */
+function namedAuthor(signedRecord: Uint8Array): PublicKey | Dropped {
+  const signed = decodeSignedRecord(signedRecord)
+  if (isDropped(signed)) return signed
+  const record = decodeRecord(signed.record)
+  return isDropped(record) ? record : record.publicKey
 }
