@@ -11,6 +11,7 @@ import type { DropReason } from '../base/drops.js'
 import { type Dropped, isDropped } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
 import { forked, type Random } from '../base/random.js'
+import { TokenBucket } from '../base/rateLimit.js'
 import { earliest, type Instant, type Now } from '../base/time.js'
 import type { NodeKeys } from '../crypto/nodeKeys.js'
 import type { PairKeys } from '../crypto/pair.js'
@@ -33,6 +34,9 @@ import type { Input, LocalSocket } from './inputs.js'
 import { Externals } from './loopback/externals.js'
 import type { Takeover } from './loopback/takeover.js'
 import type { Reflection } from './path/reflection.js'
+
+/** Knocks that are gossiped on all peers together. Neighbours take as many as this of many such nodes. */
+const GOSSIPED_KNOCKS = { perSecond: 0.5, burst: 10 } as const
 
 export interface DiscoveryOptions {
   readonly keys: NodeKeys
@@ -93,6 +97,7 @@ export class Discovery<Peer extends DiscoveredPeer> implements Means {
   readonly directory: Directory
   readonly lookUps: LookUps
   readonly sealedKnocks: SealedKnocks
+  readonly gossipBudget: TokenBucket
   readonly #parts: DiscoveryParts<Peer>
   readonly #ownKey: PublicKey
   readonly #sealing: RecordSealing
@@ -123,6 +128,7 @@ export class Discovery<Peer extends DiscoveredPeer> implements Means {
     this.#blindedKeys.add(this.#ownKey, now.instant)
     this.lookUps = new LookUps(this.#blindedKeys, emit)
     this.sealedKnocks = new SealedKnocks(random)
+    this.gossipBudget = new TokenBucket(GOSSIPED_KNOCKS.perSecond, GOSSIPED_KNOCKS.burst, now.instant)
     this.#knocks = new KnockDoor(this.directory, this.sealedKnocks, emit, now.instant)
     this.#freshness = new Freshness(
       forked(random),

@@ -355,6 +355,8 @@ export class Node {
     this.#mac1Keys.set(key, mac1Key(publicKeyBytes(key)))
     this.#names.add(peer, keys.incoming)
     this.#discovery.add(key, keys, now)
+    // An earlier run may have known where it is.
+    peer.offerCandidates(now)
     this.#effects.push({ type: 'open-loopback', peer: key, address: peer.loopback })
     return peer
   }

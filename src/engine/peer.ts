@@ -211,7 +211,7 @@ export class Peer implements DiscoveredPeer {
   /** A record of the peer is known that was not known before (`isNews`), or was heard of again. */
   recordKnown(isNews: boolean, now: Now): void {
     this.#log('its record was found')
-    if (isNews) this.#contact.heardOf(this.#places.note(this.#record(now)))
+    if (isNews) this.#pursuit.heardOf(this.#places.note(this.#record(now)))
     this.offerCandidates(now)
     if (this.#contact.isUnderWay) this.agent.punch(now.instant)
     this.settle(now)
@@ -226,7 +226,7 @@ export class Peer implements DiscoveredPeer {
   /** The peer knocked: it wants us to check now. */
   knocked(now: Now): void {
     this.#log('it knocked')
-    this.#contact.heardOf(this.#places.note(this.#record(now)))
+    this.#pursuit.heardOf(this.#places.note(this.#record(now)))
     this.#contact.inTouch()
     this.offerCandidates(now)
     this.agent.suspectWithdrawn()
@@ -255,7 +255,7 @@ export class Peer implements DiscoveredPeer {
 
   /** Sockets, routes, or who is online changed. */
   surroundingsChanged(now: Now): void {
-    this.#contact.encourage()
+    this.#pursuit.encourage()
     this.offerCandidates(now)
     this.agent.machineChanged()
     this.settle(now)
@@ -303,7 +303,7 @@ export class Peer implements DiscoveredPeer {
     this.#check(now)
     this.#settlePaths()
     if (!this.#needsPath(now.instant)) {
-      this.#contact.succeed()
+      this.#pursuit.succeed()
       this.#places.forget()
     }
     this.#pursuit.pursue(now)

@@ -13,9 +13,9 @@ import { after, type Instant, type Now, type UnixTime } from '../../base/time.js
 import type { RecordSealing } from '../../crypto/sealedRecord.js'
 import { periodsChangeIn, periodsToRead } from './periods.js'
 
-/** So many are computed, and then others get their turn. */
-const AT_ONCE = 16
-const PAUSE_MS = 100
+/** So many are computed, and then others get their turn: packets wait meanwhile. */
+const AT_ONCE = 3
+const PAUSE_MS = 25
 
 /** The blinded keys of one author, by period; undefined for one that can have none. */
 type KeysOfOne = Map<number, Uint8Array | undefined>

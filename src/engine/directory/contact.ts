@@ -106,10 +106,13 @@ export class Contact {
 
   /**
    * There is news of the peer. Where it is as it was at an attempt that failed though the two were in touch, the next
-   * one is as hopeless, and waits: two that cannot meet would otherwise encourage each other for ever.
+   * one is as hopeless, and waits: two that cannot meet would otherwise encourage each other for ever. True where it need
+   * not wait.
    */
-  heardOf(hasMoved: boolean): void {
-    if (hasMoved || !this.#isInTouch) this.encourage()
+  heardOf(hasMoved: boolean): boolean {
+    if (!hasMoved && this.#isInTouch) return false
+    this.encourage()
+    return true
   }
 
   /** The peer knocked, or answered a knock. */

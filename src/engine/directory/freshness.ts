@@ -88,15 +88,15 @@ export class Freshness {
   next(now: Instant): PublicKey | undefined {
     const { nextWake } = this
     if (nextWake === undefined || nextWake > now) return undefined
-    for (const [peer, care] of this.#peers) {
-      if (care.dueAt !== this.#earliest) continue
-      care.dueAt = after(now, this.#jittered(backoffMs(AGAIN_MS, care.failures)))
-      care.failures += 1
-      this.#notBefore = after(now, PACE_MS)
-      this.#recount()
-      return peer
-    }
-    return undefined
+    const due = [...this.#peers].filter(([, { dueAt }]) => dueAt <= now)
+    // Not in their order, which whoever is asked would know again under other blinded keys.
+    const [peer, care] = due[randomBelow(this.#random, due.length)] ?? []
+    if (care === undefined) return undefined
+    care.dueAt = after(now, this.#jittered(backoffMs(AGAIN_MS, care.failures)))
+    care.failures += 1
+    this.#notBefore = after(now, PACE_MS)
+    this.#recount()
+    return peer
   }
 
   get nextWake(): Instant | undefined {

@@ -11,11 +11,12 @@ import type { PublicKey } from '../../base/publicKey.js'
 import { SourceLimiter } from '../../base/rateLimit.js'
 import type { Instant, Now } from '../../base/time.js'
 import { decodeKnock, encodeKnockAnswer } from '../../wire/knock.js'
+import { decodeRecord, decodeSignedRecord } from '../../wire/record.js'
 import type { Emit } from '../effects.js'
 import type { Directory } from './directory.js'
 import type { GossipedKnock, SealedKnocks } from './sealedKnocks.js'
 
-/** Knocks that are answered for each peer, and for all. One costs a signature to verify and a few checks. */
+/** Knocks that are answered for each peer, and for all, over streams and by gossip alike. One costs a signature to verify and a few checks. */
 const KNOCKS = {
   each: { perSecond: 0.5, burst: 5 },
   all: { perSecond: 20, burst: 40 },
@@ -36,6 +37,8 @@ export class KnockDoor {
   readonly #sealedKnocks: SealedKnocks
   readonly #emit: Emit
   readonly #limiter: SourceLimiter
+  /** Only peers can seal a knock: what strangers bring over streams takes nothing from them. */
+  readonly #gossipLimiter: SourceLimiter
   #waiting: Waiting[] = []
 
   constructor(directory: Directory, sealedKnocks: SealedKnocks, emit: Emit, now: Instant) {
@@ -43,6 +46,7 @@ export class KnockDoor {
     this.#sealedKnocks = sealedKnocks
     this.#emit = emit
     this.#limiter = new SourceLimiter(KNOCKS, now)
+    this.#gossipLimiter = new SourceLimiter(KNOCKS, now)
   }
 
   /** A knock from the libp2p identity `from`. Returns whose it is, and lets it wait; or ends it, and says why. */
@@ -61,7 +65,7 @@ export class KnockDoor {
 
   /** A knock that a peer sealed and gossiped. Returns undefined, and lets it wait; or says why it is dropped. */
   receiveGossiped({ peer, signedRecord }: GossipedKnock, now: Now): Dropped | undefined {
-    if (!this.#mayEnter(`gossip ${peer}`, now.instant)) return drop('knock-rate-limited')
+    if (!this.#mayEnter(this.#gossipLimiter, peer, now.instant)) return drop('knock-rate-limited')
     const accepted = this.#directory.accept(signedRecord, (author) => author === peer, now)
     if (isDropped(accepted)) return accepted
     this.#waiting.push({ id: undefined, peer })
@@ -102,9 +106,13 @@ export class KnockDoor {
     isPeer: (key: PublicKey) => boolean,
     now: Now,
   ): PublicKey | Dropped {
-    if (!this.#mayEnter(String(from), now.instant)) return drop('knock-rate-limited')
     const knock = decodeKnock(bytes)
     if (isDropped(knock)) return knock
+    // What strangers send costs a look, and takes nothing of what those may take who know a peer's key.
+    const author = namedAuthor(knock.signedRecord)
+    if (isDropped(author)) return author
+    if (!isPeer(author)) return drop('record-unknown-author')
+    if (!this.#mayEnter(this.#limiter, String(from), now.instant)) return drop('knock-rate-limited')
     const accepted = this.#directory.accept(knock.signedRecord, isPeer, now)
     if (isDropped(accepted)) return accepted
     const { record } = accepted
@@ -112,8 +120,16 @@ export class KnockDoor {
     return equals(record.identity, from) ? record.publicKey : drop('record-wrong-author')
   }
 
-  /** Asked before anything that costs. */
-  #mayEnter(source: string, now: Instant): boolean {
-    return this.#waiting.length < MAX_WAITING && this.#limiter.admit(source, now)
+  /** Asked before a signature is verified. */
+  #mayEnter(limiter: SourceLimiter, source: string, now: Instant): boolean {
+    return this.#waiting.length < MAX_WAITING && limiter.admit(source, now)
   }
+}
+
+/** Whose a signed record says that it is; nothing is verified. */
+function namedAuthor(signedRecord: Uint8Array): PublicKey | Dropped {
+  const signed = decodeSignedRecord(signedRecord)
+  if (isDropped(signed)) return signed
+  const record = decodeRecord(signed.record)
+  return isDropped(record) ? record : record.publicKey
 }

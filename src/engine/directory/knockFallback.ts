@@ -1,15 +1,16 @@
 /**
- * When a knock is gossiped because no stream got it to the peer, or not soon: once for each knock at most, and with a
- * pause, for the whole mesh gets it.
+ * When a knock is gossiped because no stream got it to the peer, or not soon: once for each knock at most. The whole mesh
+ * gets it, so for a peer that stays away it is done ever more rarely, until there is news of it.
  */
 
-import { after, earliest, type Instant, SECOND } from '../../base/time.js'
+import { type Backoff, backoffMs } from '../../base/backoff.js'
+import { after, earliest, type Instant, MINUTE, SECOND } from '../../base/time.js'
 
 /** A stream that takes longer than this is not waited for. */
 const PATIENCE_MS = SECOND
 
-/** Two knocks on a peer that is not there must not be gossiped closer than this. */
-const PAUSE_MS = 5 * SECOND
+/** Between two that are gossiped and bring no path. */
+const AGAIN_MS: Backoff = { first: 5 * SECOND, longest: 15 * MINUTE }
 
 /** How long an answer to a gossiped knock is waited for. */
 const ANSWER_MS = 10 * SECOND
@@ -19,6 +20,11 @@ const LONG_AGO = Number.NEGATIVE_INFINITY as Instant
 export class KnockFallback {
   #dueAt: Instant | undefined = undefined
   #gossipedAt = LONG_AGO
+  /** True where one was gossiped, and not answered yet. */
+  #isAwaited = false
+  #notBefore = LONG_AGO
+  /** How many were gossiped since there was a path, or news. */
+  #count = 0
 
   /** A knock is under way over a stream. */
   knocked(now: Instant): void {
@@ -35,7 +41,13 @@ export class KnockFallback {
     this.#dueAt = now
   }
 
-  /** The peer answered, or need not any more. */
+  /** There is a path, or news of the peer: what was to no avail before may be worth it now. */
+  encourage(): void {
+    this.#count = 0
+    this.#notBefore = earliest(this.#notBefore, after(this.#gossipedAt, AGAIN_MS.first)) ?? LONG_AGO
+  }
+
+  /** The peer is not looked for any more. */
   settle(): void {
     this.#dueAt = undefined
   }
@@ -44,8 +56,11 @@ export class KnockFallback {
   wake(now: Instant): boolean {
     if (this.#dueAt === undefined || this.#dueAt > now) return false
     this.#dueAt = undefined
-    if (now < after(this.#gossipedAt, PAUSE_MS)) return false
+    if (now < this.#notBefore) return false
     this.#gossipedAt = now
+    this.#isAwaited = true
+    this.#notBefore = after(now, backoffMs(AGAIN_MS, this.#count))
+    this.#count += 1
     return true
   }
 
@@ -55,11 +70,12 @@ export class KnockFallback {
 
   /** True where an answer by gossip is the answer to a knock of ours. */
   awaitsAnswer(now: Instant): boolean {
-    return now <= after(this.#gossipedAt, ANSWER_MS)
+    return this.#isAwaited && now <= after(this.#gossipedAt, ANSWER_MS)
   }
 
-  /** The answer is there: a second one answers nothing. */
+  /** The answer is there, whichever way it came: a second one answers nothing, and nothing need be gossiped. */
   answered(): void {
-    this.#gossipedAt = LONG_AGO
+    this.#dueAt = undefined
+    this.#isAwaited = false
   }
 }

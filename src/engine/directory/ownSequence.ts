@@ -1,5 +1,6 @@
 /**
- * The numbers of what we sign: one for each record, and one for each time that it is sealed.
+ * The numbers of what we sign: one for each record, and one for each time that it is sealed. Gossiped knocks have a series
+ * of their own.
  *
  * A number is max(last + 1, the time in ms), so an author who lost his disk is mostly ahead of his own old records by
  * himself. One further ahead of the time than readers admit was believed by nobody, and does not count as the last.

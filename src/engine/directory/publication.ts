@@ -1,6 +1,6 @@
 /**
- * When our record of one period is published: at once where readers look there now, and a random while later where it is
- * there for tomorrow, so that nobody sees the two arrive together.
+ * When our record of one period is published: at once if it is today's, and a random while later if it is another day's, so
+ * that nobody sees the two arrive together.
  *
  *   offline ─ joined ─► due ─► under way ─► done ─ 10 min, or a change ─► due …
  *                        ▲         │ nobody acknowledged it
@@ -15,7 +15,7 @@ import { after, earliest, type Instant, MINUTE, SECOND } from '../../base/time.j
 /** Changes that come together, as at start, are published together. */
 const DEBOUNCE_MS = 100
 
-/** How long a period's record waits that nobody looks for yet, at least, and at random besides. */
+/** How long another day's record waits, at least, and at random besides. */
 const LATER_MS = { least: MINUTE, besides: 9 * MINUTE } as const
 
 /** Storers come and go, and kad-dht never republishes. At random, so that periods are not told by their rhythm. */
@@ -36,7 +36,7 @@ type State =
 export class Publication {
   readonly #random: Random
   readonly #news: TokenBucket
-  /** True where readers look there now. */
+  /** True where it is today's. */
   isUrgent: boolean
   #state: State = { name: 'offline' }
 

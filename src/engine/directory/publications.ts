@@ -1,10 +1,11 @@
 /**
  * Our own record in the mesh: sealed for each period in which somebody may look for it, and published there.
  *
- *   22:00   today and tomorrow are read: both published at once when the record changes
- *    2:00   today alone is read; tomorrow's is published a random while later
+ *   today               at once when the record changes
+ *   every other day     a random while later: yesterday until 2:00, tomorrow, and from 22:00 the day after
  *
- * Every sealing has a number of its own, so no two periods share one. Where gossip is heard, the record for the period that
+ * Whoever reads another day's first reads today's as well, unless his clock and ours are more than the skew apart. Every
+ * sealing has a number of its own, and no two periods' follow each other: who stores both does not see that they are one's. Where gossip is heard, the record for the period that
  * we are in is gossiped as well, if it says what was not gossiped yet. Whoever finds a record of ours that is newer than
  * what we remember lost his disk: the numbers are lifted above it, and all is published again.
  */
@@ -19,7 +20,7 @@ import type { Emit } from '../effects.js'
 import type { LookUps } from './lookUps.js'
 import type { OwnRecord } from './ownRecord.js'
 import type { OwnSequence } from './ownSequence.js'
-import { periodsChangeIn, periodsToPublish, periodsToRead } from './periods.js'
+import { periodsChangeIn, periodsToPublish } from './periods.js'
 import { Publication } from './publication.js'
 
 /** After so many publications in a row that nobody acknowledged we ask whether a newer record of ours is the reason. */
@@ -139,9 +140,9 @@ export class Publications {
     this.#changesAt = after(now.instant, Math.ceil(periodsChangeIn(now.unix)))
     for (const period of [...this.#byPeriod.keys()])
       if (!periods.includes(period)) this.#byPeriod.delete(period)
-    const read = periodsToRead(now.unix)
+    const today = periodOf(now.unix)
     for (const period of periods) {
-      const isUrgent = read.includes(period)
+      const isUrgent = period === today
       const known = this.#byPeriod.get(period)
       if (known !== undefined) known.isUrgent = isUrgent
       else {

@@ -4,6 +4,7 @@
  */
 
 import type { PublicKey } from '../../base/publicKey.js'
+import type { TokenBucket } from '../../base/rateLimit.js'
 import { earliest, type Instant, type Now } from '../../base/time.js'
 import { encodeKnock } from '../../wire/knock.js'
 import type { PeerRecord } from '../../wire/record.js'
@@ -27,6 +28,8 @@ export interface Means {
   readonly isOnline: boolean
   /** True where somebody hears what we gossip. */
   readonly gossips: boolean
+  /** Of gossiped knocks on all peers together: the whole mesh carries them. */
+  readonly gossipBudget: TokenBucket
 }
 
 export interface PursuitParts {
@@ -52,9 +55,10 @@ export class Pursuit {
   /** Does what is to be done now. */
   pursue(now: Now): void {
     const { means, reflection, emit, log } = this.#parts
+    const record = this.#known(now)
     const { lookUp, knock } = this.contact.pursue(
       {
-        record: this.#known(now),
+        record,
         online: means.isOnline,
         ready: reflection.settled(now.instant),
         own: means.ownRecord.version,
@@ -71,7 +75,26 @@ export class Pursuit {
       const bytes = encodeKnock({ version: 1, signedRecord: means.ownRecord.signed(now) })
       emit({ type: 'knock', peer: this.#peer, ...this.#way(knock), knock: bytes })
     }
+    // With nobody to ask for its record, none but those who hear gossip can tell the peer.
+    if (record === undefined && !means.isOnline) this.#fallback.wanted(now.instant)
     this.#gossip(now)
+  }
+
+  /** There is a path. */
+  succeed(): void {
+    this.contact.succeed()
+    this.#fallback.encourage()
+  }
+
+  /** There is news of the peer; see {@link Contact.heardOf}. */
+  heardOf(hasMoved: boolean): void {
+    if (this.contact.heardOf(hasMoved)) this.#fallback.encourage()
+  }
+
+  /** Something changed for the better. */
+  encourage(): void {
+    this.contact.encourage()
+    this.#fallback.encourage()
   }
 
   lookUpEnded(now: Now): void {
@@ -96,7 +119,8 @@ export class Pursuit {
   }
 
   get nextWake(): Instant | undefined {
-    return earliest(this.contact.nextWake, this.#fallback.nextWake)
+    const { nextWake } = this.contact
+    return this.#parts.means.gossips ? earliest(nextWake, this.#fallback.nextWake) : nextWake
   }
 
   #known(now: Now): KnownRecord | undefined {
@@ -116,8 +140,10 @@ export class Pursuit {
   /** No stream got to the peer, or not soon: whoever hears gossip passes the knock on. */
   #gossip(now: Now): void {
     const { means, emit, log } = this.#parts
-    if (!this.contact.isUnderWay || !means.gossips) this.#fallback.settle()
-    if (!this.#fallback.wake(now.instant)) return
+    if (!this.contact.isUnderWay) this.#fallback.settle()
+    // Whoever has just moved is not heard for a moment: the knock waits for that.
+    if (!means.gossips) return
+    if (!this.#fallback.wake(now.instant) || !means.gossipBudget.take(now.instant)) return
     const signedRecord = means.ownRecord.signed(now)
     const sealedKnock = means.sealedKnocks.seal(this.#peer, 'knock', signedRecord, now.unix)
     if (sealedKnock === undefined) return

@@ -15,6 +15,7 @@ import { openKnock, sealKnock } from '../../crypto/sealedKnock.js'
 import { RECORD_SKEW } from '../../wire/period.js'
 import { type SealedKnockKind, sealedKnockName } from '../../wire/sealedKnock.js'
 import { PairNames } from '../pairNames.js'
+import { OwnSequence } from './ownSequence.js'
 
 /** What a peer says by gossip. */
 export interface GossipedKnock {
@@ -34,7 +35,7 @@ export class SealedKnocks {
   readonly #random: Random
   readonly #names = new PairNames<PublicKey>()
   readonly #pairs = new Map<PublicKey, Pair>()
-  #lastSequence = 0
+  readonly #sequence = new OwnSequence(0)
 
   constructor(random: Random) {
     this.#random = random
@@ -59,8 +60,7 @@ export class SealedKnocks {
   ): Uint8Array | undefined {
     const pair = this.#pairs.get(peer)
     if (pair === undefined) return undefined
-    const sequence = Math.max(this.#lastSequence + 1, Math.floor(now))
-    this.#lastSequence = sequence
+    const sequence = this.#sequence.next(now)
     return sealKnock(pair.keys.outgoing, { kind, sequence, signedRecord }, epochOf(now), this.#random)
   }
 
@@ -75,7 +75,9 @@ export class SealedKnocks {
     if (isDropped(knock)) return knock
     const { kind, sequence, signedRecord } = knock
     if (Math.abs(sequence - now) > RECORD_SKEW) return drop('knock-stale')
-    if (sequence <= pair.seen[kind]) return drop('knock-replayed')
+    const seen = pair.seen[kind]
+    // One further ahead than that was taken while our clock was wrong, and would have us refuse all for as long.
+    if (sequence <= seen && seen <= now + RECORD_SKEW) return drop('knock-replayed')
     pair.seen[kind] = sequence
     return { peer, kind, signedRecord }
   }

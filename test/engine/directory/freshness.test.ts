@@ -50,6 +50,17 @@ describe('many peers', () => {
     )
   })
 
+  it('are looked up in another order each time', () => {
+    const { freshness, lookUps } = withPeers(40)
+    const orders = [0, HOUR].map((ms) => {
+      freshness.setOnline(false, nowAt(ms))
+      freshness.setOnline(true, nowAt(ms))
+      return lookUps(ms, ms + 10 * SECOND).map(({ peer }) => peer)
+    })
+    assert.notDeepEqual(orders[0], orders[1])
+    assert.deepEqual(orders[0]?.slice().sort(), orders[1]?.slice().sort())
+  })
+
   it('are never looked up faster, whatever becomes known, comes and goes', () => {
     const steps = fc.array(
       fc.tuple(

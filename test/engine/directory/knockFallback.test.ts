@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
-import { MINUTE } from '../../../src/base/time.js'
+import { HOUR, MINUTE } from '../../../src/base/time.js'
 import { KnockFallback } from '../../../src/engine/directory/knockFallback.js'
 import { at, sleepUntil } from '../virtualTime.js'
+
+const STEPS = ['knocked', 'failed', 'wanted', 'answered', 'encourage'] as const
 
 let fallback: KnockFallback
 
@@ -25,10 +27,36 @@ describe('a knock', () => {
     assert.deepEqual(gossiped(300, MINUTE), [300])
   })
 
-  it('is not gossiped where it was answered in time', () => {
-    fallback.knocked(at(0))
-    fallback.settle()
-    assert.deepEqual(gossiped(0, MINUTE), [])
+  it('is not gossiped where it was answered in time, or the peer is not looked for any more', () => {
+    for (const end of ['answered', 'settle'] as const) {
+      fallback.knocked(at(0))
+      fallback[end]()
+      assert.deepEqual(gossiped(0, MINUTE), [])
+    }
+  })
+
+  it('is gossiped ever more rarely for a peer that stays away, and no faster where it answers but there is no path', () => {
+    for (const answers of [false, true]) {
+      fallback = new KnockFallback()
+      let count = 0
+      for (let ms = 0; ms < 6 * HOUR; ms += 1_000) {
+        fallback.wanted(at(ms))
+        if (!fallback.wake(at(ms))) continue
+        count += 1
+        if (answers) fallback.answered()
+      }
+      assert.ok(count >= 24 && count <= 32, `${count} in six hours`)
+    }
+  })
+
+  it('is gossiped soon again when there is news of the peer', () => {
+    for (let ms = 0; ms < HOUR; ms += 1_000) {
+      fallback.wanted(at(ms))
+      fallback.wake(at(ms))
+    }
+    fallback.encourage()
+    fallback.wanted(at(HOUR))
+    assert.deepEqual(gossiped(HOUR, HOUR + MINUTE), [HOUR])
   })
 
   it('is gossiped at once where there is nobody to knock on', () => {
@@ -37,7 +65,7 @@ describe('a knock', () => {
   })
 
   it('is never gossiped more often than every five seconds, whatever fails', () => {
-    const steps = fc.array(fc.tuple(fc.nat({ max: 3_000 }), fc.constantFrom('knocked', 'failed', 'wanted')), {
+    const steps = fc.array(fc.tuple(fc.nat({ max: 3_000 }), fc.constantFrom(...STEPS)), {
       maxLength: 40,
     })
     fc.assert(

@@ -71,12 +71,22 @@ describe('our own record', () => {
       assert.ok(effect.period >= periodOf(after(UNIX_START, ms - 2 * HOUR)))
   })
 
-  it('is published for both days at once where it changes around midnight', () => {
+  it('is never published for two days together, nor under numbers that follow each other, also around midnight', () => {
     author.online()
-    author.run(TEN_IN_THE_EVENING + 30 * MINUTE)
-    author.say('192.0.2.7')
-    const periods = author.run(100).map(({ effect }) => effect.period - TODAY)
-    assert.deepEqual(periods.sort(), [0, 1])
+    author.run(TEN_IN_THE_EVENING - MINUTE)
+    let number = 0
+    for (let turn = 0; turn < 10; turn++) {
+      const { instant, unix } = author.now
+      author.say(`192.0.2.${turn}`)
+      const published = author.run(29 * MINUTE)
+      const [first] = published
+      assert.ok(first !== undefined && first.ms <= elapsed(START, instant) + SECOND)
+      assert.equal(first.effect.period, periodOf(unix))
+      for (const { effect } of published) {
+        assert.ok(effect.sequence - number >= 10)
+        number = effect.sequence
+      }
+    }
   })
 
   it('is published in the periods that a clock names which was set', () => {

@@ -71,6 +71,15 @@ describe('a gossiped knock', () => {
     }
   })
 
+  it("is taken again once a clock is right that was a day ahead, the sender's or the receiver's", () => {
+    sealed(bobs, 'knock', 24 * HOUR)
+    assert.equal(isDropped(alices.open(sealed(bobs, 'knock'), UNIX_START)), false)
+    bobs = knocksOf(BOB, ALICE)
+    const early = sealed(bobs, 'knock', 24 * HOUR)
+    assert.equal(isDropped(alices.open(early, after(UNIX_START, 24 * HOUR))), false)
+    assert.equal(isDropped(alices.open(sealed(bobs, 'knock', 1), UNIX_START)), false)
+  })
+
   it('with any bit changed is dropped, and costs the true one nothing', () => {
     const knock = sealed(bobs, 'knock')
     fc.assert(

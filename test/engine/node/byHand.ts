@@ -27,7 +27,8 @@ export class NodeByHand {
   readonly #random = seededRandom(2)
   #ms = 0
 
-  constructor(own: TestNode, peers: readonly TestNode[]) {
+  /** `remembered`: signed records of an earlier run. */
+  constructor(own: TestNode, peers: readonly TestNode[], remembered: readonly Uint8Array[] = []) {
     this.#own = own
     const options = {
       keys: own.keys,
@@ -38,6 +39,7 @@ export class NodeByHand {
       role: 'client',
       sealing: own.sealing,
       lastSequence: 0,
+      remembered,
     } as const
     this.node = new Node(options, nowAt(0))
     const address = { ip: '192.0.2.1', port: 51_821 }

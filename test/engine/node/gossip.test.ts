@@ -5,7 +5,15 @@ import { HOUR, MINUTE, SECOND } from '../../../src/base/time.js'
 import { SealedKnocks } from '../../../src/engine/directory/sealedKnocks.js'
 import type { Effect } from '../../../src/engine/effects.js'
 import type { Input } from '../../../src/engine/inputs.js'
-import { pairKeysOf, sealedRecordOf, signedRecordOf, type TestNode, testNode } from '../nodes.js'
+import { encodeKnock } from '../../../src/wire/knock.js'
+import {
+  firstMessage,
+  pairKeysOf,
+  sealedRecordOf,
+  signedRecordOf,
+  type TestNode,
+  testNode,
+} from '../nodes.js'
 import { nowAt, UNIX_START } from '../virtualTime.js'
 import { ROUND_TRIP_MS, World } from '../world.js'
 import { NodeByHand } from './byHand.js'
@@ -47,14 +55,59 @@ describe('a knock that no stream can carry', () => {
     assert.equal(gossiped(world), 0)
   })
 
-  it('is gossiped a few times a minute at most for a peer that is dead', () => {
+  it('is not gossiped where a stream does it, and checks do not get through all the same', () => {
+    const world = new World({ seed: 21, gossips: true })
+    const ana = world.node('ana', world.place('symmetric'))
+    const ben = world.node('ben', world.place('symmetric'))
+    world.startFleet(ana, ben)
+    world.queue.run(MINUTE)
+    ana.host.ping(ben.publicKey)
+    world.queue.run(10 * MINUTE)
+    assert.ok(world.mesh.counts.knocks >= 3)
+    assert.equal(gossiped(world), 0)
+  })
+
+  it('is gossiped ever more rarely for a peer that is dead', () => {
     const { world, ana, ben } = gossiping()
     ben.crash()
     for (let minute = 0; minute < 30; minute++) {
       ana.host.ping(ben.publicKey)
       world.queue.run(MINUTE)
     }
-    assert.ok(gossiped(world) <= 90, `${gossiped(world)} gossips in half an hour`)
+    assert.ok(gossiped(world) <= 12, `${gossiped(world)} gossips in half an hour`)
+  })
+
+  it('is gossiped for a few at once, however many are wanted', () => {
+    const peers = Array.from({ length: 100 }, (_, index) => testNode(index + 10))
+    const ana = new NodeByHand(ANA, peers)
+    ana.tell({ type: 'mesh-changed', connected: true, multiaddrs: [], reflectors: [], gossips: true })
+    const effects = peers.flatMap((peer) => [
+      ...ana.tell({
+        type: 'wireguard-sent',
+        peer: peer.publicKey,
+        datagram: firstMessage(ANA, peer),
+      }),
+      ...ana.tell({ type: 'look-up-ended', peer: peer.publicKey }),
+    ])
+    assert.equal(gossipIn(effects).length, 10)
+  })
+
+  it('is gossiped as soon as somebody hears it', () => {
+    const ana = new NodeByHand(ANA, [BEN])
+    const mesh = { type: 'mesh-changed', connected: true, multiaddrs: [], reflectors: [] } as const
+    ana.tell({ ...mesh, gossips: false })
+    ana.tell({ type: 'wireguard-sent', peer: BEN.publicKey, datagram: firstMessage(ANA, BEN) })
+    assert.deepEqual(gossipIn(ana.tell({ type: 'look-up-ended', peer: BEN.publicKey })), [])
+    ana.pass(SECOND)
+    assert.equal(gossipIn(ana.tell({ ...mesh, gossips: true })).length, 1)
+  })
+
+  it('is gossiped also where no server is connected, but somebody who hears it', () => {
+    const ana = new NodeByHand(ANA, [BEN])
+    ana.tell({ type: 'mesh-changed', connected: false, multiaddrs: [], reflectors: [], gossips: true })
+    const datagram = firstMessage(ANA, BEN)
+    const effects = ana.tell({ type: 'wireguard-sent', peer: BEN.publicKey, datagram })
+    assert.equal(gossipIn(effects).length, 1)
   })
 })
 
@@ -97,6 +150,16 @@ describe('a gossiped knock', () => {
     for (let turn = 0; turn < 100; turn++) answers += gossipIn(ana.tell(knock(turn))).length
     assert.ok(answers <= 5, `${answers} answers`)
     assert.ok((ana.node.drops.toJSON()['knock-rate-limited'] ?? 0) >= 90)
+  })
+
+  it('is answered while others knock over streams with its record as often as they like', () => {
+    const { ana, knock } = knocked()
+    const random = seededRandom(3)
+    const borrowed = encodeKnock({ version: 1, signedRecord: BENS_RECORD })
+    for (let id = 0; id < 1_000; id++)
+      ana.tell({ type: 'knock-received', id, from: random.bytes(32), knock: borrowed })
+    assert.ok((ana.node.drops.toJSON()['knock-rate-limited'] ?? 0) > 900)
+    assert.equal(gossipIn(ana.tell(knock(0))).length, 1)
   })
 
   it('with the record of another than the one who sealed it is refused', () => {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isDropped } from '../../../src/base/drops.js'
+import { seededRandom } from '../../../src/base/random.js'
 import { MINUTE, SECOND } from '../../../src/base/time.js'
 import type { Effect } from '../../../src/engine/effects.js'
 import { decodeKnock, encodeKnock } from '../../../src/wire/knock.js'
-import { testNode } from '../nodes.js'
+import { signedRecordOf, testNode } from '../nodes.js'
 import { World } from '../world.js'
 import { NodeByHand } from './byHand.js'
 
@@ -75,6 +76,27 @@ describe('a knock', () => {
     }
     assert.ok((ana.node.drops.toJSON()['knock-rate-limited'] ?? 0) >= 990)
     assert.equal(answered.size, 1_000)
+  })
+
+  it('of a peer is heard while strangers knock as often as they like', () => {
+    const [own, peer, stranger] = [testNode(1), testNode(2), testNode(3)]
+    const ana = new NodeByHand(own, [peer])
+    const random = seededRandom(3)
+    const knocks = [
+      random.bytes(100),
+      encodeKnock({ version: 1, signedRecord: random.bytes(100) }),
+      encodeKnock({ version: 1, signedRecord: signedRecordOf(stranger) }),
+    ]
+    for (let id = 0; id < 999; id++) {
+      const [knock = random.bytes(1)] = knocks.slice(id % knocks.length)
+      ana.tell({ type: 'knock-received', id, from: random.bytes(32), knock })
+    }
+    const drops = Object.values(ana.node.drops.toJSON())
+    assert.equal(
+      drops.reduce((sum, count) => sum + count, 0),
+      999,
+    )
+    assert.deepEqual(answersIn(ana.knock(peer, 1_000)), [[1_000, true]])
   })
 
   it('with an answer of somebody else is a knock that failed', () => {
