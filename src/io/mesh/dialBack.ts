@@ -80,6 +80,7 @@ export class DialBack {
   }
   /** Askers and addresses for which something is under way: one each at a time. */
   readonly #busy = new Set<string>()
+  #over = new AbortController()
 
   constructor(network: string, servers: Servers, onDrop: (reason: DropReason) => void) {
     this.#reach = reachProtocol(network)
@@ -88,7 +89,7 @@ export class DialBack {
     this.#onDrop = onDrop
   }
 
-  /** Begins to answer others, or stops. */
+  /** Begins to answer others, or stops; dials under way are called off. */
   async setServing(parts: Parts, serves: boolean): Promise<void> {
     const { registrar } = parts
     const handlers = {
@@ -97,9 +98,11 @@ export class DialBack {
         this.#helping(parts, bytes, connection),
     }
     if (!serves) {
+      this.#over.abort()
       for (const protocol of Object.keys(handlers)) await registrar.unhandle(protocol)
       return
     }
+    this.#over = new AbortController()
     for (const [protocol, handle] of Object.entries(handlers)) {
       await registrar.handle(
         protocol,
@@ -196,7 +199,7 @@ export class DialBack {
     asker: PeerId,
     by: ReachAnswer['by'],
   ): Promise<ReachAnswer> {
-    const isThere = await answersAt(parts, address, asker, within(DIAL_BACK_MS))
+    const isThere = await answersAt(parts, address, asker, within(DIAL_BACK_MS, this.#over.signal))
     return { verdict: isThere ? 'reachable' : 'unreachable', by, ip: address.ip }
   }
 
