@@ -12,6 +12,12 @@ import { SHELL_NOT_FOUND, toolEnvironment } from './command.js'
 /** How long after its end the tool is started again: twice as long each time, until it has run for a minute. */
 const RESTART_MS = { first: 1_000, last: 60_000, steadyAfter: 60_000 } as const
 
+/**
+ * The tool does not say from when on it watches, and what changes before is not seen: whoever is told looks again this
+ * long after it was started, in ms. On a busy machine that took it more than a second.
+ */
+const LOOKED_AGAIN_MS = [250, 1_000, 4_000] as const
+
 const SCRIPT = `{ ip monitor address route link; status=$?; echo "$status" >&2; kill 0; } & read -r _; kill 0`
 
 export interface NetworkChangeHandlers {
@@ -23,14 +29,17 @@ export interface NetworkChangeHandlers {
 
 export class NetworkChanges {
   readonly #handlers: NetworkChangeHandlers
+  readonly #lookedAgainMs: readonly number[]
   #watching: ChildProcessWithoutNullStreams | undefined
   #restartTimer: NodeJS.Timeout | undefined
   #restartMs: number = RESTART_MS.first
+  #lookAgain: readonly NodeJS.Timeout[] = []
   #stopped = false
 
   /** Starts to watch. */
-  constructor(handlers: NetworkChangeHandlers) {
+  constructor(handlers: NetworkChangeHandlers, lookedAgainMs: readonly number[] = LOOKED_AGAIN_MS) {
     this.#handlers = handlers
+    this.#lookedAgainMs = lookedAgainMs
     this.#start()
   }
 
@@ -38,6 +47,7 @@ export class NetworkChanges {
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#restartTimer)
+    for (const timer of this.#lookAgain) clearTimeout(timer)
     const watching = this.#watching
     if (watching === undefined) return
     await new Promise<void>((resolve) => {
@@ -50,6 +60,8 @@ export class NetworkChanges {
     const startedAt = performance.now()
     const watching = spawn('sh', ['-c', SCRIPT], { env: toolEnvironment(), detached: true })
     this.#watching = watching
+    for (const timer of this.#lookAgain) clearTimeout(timer)
+    this.#lookAgain = this.#lookedAgainMs.map((ms) => setTimeout(() => this.#handlers.onChange(), ms))
     let complaint = ''
     watching.stdout.on('data', () => {
       if (!this.#stopped) this.#handlers.onChange()

@@ -2,10 +2,12 @@
 
 import { NetworkChanges } from '../../src/io/networkChanges.js'
 
-const changes = new NetworkChanges({
+const handlers = {
   onChange: () => console.log('changed'),
-  onTrouble: (message) => console.log(`trouble: ${message}`),
-})
+  onTrouble: (message: string) => console.log(`trouble: ${message}`),
+}
+// Only what the tool itself reports.
+const changes = new NetworkChanges(handlers, [])
 console.log('started')
 
 // The end of the input asks for an orderly stop.

@@ -16,9 +16,9 @@
  */
 
 import type { Connection, PeerId } from '@libp2p/interface'
-import { isGlobal, type SocketAddress, scopeOf } from '../../base/address.js'
+import { isGlobal, type SocketAddress, scopeOf, senderBlock } from '../../base/address.js'
 import { type DropReason, isDropped } from '../../base/drops.js'
-import { SourceLimiter } from '../../base/rateLimit.js'
+import { SourceLimiter, TokenBucket } from '../../base/rateLimit.js'
 import { asInstant, MINUTE, SECOND } from '../../base/time.js'
 import {
   decodeDialBackRequest,
@@ -46,20 +46,14 @@ export const REACH_MS = 3 * (DIAL_BACK_MS + EXCHANGE_MS)
 const MAX_HELPERS = 2
 
 const A_MINUTE = SECOND / MINUTE
-/** For each asker, each address that is dialled, and each server that hands requests on; and for all of a kind. */
+/** For each asker, each server that hands requests on (by its address), and each address that is dialled. */
 const LIMITS = {
-  askers: { each: { perSecond: 4 * A_MINUTE, burst: 6 }, all: { perSecond: 2, burst: 60 }, maxSources: 4096 },
-  addresses: {
-    each: { perSecond: 12 * A_MINUTE, burst: 12 },
-    all: { perSecond: 2, burst: 60 },
-    maxSources: 4096,
-  },
-  servers: {
-    each: { perSecond: 30 * A_MINUTE, burst: 20 },
-    all: { perSecond: 2, burst: 60 },
-    maxSources: 4096,
-  },
+  askers: { each: { perSecond: 4 * A_MINUTE, burst: 6 }, maxSources: 4096 },
+  servers: { each: { perSecond: 30 * A_MINUTE, burst: 20 }, maxSources: 4096 },
+  addresses: { each: { perSecond: 12 * A_MINUTE, burst: 12 }, maxSources: 4096 },
 } as const
+/** For all that ask, and for all that is handed on. */
+const ALL = { perSecond: 2, burst: 60 } as const
 /** Dials under way, in all. */
 const MAX_AT_ONCE = 32
 
@@ -80,8 +74,13 @@ export class DialBack {
     addresses: new SourceLimiter(LIMITS.addresses, now()),
     servers: new SourceLimiter(LIMITS.servers, now()),
   }
+  readonly #all = {
+    askers: new TokenBucket(ALL.perSecond, ALL.burst, now()),
+    servers: new TokenBucket(ALL.perSecond, ALL.burst, now()),
+  }
   /** Askers and addresses for which something is under way: one each at a time. */
   readonly #busy = new Set<string>()
+  #over = new AbortController()
 
   constructor(network: string, servers: Servers, onDrop: (reason: DropReason) => void) {
     this.#reach = reachProtocol(network)
@@ -90,7 +89,7 @@ export class DialBack {
     this.#onDrop = onDrop
   }
 
-  /** Begins to answer others, or stops. */
+  /** Begins to answer others, or stops; dials under way are called off. */
   async setServing(parts: Parts, serves: boolean): Promise<void> {
     const { registrar } = parts
     const handlers = {
@@ -99,9 +98,11 @@ export class DialBack {
         this.#helping(parts, bytes, connection),
     }
     if (!serves) {
+      this.#over.abort()
       for (const protocol of Object.keys(handlers)) await registrar.unhandle(protocol)
       return
     }
+    this.#over = new AbortController()
     for (const [protocol, handle] of Object.entries(handlers)) {
       await registrar.handle(
         protocol,
@@ -125,7 +126,8 @@ export class DialBack {
     const ip = seenAt(connection)
     if (isDropped(request) || ip === undefined) return this.#refuse('reach-malformed')
     const asker = connection.remotePeer
-    return this.#once([asker.toString(), ip], this.#limits.askers, async () => {
+    const limited = ['askers', asker.toString()] as const
+    return this.#once([asker.toString(), ip], limited, async () => {
       const address = { ip, port: request.port }
       for (const helper of this.#helpers(parts, asker, ip)) {
         const answer = await this.#handOn(helper, address, asker)
@@ -147,21 +149,25 @@ export class DialBack {
     // Its gateway may let us in because of that.
     if (parts.connectionManager.getConnections(asker).length > 0) return NOT_TRIED
     const server = connection.remotePeer.toString()
-    return this.#once([server, address.ip], this.#limits.servers, () =>
+    return this.#once([server, address.ip], ['servers', senderBlock(from)], () =>
       this.#dial(parts, address, asker, 'another'),
     )
   }
 
-  /** Runs `work` if nothing is under way for either, and both are within their limits. */
+  /**
+   * Runs `work` if nothing is under way for who asks or for the address, and all are within their limits. What is refused
+   * for one source takes nothing from all: identities cost nothing, and addresses can be made up.
+   */
   async #once(
     [who, ip]: readonly [string, string],
-    limit: SourceLimiter,
+    [kind, source]: readonly ['askers' | 'servers', string],
     work: () => Promise<ReachAnswer>,
   ): Promise<ReachAnswer> {
     if (this.#busy.has(who) || this.#busy.has(ip) || this.#busy.size >= 2 * MAX_AT_ONCE) {
       return this.#refuse('reach-rate-limited')
     }
-    if (!limit.admit(who, now()) || !this.#limits.addresses.admit(ip, now())) {
+    const [limit, addresses] = [this.#limits[kind], this.#limits.addresses]
+    if (!limit.admit(source, now()) || !addresses.admit(ip, now()) || !this.#all[kind].take(now())) {
       return this.#refuse('reach-rate-limited')
     }
     this.#busy.add(who).add(ip)
@@ -193,7 +199,7 @@ export class DialBack {
     asker: PeerId,
     by: ReachAnswer['by'],
   ): Promise<ReachAnswer> {
-    const isThere = await answersAt(parts, address, asker, within(DIAL_BACK_MS))
+    const isThere = await answersAt(parts, address, asker, within(DIAL_BACK_MS, this.#over.signal))
     return { verdict: isThere ? 'reachable' : 'unreachable', by, ip: address.ip }
   }
 

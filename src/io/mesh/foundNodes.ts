@@ -1,8 +1,8 @@
 /**
  * The nodes that nobody had to tell us of: those remembered from earlier, those that the DHT names, and those on the LAN.
  *
- * - *Remembered ones* are dialled while fewer than {@link SERVERS_WANTED} servers are connected, the best first, a few at
- *   a time. One that does not answer is tried again with growing pauses, which stay short while no server is connected
+ * - *Remembered ones* are dialled while we are connected to fewer than {@link SERVERS_WANTED} servers that we dialled
+ *   ourselves (who dials us, and how often, others decide), the best first, a few at a time. One that does not answer is tried again with growing pauses, which stay short while no server is connected
  *   at all, and never end. So a mesh whose bootstrap nodes are all gone is found as long as one that served us lives.
  * - *Nodes on the LAN* are dialled whenever they are not connected, also where they do not serve: behind one gateway two
  *   nodes may have nobody else, and a knock needs no more than a connection.
@@ -23,7 +23,7 @@ import type { Parts } from './parts.js'
 import type { RememberedNodes } from './rememberedNodes.js'
 import type { Servers } from './servers.js'
 
-/** How many connected servers are enough. */
+/** How many connected servers that we dialled are enough. */
 export const SERVERS_WANTED = 4
 
 /** How many are dialled at once of those remembered, and of those on the LAN. */
@@ -116,6 +116,21 @@ export class FoundNodes {
     this.seek()
   }
 
+  /** True for a node that would be dialled again if it were not connected any more. */
+  wants(id: string): boolean {
+    return (
+      this.#dialledServers.slice(0, SERVERS_WANTED).includes(id) ||
+      this.#of.lan().some((node) => node.id === id)
+    )
+  }
+
+  /** The connected servers that we dialled, the one that is connected longest first. */
+  get #dialledServers(): readonly string[] {
+    return this.#of.servers.connected
+      .filter((peer) => this.#connectionsTo(peer).some(isOwnDial))
+      .map((peer) => peer.toString())
+  }
+
   /** A node has another address: it is tried at once. */
   moved(id: string): void {
     if (this.#attempts.get(id)?.dialling === undefined) this.#attempts.delete(id)
@@ -133,8 +148,8 @@ export class FoundNodes {
   seek(): void {
     clearTimeout(this.#seekTimer)
     if (this.#parts === undefined || this.#stopped.signal.aborted) return
-    const { remembered, servers, lan } = this.#of
-    const wanted = servers.connected.length < SERVERS_WANTED
+    const { remembered, lan } = this.#of
+    const wanted = this.#dialledServers.length < SERVERS_WANTED
     const next = Math.min(this.#dialDue(wanted ? remembered.nodes : [], false), this.#dialDue(lan(), true))
     if (Number.isFinite(next))
       this.#seekTimer = setTimeout(() => this.seek(), Math.max(0, next - performance.now()))
@@ -166,7 +181,11 @@ export class FoundNodes {
   }
 
   #isConnected(id: string): boolean {
-    return this.#parts?.connectionManager.getConnections(peerIdFromString(id)).length !== 0
+    return this.#connectionsTo(peerIdFromString(id)).length > 0
+  }
+
+  #connectionsTo(peer: PeerId): readonly Connection[] {
+    return this.#parts?.connectionManager.getConnections(peer) ?? []
   }
 
   #dueAt(id: string): number {
@@ -244,8 +263,8 @@ export class FoundNodes {
   }
 
   async #prove(peer: PeerId): Promise<void> {
-    const reached = (this.#parts?.connectionManager.getConnections(peer) ?? [])
-      .filter(({ direction, limits }) => direction === 'outbound' && limits === undefined)
+    const reached = this.#connectionsTo(peer)
+      .filter(isOwnDial)
       .map(({ remoteAddr }) => withoutPeerId(remoteAddr))
     // One that dialled us says by libp2p's identify where it listens.
     const addresses = reached.length > 0 ? reached : await this.#addressesOf(peer)
@@ -271,4 +290,8 @@ export class FoundNodes {
       })
     }, SAVE_AFTER_MS)
   }
+}
+
+function isOwnDial({ direction, limits }: Connection): boolean {
+  return direction === 'outbound' && limits === undefined
 }

@@ -82,12 +82,6 @@ export class Knocking {
           stream.abort(new Error('not an Ed25519 identity'))
           return
         }
-        if (this.#answering >= MAX_KNOCKS_AT_ONCE) {
-          this.#onDrop('knock-rate-limited')
-          stream.abort(new Error('too many knocks at once'))
-          return
-        }
-        this.#answering += 1
         try {
           const knock = await readMessage(stream, MAX_KNOCK_LENGTH, {
             signal: within(READ_DEADLINE_MS),
@@ -95,11 +89,9 @@ export class Knocking {
             this.#onDrop('knock-malformed')
             throw error
           })
-          await knock.answer(await this.#onKnock({ from: remotePeer.publicKey.raw, bytes: knock.message }))
+          await knock.answer(await this.#answer({ from: remotePeer.publicKey.raw, bytes: knock.message }))
         } catch (error) {
           stream.abort(asError(error))
-        } finally {
-          this.#answering -= 1
         }
       },
       {
@@ -108,6 +100,20 @@ export class Knocking {
         maxOutboundStreams: MAX_KNOCKS_AT_ONCE,
       },
     )
+  }
+
+  /** Counted from when the knock is there: who opens streams and sends nothing takes nobody's place. */
+  async #answer(knock: Knock): Promise<Uint8Array | undefined> {
+    if (this.#answering >= MAX_KNOCKS_AT_ONCE) {
+      this.#onDrop('knock-rate-limited')
+      throw new Error('too many knocks at once')
+    }
+    this.#answering += 1
+    try {
+      return await this.#onKnock(knock)
+    } finally {
+      this.#answering -= 1
+    }
   }
 
   /**

@@ -99,6 +99,15 @@ export class KnownNodes {
     if (this.#parts.connectionManager.getConnections(peer).length === 0) this.#onLost(relay)
   }
 
+  /** A relay is there, and holds nothing for us any more: whether it is connected does not matter. */
+  releaseRelay(peer: PeerId): void {
+    const relay = this.#relays.get(peer.toString())
+    if (relay === undefined) return
+    this.#relays.delete(relay.peerId)
+    clearTimeout(relay.timer)
+    relay.dialling?.abort(new Error('it is not wanted any more'))
+  }
+
   /**
    * The machine has other addresses or ways out: failures from before mean nothing any more, and what is being dialled
    * may have left by a way that is gone.
@@ -190,8 +199,12 @@ export class KnownNodes {
     this.#onChange()
   }
 
+  #isKept(node: KnownNode): boolean {
+    return isMultiaddr(node.target) || this.#relays.get(node.peerId) === node
+  }
+
   #retry(node: KnownNode, pauseMs: number): void {
-    if (this.#stopped.signal.aborted) return
+    if (this.#stopped.signal.aborted || !this.#isKept(node)) return
     if (node.lostAt !== undefined && performance.now() - node.lostAt > RELAY_GIVEN_UP_AFTER_MS) {
       this.#relays.delete(node.peerId)
       return

@@ -9,6 +9,7 @@ import '../nodeCompatibility.js'
 import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { isDropped } from '../../base/drops.js'
+import { SECOND } from '../../base/time.js'
 import { PersistentMap } from '../persistentMap.js'
 import { lookAround } from './acquaintances.js'
 import { listeningPorts, ownAddresses, tellAddresses } from './announced.js'
@@ -31,7 +32,7 @@ import { closeIfDead } from './liveness.js'
 import { lookUp } from './lookUp.js'
 import { addressedIp } from './multiaddrs.js'
 import { isNamed, systemNames } from './names.js'
-import { MAX_CONNECTIONS, makeNode } from './node.js'
+import { MAX_CONNECTIONS, makeNode, SHARE_OF_AN_ADDRESS } from './node.js'
 import { MAX_REMEMBERED } from './nodeMemory.js'
 import type { LanPlace, MeshOptions } from './options.js'
 import { publish } from './publish.js'
@@ -142,10 +143,21 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       : new Gossip(network, options.gossip, gossipFloors(floors), onDrop, onChange, log)
 
   const { mayDial } = options
+  const maxConnections = () => (serves ? MAX_CONNECTIONS.serving : MAX_CONNECTIONS.other)
   const refuses = (peer: PeerId) => gossip?.refuses(peer) ?? false
   const gater = {
     denyDialPeer: (peer) => refuses(peer) || (deadPeers.has(peer) && !knownNodes.has(peer.toString())),
+    denyInboundConnection: ({ remoteAddr }) => {
+      const ip = addressedIp(remoteAddr)
+      return ip !== undefined && sockets.countTo(ip) > SHARE_OF_AN_ADDRESS * maxConnections()
+    },
     denyInboundEncryptedConnection: refuses,
+    // Not all dials ask by the peer.
+    denyOutboundEncryptedConnection: refuses,
+    denyInboundRelayReservation: (peer) => {
+      relayServer.release(peer)
+      return false
+    },
     denyDialMultiaddr: (address) => {
       // The names that the user gave are resolved before they come here; those of others are not our business.
       if (isNamed(address)) return true
@@ -172,7 +184,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   })
   const idleConnections = new IdleConnections(
     () => libp2p.getConnections(),
-    (peerId) => knownNodes.has(peerId) || relays.has(peerIdFromString(peerId)),
+    (peerId) => knownNodes.has(peerId) || foundNodes.wants(peerId) || relays.has(peerIdFromString(peerId)),
     () => (serves ? SPARED_CONNECTIONS.serving : SPARED_CONNECTIONS.other),
   )
 
@@ -235,7 +247,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
 
   /** What differs by role, but for the DHT, which libp2p sets up as it starts. */
   const takeRole = async () => {
-    parts.connectionManager.setMaxConnections(serves ? MAX_CONNECTIONS.serving : MAX_CONNECTIONS.other)
+    parts.connectionManager.setMaxConnections(maxConnections())
     if (!serves) await servers.offer(parts, undefined)
     await relayServer.setServing(serves)
     await dialBack.setServing(parts, serves)
@@ -249,6 +261,29 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     await servers.untilConnected(within(ALONE_AFTER_MS, signal)).catch(() => signal.throwIfAborted())
   }
 
+  const begin = async () => {
+    await store.load()
+    await servers.start(parts)
+    await takeRole()
+    await knocking.start(parts)
+    await gossip?.start(parts)
+    await remembered.load()
+    await libp2p.start()
+    if (stopped.signal.aborted) return
+    running = true
+    relays.setActive(!serves)
+    heartbeat.start()
+    gossip?.join()
+    knownNodes.start(parts)
+    foundNodes.start(parts)
+    lanNodes?.start()
+    if (knownNodes.given === 0 && remembered.nodes.length === 0) tellOfNoNode(options)
+    log.info({ peerId: self.toString(), network, serves }, 'the mesh node has started')
+    idleConnections.start()
+    const untilConnected = (signal: AbortSignal) => servers.untilConnected(signal)
+    lookAround(dht, self, () => serves, untilConnected, stopped.signal).catch(() => {})
+  }
+
   limitRequests(kadDht, store, parts, options.requestLimits ?? REQUEST_LIMITS, onDrop)
   deadPeers.start(parts)
   closeFormerConnections(parts, () => serves, ping)
@@ -260,26 +295,11 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
 
     state,
 
-    async start() {
-      await store.load()
-      await servers.start(parts)
-      await takeRole()
-      await knocking.start(parts)
-      await gossip?.start(parts)
-      await remembered.load()
-      await libp2p.start()
-      running = true
-      relays.setActive(!serves)
-      heartbeat.start()
-      gossip?.join()
-      knownNodes.start(parts)
-      foundNodes.start(parts)
-      lanNodes?.start()
-      if (knownNodes.given === 0 && remembered.nodes.length === 0) tellOfNoNode(options)
-      log.info({ peerId: self.toString(), network, serves }, 'the mesh node has started')
-      idleConnections.start()
-      const untilConnected = (signal: AbortSignal) => servers.untilConnected(signal)
-      lookAround(dht, self, () => serves, untilConnected, stopped.signal).catch(() => {})
+    start() {
+      const started = begin()
+      // Roles that are set meanwhile, and a stop, come after it.
+      switching = started.catch(() => {})
+      return started
     },
 
     async publish(key, value, signal) {
@@ -322,7 +342,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
 
     setServing(wanted) {
       const done = switching.then(async () => {
-        if (wanted === serves || !running) return
+        if (wanted === serves || !running || stopped.signal.aborted) return
         serves = wanted
         await kadDht.setMode(serves ? 'server' : 'client')
         await takeRole()
@@ -339,17 +359,25 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     },
 
     async stop() {
-      running = false
-      knownNodes.stop()
-      heartbeat.stop()
-      relays.setActive(false)
-      await switching
-      await relayServer.setServing(false)
-      lanNodes?.stop()
-      await foundNodes.stop()
-      stopped.abort()
-      idleConnections.stop()
-      await libp2p.stop()
+      // libp2p waits for connections to close by timers that keep no process alive: without one that does, a program that
+      // has nothing else to do would end in the middle.
+      const awake = setInterval(() => {}, SECOND)
+      try {
+        running = false
+        stopped.abort()
+        await switching
+        knownNodes.stop()
+        heartbeat.stop()
+        relays.setActive(false)
+        await relayServer.setServing(false)
+        await dialBack.setServing(parts, false)
+        lanNodes?.stop()
+        await foundNodes.stop()
+        idleConnections.stop()
+        await libp2p.stop()
+      } finally {
+        clearInterval(awake)
+      }
     },
   }
 }

@@ -42,7 +42,8 @@ export interface Node {
 
 /** How many connections a node has, by its role. */
 export const MAX_CONNECTIONS = { serving: 4096, other: 256 }
-/** Whole fleets can stand behind one address. */
+/** How large a share of them those behind one address may have: whole fleets can stand behind one. */
+export const SHARE_OF_AN_ADDRESS = 0.5
 const MAX_CONNECTIONS_A_SECOND_PER_IP = 200
 const MAX_HALF_OPEN_CONNECTIONS = 256
 /** Others should know soon that we serve, or no more; the default is 1 s. In ms. */

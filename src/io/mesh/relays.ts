@@ -81,7 +81,7 @@ export class Relays {
     this.#onChange = onChange
     this.#onDrop = onDrop
     // A reservation is the peer's, not a connection's, but without a connection nobody comes through.
-    parts.events.addEventListener('peer:disconnect', ({ detail: peer }) => this.#lose(peer))
+    parts.events.addEventListener('peer:disconnect', ({ detail: peer }) => this.#lose(peer, true))
   }
 
   /** Begins to hold reservations, or gives them up. */
@@ -93,7 +93,7 @@ export class Relays {
     }
     this.#search.for(undefined)
     clearTimeout(this.#retry)
-    for (const id of [...this.#held.keys()]) this.#drop(id)
+    for (const id of [...this.#held.keys()]) this.#drop(id, false)
     this.#suspects.clear()
     this.#onChange()
   }
@@ -123,7 +123,7 @@ export class Relays {
 
   /** A node serves no more: what it held for us is gone. */
   retired(peer: PeerId): void {
-    this.#lose(peer)
+    this.#lose(peer, false)
   }
 
   /** Chooses anew. To be called when a server has come or gone. */
@@ -135,7 +135,7 @@ export class Relays {
     const wanted = new Set(chosen.map(({ peerId }) => peerId))
     if (chosen.every(({ isReserved }) => isReserved) && chosen.length === RESERVATIONS) {
       const spare = [...this.#held.keys()].filter((id) => !wanted.has(id) && !this.#suspects.has(id))
-      for (const id of spare) this.#drop(id)
+      for (const id of spare) this.#drop(id, false)
       if (spare.length > 0) this.#onChange()
     }
     const sound = chosen.filter(({ isSuspect }) => !isSuspect)
@@ -196,7 +196,7 @@ export class Relays {
       if (held === undefined) this.#refusedAt.set(id, performance.now())
       else this.#renewalFailed(id, held)
       clearTimeout(this.#retry)
-      this.#retry = setTimeout(() => this.review(), REFUSED_MS + 1)
+      if (this.#active) this.#retry = setTimeout(() => this.review(), REFUSED_MS + 1)
     } finally {
       this.#asking.delete(id)
       this.review()
@@ -245,20 +245,24 @@ export class Relays {
   #renewalFailed(id: string, reservation: Reservation): void {
     reservation.failures += 1
     if (reservation.failures < RENEWAL_TRIES) this.#renewIn(id, reservation, RENEWED_AFTER_MS)
-    else this.#lose(reservation.relay)
+    else this.#lose(reservation.relay, false)
   }
 
-  #lose(peer: PeerId): void {
+  #lose(peer: PeerId, isGone: boolean): void {
     const id = peer.toString()
     this.#suspects.delete(id)
     this.#refusedAt.delete(id)
-    if (!this.#drop(id)) return
+    if (!this.#drop(id, isGone)) return
     this.#onChange()
     this.review()
   }
 
-  #drop(id: string): boolean {
-    clearTimeout(this.#held.get(id)?.renewal)
+  /** To one that has gone we return: it may have been restarted. */
+  #drop(id: string, isGone: boolean): boolean {
+    const held = this.#held.get(id)
+    if (held === undefined) return false
+    clearTimeout(held.renewal)
+    if (!isGone) this.#known.releaseRelay(held.relay)
     return this.#held.delete(id)
   }
 }

@@ -141,10 +141,11 @@ class Limiter {
   readonly #addresses: SourceLimiter
 
   constructor({ eachNeighbour, eachAddress, all }: Limits, since: Instant) {
-    this.#neighbours = new SourceLimiter({ each: eachNeighbour, all, maxSources: MAX_SOURCES }, since)
+    this.#neighbours = new SourceLimiter({ each: eachNeighbour, maxSources: MAX_SOURCES }, since)
     this.#addresses = new SourceLimiter({ each: eachAddress, all, maxSources: MAX_SOURCES }, since)
   }
 
+  /** What a neighbour or an address has too much of takes nothing from all: identities cost nothing. */
   admits(from: PeerId, address: string): boolean {
     const { instant } = now()
     return this.#neighbours.admit(from.toString(), instant) && this.#addresses.admit(address, instant)

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { byteStream } from '@libp2p/utils'
 import { fromString, toString as toText } from 'uint8arrays'
-import { MAX_KNOCK_LENGTH } from '../../../src/io/mesh/knock.js'
+import { MAX_KNOCK_LENGTH, MAX_KNOCKS_AT_ONCE } from '../../../src/io/mesh/knock.js'
 import { addressOf, soon, startServers, startTestMesh, type TestMesh, until } from './meshes.js'
 import { connectRaw } from './rawNode.js'
 
@@ -221,6 +221,19 @@ test('streams that say nothing cost the sender its share, and others are answere
   const client = await startTestMesh(t)
   const to = { identity: server.identity, multiaddrs: [addressOf(server)] }
   assert.equal(toText(await client.knock(to, fromString('a'), soon())), 'answer to a')
+})
+
+test('silent streams over many connections keep nobody from knocking', async (t) => {
+  const [server] = await startServers(t, 1)
+  const client = await startTestMesh(t)
+  const to = { identity: server.identity, multiaddrs: [addressOf(server)] }
+  await client.knock(to, fromString('a'), soon())
+  const connections = await Promise.all(
+    Array.from({ length: MAX_KNOCKS_AT_ONCE / 4 }, () => connectRaw(t, addressOf(server))),
+  )
+  for (const connection of connections)
+    await Promise.all(Array.from({ length: 4 }, () => connection.newStream(PROTOCOL)))
+  assert.equal(toText(await client.knock(to, fromString('b'), soon())), 'answer to b')
 })
 
 test('rubbish on every other protocol leaves the node serving', async (t) => {

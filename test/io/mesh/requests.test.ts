@@ -151,6 +151,22 @@ test('all neighbours at one address have one limit, and those elsewhere their ow
   assert.deepEqual(answers, [true, true, false, true])
 })
 
+test('many identities at one address use up what that address may, and nothing of what is for all', async (t) => {
+  const once = { perSecond: 0.000_001, burst: 1 }
+  const twice = { ...once, burst: 2 }
+  const thrice = { ...once, burst: 3 }
+  const server = await startTestMesh(t, {
+    serves: true,
+    requestLimits: { ...UNLIMITED, storing: { eachNeighbour: once, eachAddress: twice, all: thrice } },
+  })
+  const answers: boolean[] = []
+  for (const at of ['127.0.0.2', '127.0.0.2', '127.0.0.2', '127.0.0.2', '127.0.0.3']) {
+    const neighbour = await stranger(t, server, at)
+    answers.push((await request(neighbour, putOf(key(answers.length), testRecord(1)))) !== undefined)
+  }
+  assert.deepEqual(answers, [true, true, false, false, true])
+})
+
 test('other requests have limits too, and those for providers are refused', async (t) => {
   const two = { perSecond: 0.000_001, burst: 4 }
   const server = await startTestMesh(t, {
