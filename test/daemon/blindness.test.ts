@@ -142,9 +142,9 @@ async function watch(t: Scope): Promise<Seen> {
   const toEvening = PERIOD - (Date.now() % PERIOD) - 3 * HOUR
   const days: (readonly [RealNode, RealNode])[] = []
   for (const aheadMs of [toEvening, toEvening + PERIOD + 2 * HOUR - MINUTE]) {
-    const server = await startRealNode(t, { keys: testNode(9).keys, serves: true, aheadMs })
+    const server = await startRealNode(t, { keys: testNode(9).keys, serves: true, aheadMs, watches: true })
     const bootstrap = [addressOf(server.mesh)]
-    const listener = await startRealNode(t, { keys: testNode(8).keys, bootstrap, aheadMs })
+    const listener = await startRealNode(t, { keys: testNode(8).keys, bootstrap, aheadMs, watches: true })
     const start = (own: TestNode, peer: TestNode) =>
       startRealNode(t, {
         keys: own.keys,

@@ -57,7 +57,12 @@ test('a node on either side of midnight finds the other, with a clock that is ri
 
 test('who comes after midnight finds who was there before, and both go on', async (t) => {
   const almost = PERIOD - (Date.now() % PERIOD) - 2 * SECOND
-  const server = await startRealNode(t, { keys: testNode(9).keys, serves: true, aheadMs: almost })
+  const server = await startRealNode(t, {
+    keys: testNode(9).keys,
+    serves: true,
+    aheadMs: almost,
+    watches: true,
+  })
   const bootstrap = [addressOf(server.mesh)]
   const common = { bootstrap, aheadMs: almost }
   const ana = await startRealNode(t, { ...common, keys: ANA.keys, peers: [BEN.publicKey] })

@@ -6,6 +6,7 @@
 
 import '../../src/io/nodeCompatibility.js'
 
+import { pino } from 'pino'
 import type { DropReason } from '../../src/base/drops.js'
 import type { PublicKey } from '../../src/base/publicKey.js'
 import { asInstant, asUnixTime, type Now } from '../../src/base/time.js'
@@ -28,7 +29,6 @@ import { SEALED_KNOCK_LENGTH } from '../../src/wire/sealedKnock.js'
 import { SEALED_RECORD_LENGTH } from '../../src/wire/sealedRecord.js'
 import { encodeServices } from '../../src/wire/services.js'
 import { MemoryFloors } from '../io/mesh/memoryFloors.js'
-import { recordingLogger } from './recordingLogger.js'
 
 /** As in `test/io/mesh`, whose raw nodes speak it. */
 export const NETWORK = 'test'
@@ -43,6 +43,8 @@ export interface RealNodeOptions {
   /** How far its wall clock is ahead, in milliseconds. */
   readonly aheadMs?: number
   readonly requestLimits?: MeshOptions['requestLimits']
+  /** True to keep all that it is asked to store and hears; not by default, for a flood would fill the memory. */
+  readonly watches?: boolean
 }
 
 export interface RealNode {
@@ -54,9 +56,9 @@ export interface RealNode {
   readonly effects: Effect[]
   /** What its mesh told it in return. */
   readonly answers: Input['type'][]
-  /** All that it was asked to store, as it came. */
+  /** All that it was asked to store, as it came, where it watches. */
   readonly stored: { readonly key: Uint8Array; readonly value: Uint8Array }[]
-  /** All that it heard by gossip. */
+  /** All that it heard by gossip, where it watches. */
   readonly records: Uint8Array[]
   readonly knocks: Uint8Array[]
   clock(): Now
@@ -84,13 +86,14 @@ export async function startRealNode(
     ip = '198.51.100.1',
     aheadMs = 0,
     requestLimits,
+    watches = false,
   }: RealNodeOptions,
 ): Promise<RealNode> {
   const clock = (): Now => ({
     instant: asInstant(performance.now()),
     unix: asUnixTime(Date.now() + aheadMs),
   })
-  const { log } = recordingLogger()
+  const log = pino({ level: 'silent' })
   const sealing = recordSealing(keys, NETWORK)
   const engine = new Node(
     {
@@ -131,7 +134,7 @@ export async function startRealNode(
     serves,
     ...(requestLimits === undefined ? {} : { requestLimits }),
     judge: (key, value) => {
-      stored.push({ key: key.slice(), value: value.slice() })
+      if (watches) stored.push({ key: key.slice(), value: value.slice() })
       return admitStoredRecord(key, value, clock().unix)
     },
     gossip: {
@@ -139,11 +142,11 @@ export async function startRealNode(
       recordLength: SEALED_RECORD_LENGTH,
       knockLength: SEALED_KNOCK_LENGTH,
       onRecord: (sealedRecord) => {
-        records.push(sealedRecord.slice())
+        if (watches) records.push(sealedRecord.slice())
         loop.handle({ type: 'record-gossiped', sealedRecord })
       },
       onKnock: (sealedKnock) => {
-        knocks.push(sealedKnock.slice())
+        if (watches) knocks.push(sealedKnock.slice())
         loop.handle({ type: 'knock-gossiped', sealedKnock })
       },
       limit: 2_000,
