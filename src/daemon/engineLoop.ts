@@ -10,7 +10,7 @@
 
 import type { SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
-import { asInstant, elapsed } from '../base/time.js'
+import { asInstant, elapsed, type Now } from '../base/time.js'
 import { causeOf } from '../base/userError.js'
 import type { Effect } from '../engine/effects.js'
 import type { Input } from '../engine/inputs.js'
@@ -30,6 +30,8 @@ export interface LoopOptions {
   readonly mark: number
   /** Where the interface listens; undefined for a node without one, which has no loopback endpoints. */
   readonly wireguardPort: number | undefined
+  /** What the engine is told of the time; the clocks of this machine by default. The monotonic one must be `performance.now()`. */
+  readonly clock?: () => Now
 }
 
 /** What the loop has done by others: everything that takes time. Each calls back with an input when it is done. */
@@ -56,6 +58,7 @@ export class EngineLoop {
   readonly #engine: Engine
   readonly #loopback: LoopbackSockets<LoopbackHandle> | undefined
   readonly #log: Logger
+  readonly #clock: () => Now
   readonly #waiting: Input[] = []
   #errands: Errands | undefined
   #handling = false
@@ -64,9 +67,10 @@ export class EngineLoop {
   #stopped = false
 
   /** Opens nothing yet. */
-  constructor(engine: Engine, { port, mark, wireguardPort }: LoopOptions, log: Logger) {
+  constructor(engine: Engine, { port, mark, wireguardPort, clock = now }: LoopOptions, log: Logger) {
     this.#engine = engine
     this.#log = log
+    this.#clock = clock
     this.shared = new SharedSockets(
       { port, mark },
       {
@@ -138,7 +142,7 @@ export class EngineLoop {
     this.#handling = true
     try {
       for (let input = this.#waiting.shift(); input !== undefined; input = this.#waiting.shift())
-        for (const effect of this.#engine.handle(input, now())) this.#perform(effect, errands)
+        for (const effect of this.#engine.handle(input, this.#clock())) this.#perform(effect, errands)
     } finally {
       this.#handling = false
     }

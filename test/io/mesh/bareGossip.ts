@@ -81,7 +81,10 @@ export const RECORDS = `${PREFIX}/records/1`
 export const KNOCKS = `${PREFIX}/knocks/1`
 
 /** Starts such a node, which subscribes to both topics, and connects it. */
-export async function connectRawGossip(t: TestContext, address: string): Promise<RawGossip> {
+export async function connectRawGossip(
+  t: { after(stop: () => Promise<void>): void },
+  address: string,
+): Promise<RawGossip> {
   const make = gossipsub({ globalSignaturePolicy: StrictNoSign, allowPublishToZeroTopicPeers: true })
   const libp2p = await createLibp2p({
     ...base(),
@@ -96,7 +99,7 @@ export async function connectRawGossip(t: TestContext, address: string): Promise
   })
   const { pubsub } = libp2p.services
   await libp2p.start()
-  t.after(() => libp2p.stop())
+  t.after(async () => libp2p.stop())
   pubsub.subscribe(RECORDS)
   pubsub.subscribe(KNOCKS)
   const connection = await libp2p.dial(multiaddr(address))

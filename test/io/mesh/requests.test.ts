@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { fromString } from 'uint8arrays'
 import { MAX_STORED_RECORDS } from '../../../src/io/mesh/recordStore.js'
 import { REQUEST_LIMITS, type RequestLimits } from '../../../src/io/mesh/requests.js'
+import { usedMemory } from '../../usedMemory.js'
 import {
   addressOf,
   collect,
@@ -57,14 +56,6 @@ const counted = (server: TestMesh) => {
   return counts
 }
 
-/** What is in use, in bytes, after all that can be freed was. */
-function memory(): number {
-  setFlagsFromString('--expose-gc')
-  runInNewContext('gc')()
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
-  return heapUsed + arrayBuffers
-}
-
 test('10,000 forged records: none is stored, the memory stays, and others are served', async (t) => {
   const server = await startTestMesh(t, { serves: true, requestLimits: UNLIMITED })
   const author = await startTestMesh(t, { bootstrap: [addressOf(server)] })
@@ -76,10 +67,10 @@ test('10,000 forged records: none is stored, the memory stays, and others are se
     for (let n = from; n < to; n++) yield forged(n)
   }
   assert.equal((await requestAll(attacker, flood(0, FLOOD / 5))).answered, 0)
-  const before = memory()
+  const before = usedMemory()
   assert.equal((await requestAll(attacker, flood(FLOOD / 5, FLOOD))).answered, 0)
   // kad-dht holds on to each stream for ten seconds.
-  await until(() => memory() - before < 8_000_000)
+  await until(() => usedMemory() - before < 8_000_000)
   assert.deepEqual(counted(server), { 'record-bad-signature': FLOOD })
   assert.equal(server.state().storedRecords, 1)
   assert.deepEqual(await collect(author.lookUp(own, soon())), [testRecord(1)])
