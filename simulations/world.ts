@@ -33,7 +33,7 @@ const START = 1_000
 const SERVER_LINK = perfectLink(1)
 
 export interface DiscoveryOptions {
-  readonly gossip?: GossipOptions
+  readonly gossip?: GossipOptions | 'off'
   readonly practice?: Partial<Practice>
   /** See {@link MeshOptions.unjudged}. */
   readonly unjudged?: boolean

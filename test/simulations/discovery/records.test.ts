@@ -342,8 +342,8 @@ describe('gossip', () => {
     )
   })
 
-  it('is off by default', () => {
-    const world = new TestWorld()
+  it('can be off', () => {
+    const world = new TestWorld({ gossip: 'off' })
     const [ana, ben] = world.settled('ana', 'ben')
     assert.ok(ana && ben)
     ana.peers.add(ben.publicKey)
