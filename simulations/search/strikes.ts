@@ -61,6 +61,7 @@ export class Strikes {
         break
       case 'forged-knocks':
       case 'replayed-knocks':
+      case 'replayed-gossip':
       case 'replayed-datagrams':
       case 'spoofed-checks':
       case 'mirrored-checks':
@@ -239,6 +240,9 @@ export class Strikes {
         break
       case 'replayed-knocks':
         attacker.replayKnocks(victim, peer, fault.count)
+        break
+      case 'replayed-gossip':
+        attacker.replayGossip(victim, peer, fault.count)
         break
       case 'spoofed-checks':
         attacker.spoofChecks(victim, peer, fault.count)

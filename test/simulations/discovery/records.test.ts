@@ -194,6 +194,9 @@ describe('a look-up', () => {
 
   it('judges by the clock of the reader', () => {
     const { world, ana, ben } = published(1)
+    ana.drops.length = 0
+    // What was gossiped is told to whoever comes, for some seconds.
+    world.queue.run(MINUTE)
     ana.clock.jump(-3 * HOUR)
     ana.lookUp(ben)
     world.until(ana, 'look-up-ended')

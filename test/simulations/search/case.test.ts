@@ -132,6 +132,7 @@ const EVERY_TYPE: Record<Fault['type'], true> = {
   'bad-storer': true,
   'forged-knocks': true,
   'replayed-knocks': true,
+  'replayed-gossip': true,
   'replayed-datagrams': true,
   'spoofed-checks': true,
   'mirrored-checks': true,
