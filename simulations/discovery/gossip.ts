@@ -122,8 +122,7 @@ export class Gossip {
   #betweenServers(server: Server, other: Server, message: Message): void {
     if (other === server || !other.isAnswering || this.#relay(other).intake.hasSeen(message)) return
     const delay = server.wayTo(other.ips[0] ?? '')
-    if (delay !== undefined)
-      this.#setting.queue.in(delay, () => this.#atServer(other, server.key, message))
+    if (delay !== undefined) this.#setting.queue.in(delay, () => this.#atServer(other, server.key, message))
   }
 
   #toMember(server: Server, seat: Seat, message: Message): void {

@@ -185,7 +185,8 @@ export class Mesh {
   gossipUnjudged(to: PublicKey, topic: GossipTopic, bytes: Uint8Array): void {
     if (this.#options.unjudged !== true) return
     for (const seat of this.#seats.values())
-      if (seat.publicKey === to && seat.isHere) this.#soon(seat.member, () => seat.tell(inputOf({ topic, bytes })))
+      if (seat.publicKey === to && seat.isHere)
+        this.#soon(seat.member, () => seat.tell(inputOf({ topic, bytes })))
   }
 
   lookUp(member: Member, peer: PublicKey, blindedKeys: readonly Uint8Array[]): void {

@@ -74,11 +74,16 @@ export class ErrandBounds {
       if (effect.type === 'look-up' && count(underWay.lookUps, effect.peer, 1) > LOOK_UPS)
         this.#report(host, `more than ${LOOK_UPS} look-ups of one peer are under way`)
       else if (effect.type === 'knock') this.#knocks(host, count(underWay.knocks, effect.peer, 1))
-      else if (effect.type === 'publish' && effect.gossip) this.#gossips(host, underWay.gossipedRecords, 'record')
+      else if (effect.type === 'publish' && effect.gossip)
+        this.#gossips(host, underWay.gossipedRecords, 'record')
       else if (effect.type === 'gossip-knock') {
         const { perSecond, burst } = GOSSIPED_KNOCKS
         const peers = host.sides.size
-        underWay.gossipedKnocks ??= new TokenBucket(perSecond * peers, burst * peers, asInstant(this.#ledger.now))
+        underWay.gossipedKnocks ??= new TokenBucket(
+          perSecond * peers,
+          burst * peers,
+          asInstant(this.#ledger.now),
+        )
         this.#gossips(host, underWay.gossipedKnocks, 'knock')
       }
     }

@@ -61,13 +61,7 @@ export class GossipedKnocks {
       if (effect.type === 'gossip-knock') this.#asks(host, watched, effect.sealedKnock)
   }
 
-  #heard(
-    host: Host,
-    watched: Watched,
-    bytes: Uint8Array,
-    isDue: boolean,
-    effects: readonly Effect[],
-  ): void {
+  #heard(host: Host, watched: Watched, bytes: Uint8Array, isDue: boolean, effects: readonly Effect[]): void {
     this.statistics.heard += 1
     const why = this.#faultOf(host, watched, bytes)
     if (why === undefined) return

@@ -106,7 +106,10 @@ export class Informed {
       .reachableServers(host)
       .map(({ mesh }) => mesh.record(host.machine.publicKey))
       .map((bytes) => (bytes === undefined ? undefined : decodeSealedRecord(bytes)))
-      .reduce((most, found) => (found === undefined || isDropped(found) ? most : Math.max(most, found.sequence)), 0)
+      .reduce(
+        (most, found) => (found === undefined || isDropped(found) ? most : Math.max(most, found.sequence)),
+        0,
+      )
     const isBehind = present.joinedAt !== undefined && !host.machine.clock.asleep && newest > present.sequence
     if (!isBehind || this.#ledger.happenedAt > (present.behindSince ?? NEVER)) present.behindSince = undefined
     if (!isBehind) return

@@ -77,6 +77,7 @@ const hostFaults: readonly Arbitrary<Fault>[] = [
   one<Of<'pair-roams'>>('pair-roams', { pair, to: fc.tuple(site, site), awayMs: shortMs }),
   one<Of<'sleeps'>>('sleeps', { host, forMs }),
   one<Of<'daemon-crashes'>>('daemon-crashes', { host, keepsState: fc.boolean(), forMs }),
+  one<Of<'disk-replaced'>>('disk-replaced', { host, behindMs: fc.nat(90 * MINUTE), forMs }),
   one<Of<'daemon-stops'>>('daemon-stops', { host, forMs }),
   one<Of<'host-reboots'>>('host-reboots', { host, forMs }),
   one<Of<'clock-jumps'>>('clock-jumps', { host, byMs: fc.integer({ min: -90 * MINUTE, max: 90 * MINUTE }) }),

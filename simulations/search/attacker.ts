@@ -21,8 +21,8 @@ import { encodeRecord, encodeSignedRecord, type PeerRecord } from '../../src/wir
 import { type DecodedStun, decodeStun, isStun } from '../../src/wire/stun/message.js'
 import { receiverIndex, senderIndex, wireguardType } from '../../src/wire/wireguard.js'
 import type { WireGuardKeys } from '../crypto/cryptography.js'
-import type { Datagram } from '../network/datagram.js'
 import { withOneBitChanged } from '../discovery/forgery.js'
+import type { Datagram } from '../network/datagram.js'
 import type { Eavesdropper, Gossiped, Overheard } from './eavesdropper.js'
 import { ATTACK_MS } from './fault.js'
 import {

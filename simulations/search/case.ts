@@ -148,6 +148,7 @@ function soundFault(fault: Fault, sizes: Sizes): Fault {
     case 'sleeps':
     case 'daemon-crashes':
     case 'daemon-stops':
+    case 'disk-replaced':
     case 'host-reboots':
     case 'clock-jumps':
     case 'replayed-datagrams':

@@ -119,6 +119,8 @@ export function describeFault(fault: Fault, { topology }: Pick<Case, 'topology'>
       return `${host(fault.host)} sleeps ${lasting(fault.forMs)}`
     case 'daemon-crashes':
       return `the daemon of ${host(fault.host)} is killed and gone ${lasting(fault.forMs)}; its state file ${fault.keepsState ? 'stays' : 'is lost'}`
+    case 'disk-replaced':
+      return `the disk of ${host(fault.host)} is replaced, its clock set back by ${clock(fault.behindMs)}, and its daemon is gone ${lasting(fault.forMs)}`
     case 'daemon-stops':
       return `the daemon of ${host(fault.host)} stops and is gone ${lasting(fault.forMs)}`
     case 'host-reboots':

@@ -133,7 +133,8 @@ export class Eavesdropper implements Observer {
 }
 
 function gossipOf(effect: Effect): Gossiped | undefined {
-  if (effect.type === 'publish' && effect.gossip) return { topic: 'records', bytes: effect.sealedRecord.slice() }
+  if (effect.type === 'publish' && effect.gossip)
+    return { topic: 'records', bytes: effect.sealedRecord.slice() }
   if (effect.type === 'gossip-knock') return { topic: 'knocks', bytes: effect.sealedKnock.slice() }
   return undefined
 }

@@ -64,6 +64,13 @@ export type HostFault =
       readonly keepsState: boolean
       readonly forMs: number
     }
+  /** The disk is new, and the wall clock is behind until somebody sets it: the daemon begins anew. */
+  | {
+      readonly type: 'disk-replaced'
+      readonly host: number
+      readonly behindMs: number
+      readonly forMs: number
+    }
   /** The daemon ends as it should and is started again. */
   | { readonly type: 'daemon-stops'; readonly host: number; readonly forMs: number }
   /** WireGuard's sessions and endpoints are lost, too. */

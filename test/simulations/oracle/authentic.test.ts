@@ -152,7 +152,10 @@ describe('authentic records', () => {
   })
 
   it('never get older: not after a restart, nor for a peer that was removed, unless the disk was lost', () => {
-    const ways: readonly (readonly [(ana: PretendMachine, ben: PretendMachine) => void, string | undefined])[] = [
+    const ways: readonly (readonly [
+      (ana: PretendMachine, ben: PretendMachine) => void,
+      string | undefined,
+    ])[] = [
       [
         (ana, ben) => {
           ana.knows()

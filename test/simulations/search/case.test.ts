@@ -124,6 +124,7 @@ const EVERY_TYPE: Record<Fault['type'], true> = {
   sleeps: true,
   'daemon-crashes': true,
   'daemon-stops': true,
+  'disk-replaced': true,
   'host-reboots': true,
   'clock-jumps': true,
   'peer-removed': true,
