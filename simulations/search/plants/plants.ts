@@ -128,7 +128,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/directory/periods.js',
     find: 'return [likely, ...periods.filter((period) => period !== likely)];',
     replace: 'return [likely, ...periods.filter((period) => period !== likely)].slice(0, 1);',
-    from: 1,
+    from: 14,
   },
   {
     name: 'replayed-knocks',
@@ -137,7 +137,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/directory/sealedKnocks.js',
     find: 'if (sequence <= pair.seen[kind])',
     replace: 'if (sequence < 0)',
-    from: 1,
+    from: 186,
   },
   {
     name: 'unasked-answers',
@@ -146,7 +146,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/discovery.js',
     find: '?.awaitsAnswer(now.instant) === true',
     replace: ' !== undefined',
-    from: 1,
+    from: 4,
   },
   {
     name: 'never-fresh',
@@ -164,7 +164,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/directory/ownSequence.js',
     find: 'if (seen <= this.#last || !isBelievable(seen, now))',
     replace: 'if (seen > 0)',
-    from: 1,
+    from: 16,
   },
   {
     name: 'restless-watch',
