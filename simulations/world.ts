@@ -11,7 +11,7 @@
 import { forked, type Random, seededRandom } from '../src/base/random.js'
 import type { Cryptography } from './crypto/cryptography.js'
 import { StandIn } from './crypto/standIn.js'
-import { type Unseal, unsealing } from './crypto/unsealing.js'
+import { type Unseal, type UnsealKnock, unsealing, unsealingKnocks } from './crypto/unsealing.js'
 import type { GossipOptions } from './discovery/gossip.js'
 import { Mesh } from './discovery/mesh.js'
 import type { Practice } from './discovery/setting.js'
@@ -33,7 +33,7 @@ const START = 1_000
 const SERVER_LINK = perfectLink(1)
 
 export interface DiscoveryOptions {
-  readonly gossip?: GossipOptions
+  readonly gossip?: GossipOptions | 'off'
   readonly practice?: Partial<Practice>
   /** See {@link MeshOptions.unjudged}. */
   readonly unjudged?: boolean
@@ -60,6 +60,7 @@ export class World {
   /** In the order in which they are told. */
   readonly observers: Observer[]
   readonly unseal: Unseal
+  readonly unsealKnock: UnsealKnock
   readonly #random: Random
 
   constructor(topology: Topology, options: WorldOptions) {
@@ -68,6 +69,9 @@ export class World {
     this.queue = new EventQueue(START, options.unixStart ?? UNIX_START)
     this.cryptography = cryptography
     this.unseal = unsealing(cryptography, NETWORK)
+    this.unsealKnock = unsealingKnocks(
+      (key) => this.machines.find(({ publicKey }) => publicKey === key)?.keys,
+    )
     this.observers = [...observers]
     this.#random = seededRandom(seed)
     this.internet = new Internet(this.queue, this.fork(), topology.sites)

@@ -4,6 +4,7 @@ import type { DropReason } from '../../src/base/drops.js'
 import type { PublicKey } from '../../src/base/publicKey.js'
 import type { Now } from '../../src/base/time.js'
 import type { Input } from '../../src/engine/inputs.js'
+import type { FloorTable } from './gossipIntake.js'
 
 export interface Member {
   readonly name: string
@@ -24,6 +25,8 @@ export interface Member {
   handle(input: Input): void
   /** Whether a private address of the other means its host here, too. By default none does. */
   isNeighbour?(other: Member): boolean
+  /** What it keeps on disk of whom it heard by gossip; by default it has no disk. */
+  readonly gossipFloors?: FloorTable
   /** Whether gossip of this author is of interest; by default none is. */
   isPeer?(author: PublicKey): boolean
   /** The daemon's mesh part dropped something before the engine saw it. */

@@ -5,7 +5,7 @@
  *   member.ts, seat.ts        who is in the mesh              storer.ts, forgery.ts     records at a server, good or bad
  *   server.ts                 servers, up and down            lookUp.ts, publish.ts     with dht.ts and walk.ts
  *   link.ts, tcpDial.ts       from a member to a server       knock.ts, ways.ts         with relayed.ts, knockDesk.ts
- *   connection.ts, channel.ts what messages pass over         gossip.ts                 an option
+ *   connection.ts, channel.ts what messages pass over         gossip.ts                 with gossipIntake.ts
  *   monitor.ts, probe.ts       how dead connections are found  surroundings.ts           `mesh-changed`
  *
  * Every member knows every server. Engines are told everything from events of their own, and nothing after they left.
@@ -16,11 +16,11 @@ import type { PublicKey } from '../../src/base/publicKey.js'
 import { forked, type Random } from '../../src/base/random.js'
 import type { VerifySealed } from '../../src/engine/directory/admission.js'
 import type { Effect } from '../../src/engine/effects.js'
-import type { Input } from '../../src/engine/inputs.js'
 import { type Cryptography, realCryptography } from '../crypto/cryptography.js'
 import type { EventQueue } from '../network/eventQueue.js'
 import { strangersRecords } from './forgery.js'
-import { type GossipOptions, gossip } from './gossip.js'
+import { Gossip, type GossipOptions, inputOf, USUAL_GOSSIP } from './gossip.js'
+import type { GossipTopic } from './gossipIntake.js'
 import { Knock, type KnockEffect } from './knock.js'
 import { KnockDesk } from './knockDesk.js'
 import { lookUp } from './lookUp.js'
@@ -45,8 +45,8 @@ export interface MeshOptions {
   /** By default the real one. */
   readonly cryptography?: Pick<Cryptography, 'nodeKeys' | 'recordSealing' | 'verifySealedRecord'>
   readonly practice?: Partial<Practice>
-  /** Off by default. */
-  readonly gossip?: GossipOptions
+  /** By default as it usually is; `off` where nobody gossips. */
+  readonly gossip?: GossipOptions | 'off'
   /** True where engines are also given the records that their mesh part would refuse. */
   readonly unjudged?: boolean
 }
@@ -62,11 +62,12 @@ export class Mesh {
   readonly #seats = new Map<string, Seat>()
   readonly #desk = new KnockDesk()
   readonly #surroundings: Surroundings
+  readonly #gossip: Gossip | undefined
 
   constructor(options: MeshOptions) {
-    const { queue, practice, cryptography = realCryptography } = options
+    const { queue, practice, cryptography = realCryptography, gossip = USUAL_GOSSIP } = options
     this.#options = options
-    this.#surroundings = new Surroundings(queue, options.gossip !== undefined)
+    this.#surroundings = new Surroundings(queue, gossip !== 'off')
     this.#setting = {
       queue,
       counts: this.counts,
@@ -75,6 +76,10 @@ export class Mesh {
       strangersRecord: strangersRecords(queue, cryptography),
       names: new RecordNames(),
     }
+    this.#gossip =
+      gossip === 'off'
+        ? undefined
+        : new Gossip(this.#setting, gossip, this.#servers, () => this.#seats.values())
   }
 
   get servers(): readonly Server[] {
@@ -97,7 +102,10 @@ export class Mesh {
     const seat = new Seat(member, {
       setting: this.#setting,
       random: forked(this.#options.random),
-      onChange: (changed) => this.#surroundings.changed(changed),
+      onChange: (changed) => {
+        this.#surroundings.changed(changed)
+        this.#gossip?.changed(changed)
+      },
     })
     this.#seats.set(key, seat)
     this.#surroundings.changed(seat)
@@ -160,12 +168,25 @@ export class Mesh {
       const key = recordName(effect.key)
       this.#setting.names.published(publicKey, period, key)
       publish({ setting: this.#setting, seat, period, key, bytes, servers: this.#servers })
-      if (effect.gossip) this.#gossip(seat, { type: 'record-gossiped', sealedRecord: bytes })
+      if (effect.gossip) this.#gossip?.send(seat, 'records', bytes)
     })
   }
 
   gossipKnock(member: Member, sealedKnock: Uint8Array): void {
-    this.#soon(member, (seat) => this.#gossip(seat, { type: 'knock-gossiped', sealedKnock }))
+    this.gossip(member, 'knocks', sealedKnock)
+  }
+
+  /** Gossips whatever it is: a member without a key of WireGuard's is bound to nothing. */
+  gossip(member: Member, topic: GossipTopic, bytes: Uint8Array): void {
+    this.#soon(member, (seat) => this.#gossip?.send(seat, topic, bytes))
+  }
+
+  /** Tells a member's engine directly, where engines are given what their mesh part would refuse. */
+  gossipUnjudged(to: PublicKey, topic: GossipTopic, bytes: Uint8Array): void {
+    if (this.#options.unjudged !== true) return
+    for (const seat of this.#seats.values())
+      if (seat.publicKey === to && seat.isHere)
+        this.#soon(seat.member, () => seat.tell(inputOf({ topic, bytes })))
   }
 
   lookUp(member: Member, peer: PublicKey, blindedKeys: readonly Uint8Array[]): void {
@@ -191,12 +212,6 @@ export class Mesh {
 
   answerKnock(id: number, answer: Uint8Array | undefined): void {
     this.#desk.answer(id, answer)
-  }
-
-  #gossip(author: Seat, input: Input): void {
-    const { gossip: options } = this.#options
-    if (options === undefined || author.publicKey === undefined) return
-    gossip(author, author.publicKey, input, this.#seats.values(), this.#setting, options)
   }
 
   /** Members ask from within their engines: what follows has an event of its own. */

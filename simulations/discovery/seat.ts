@@ -6,10 +6,11 @@
 import { familyOf, isGlobal } from '../../src/base/address.js'
 import type { PublicKey } from '../../src/base/publicKey.js'
 import { type Random, randomBelow } from '../../src/base/random.js'
-import { elapsed, type Instant, SECOND, type UnixTime } from '../../src/base/time.js'
+import { elapsed, type Instant, type Now, SECOND, type UnixTime } from '../../src/base/time.js'
 import type { Input } from '../../src/engine/inputs.js'
 import type { Channel } from './channel.js'
 import { Connection, type Owner } from './connection.js'
+import type { FloorTable } from './gossipIntake.js'
 import { Link } from './link.js'
 import type { Member } from './member.js'
 import { identityKey, peerIdText } from './peerId.js'
@@ -46,6 +47,8 @@ export class Seat implements DiallingParty, Listener, Owner {
   /** Knocks that wait for the engine's answer; see knockDesk.ts. */
   answering = 0
   moves = 0
+  /** Highest sequence numbers that were gossiped. */
+  readonly floors: FloorTable
   readonly #setting: Setting
   readonly #onChange: (seat: Seat) => void
   readonly #links = new Map<Server, Link>()
@@ -62,6 +65,7 @@ export class Seat implements DiallingParty, Listener, Owner {
     this.key = identityKey(member.identity)
     this.peerId = peerIdText(member.identity)
     this.random = random
+    this.floors = member.gossipFloors ?? new Map()
     this.#setting = setting
     this.#onChange = onChange
     this.#startedAt = this.#instant
@@ -81,7 +85,11 @@ export class Seat implements DiallingParty, Listener, Owner {
 
   /** What its wall clock shows. */
   get unix(): UnixTime {
-    return (this.member.clock?.now ?? this.#setting.queue.now).unix
+    return this.now.unix
+  }
+
+  get now(): Now {
+    return this.member.clock?.now ?? this.#setting.queue.now
   }
 
   /** True while its process is there. */
@@ -266,6 +274,6 @@ export class Seat implements DiallingParty, Listener, Owner {
   }
 
   get #instant(): Instant {
-    return (this.member.clock?.now ?? this.#setting.queue.now).instant
+    return this.now.instant
   }
 }

@@ -85,6 +85,11 @@ export class Server implements Party, Owner {
     this.storer = new Storer({ setting, random, maxRecords, strangersRecord })
   }
 
+  /** Another one for each of its processes. */
+  get run(): number {
+    return this.#run
+  }
+
   get state(): 'up' | 'hung' | 'stopped' | 'off' {
     return this.#state
   }

@@ -26,6 +26,10 @@ export type StorerBehaviour =
   | { readonly type: 'stale' }
   /** Gives a forged record, of one kind or of any. */
   | { readonly type: 'forged'; readonly forgery?: Forgery }
+  /** Gives a valid record of somebody else. */
+  | { readonly type: 'foreign' }
+  /** Keeps what it is given, and gives nothing. */
+  | { readonly type: 'empty' }
   /** Acknowledges, and keeps nothing. */
   | { readonly type: 'forgetful' }
   /** Stores nothing and acknowledges nothing. */
@@ -100,6 +104,10 @@ export class Storer {
         return { answer: this.kept(key), delayMs: behaviour.ms }
       case 'stale':
         return { answer: this.#oldest.get(key), delayMs: 0 }
+      case 'foreign':
+        return { answer: this.#forged(key, 'another-author'), delayMs: 0 }
+      case 'empty':
+        return { answer: undefined, delayMs: 0 }
       case 'forged':
         return { answer: this.#forged(key, behaviour.forgery), delayMs: 0 }
       default:

@@ -46,6 +46,7 @@ export class Daemon implements Member {
   readonly host: WireGuardHost
   readonly identity: Uint8Array
   readonly nodeOptions: NodeOptions
+  readonly gossipFloors: Map<string, number>
   readonly #loop: EngineLoop
   readonly #mesh: MeshAccess
   readonly #stateFile: StateFile
@@ -65,6 +66,7 @@ export class Daemon implements Member {
     this.identity = identity
     this.#mesh = options.mesh
     this.#stateFile = stateFile
+    this.gossipFloors = stateFile.gossipFloors
     this.#state = stateFile.content
     this.#readsAlways = options.readsAlways ?? false
     this.nodeOptions = {

@@ -10,6 +10,7 @@
 
 import type { PublicKey } from '../../src/base/publicKey.js'
 import { forked, type Random } from '../../src/base/random.js'
+import type { NodeKeys } from '../../src/crypto/nodeKeys.js'
 import type { Cryptography } from '../crypto/cryptography.js'
 import type { EventQueue } from '../network/eventQueue.js'
 import type { Place } from '../network/place.js'
@@ -49,6 +50,8 @@ export class Machine {
   readonly host: WireGuardHost
   readonly identity: Uint8Array
   readonly stateFile = new StateFile()
+  /** For those who look from outside: each daemon has its own. */
+  readonly keys: NodeKeys
   readonly #options: MachineOptions
   readonly #privateKey: Uint8Array
   readonly #daemonRandom: Random
@@ -61,13 +64,14 @@ export class Machine {
     this.#options = options
     this.#privateKey = random.bytes(PRIVATE_KEY_LENGTH)
     this.identity = random.bytes(IDENTITY_LENGTH)
+    this.keys = cryptography.nodeKeys(this.#privateKey)
     const wireguardRandom = forked(random)
     this.#daemonRandom = forked(random)
     this.host = new WireGuardHost({
       name,
       clock: new HostClock(queue, clockAheadMs),
       observers,
-      publicKey: cryptography.nodeKeys(this.#privateKey).publicKey,
+      publicKey: this.keys.publicKey,
       keys: cryptography.wireguardKeys(this.#privateKey),
       random: wireguardRandom,
       forgetsKeysInSleep,
@@ -98,6 +102,11 @@ export class Machine {
   /** The run that is under way; undefined where Tunnelbore does not run. */
   get daemon(): Daemon | undefined {
     return this.#daemon
+  }
+
+  /** How often what it has on disk was lost. */
+  get diskLosses(): number {
+    return this.stateFile.losses
   }
 
   /** False while it is off. */

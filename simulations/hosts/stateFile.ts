@@ -16,7 +16,10 @@ const NOTHING: DaemonState = { sequence: 0, formerEndpoints: new Map(), records:
 
 /** Writing takes no time here, and so is never interrupted. */
 export class StateFile {
+  /** Beside it: the highest sequence numbers that were gossiped, by author (src/io/mesh/floors.ts). */
+  gossipFloors: Map<string, number> = new Map()
   #content = NOTHING
+  #losses = 0
 
   get content(): DaemonState {
     return this.#content
@@ -27,7 +30,14 @@ export class StateFile {
     this.#content = content
   }
 
+  /** How often it was lost. */
+  get losses(): number {
+    return this.#losses
+  }
+
   lose(): void {
     this.#content = NOTHING
+    this.gossipFloors = new Map()
+    this.#losses += 1
   }
 }

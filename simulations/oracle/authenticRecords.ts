@@ -1,6 +1,7 @@
 /**
  * Nothing unauthenticated ever becomes a record: what an engine knows of a peer, the peer's engine signed; it never goes
- * back to an older one; and it takes none from further in the future than clocks may differ.
+ * back to an older one, also when it was started anew or had lost sight of the peer, unless its disk is gone; and it
+ * takes none from further in the future than clocks may differ.
  */
 
 import type { PublicKey } from '../../src/base/publicKey.js'
@@ -14,9 +15,10 @@ import type { WatchedNode } from './watched.js'
 const NAME = 'authentic-records'
 
 interface Known {
-  /** One that was started anew, or lost the peer from its interface, begins anew. */
+  /** One that was started anew without what was on its disk begins anew. */
   readonly node: WatchedNode
-  record: PeerRecord
+  readonly diskLosses: number
+  readonly record: PeerRecord
 }
 
 export class AuthenticRecords {
@@ -39,9 +41,6 @@ export class AuthenticRecords {
       case 'record-gossiped':
         for (const key of host.sides.keys()) this.#look(host, key)
         break
-      case 'interface-read':
-        for (const side of host.sides.values()) if (!side.isOnInterface) this.#known.delete(side)
-        break
       default:
     }
   }
@@ -55,7 +54,9 @@ export class AuthenticRecords {
     const known = this.#known.get(side)
     if (record === undefined || record === known?.record) return
     this.statistics.accepted += 1
-    const fault = faultOf(record, key, known?.node === node ? known.record : undefined)
+    const { diskLosses } = machine
+    const remembers = known?.node === node || known?.diskLosses === diskLosses
+    const fault = faultOf(record, key, remembers ? known?.record : undefined)
     if (fault !== undefined) this.#report(side, fault)
     else if (!this.#ledger.authorship.isSigned(record)) this.#report(side, 'it is not what that node signed')
     else if (
@@ -63,7 +64,7 @@ export class AuthenticRecords {
       record.sequence > now.unix + RECORD_SKEW_MS
     )
       this.#report(side, 'it is from the future')
-    this.#known.set(side, { node, record })
+    this.#known.set(side, { node, diskLosses, record })
   }
 
   #report({ host, peer }: Side, fault: string): void {

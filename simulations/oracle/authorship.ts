@@ -9,7 +9,7 @@ import type { PublicKey } from '../../src/base/publicKey.js'
 import type { Effect } from '../../src/engine/effects.js'
 import { decodeKnock, decodeKnockAnswer } from '../../src/wire/knock.js'
 import { decodeRecord, decodeSignedRecord, encodeRecord, type PeerRecord } from '../../src/wire/record.js'
-import type { Unseal } from '../crypto/unsealing.js'
+import type { Unseal, UnsealKnock } from '../crypto/unsealing.js'
 import type { Datagram } from '../network/datagram.js'
 
 /** Addresses of which is remembered who wrote from there, for one host; then those heard of longest ago are forgotten. */
@@ -26,13 +26,15 @@ interface Remote {
 
 export class Authorship {
   readonly #unseal: Unseal
+  readonly #unsealKnock: UnsealKnock
   readonly #arrivals = new Map<string, Map<string, Map<number, Remote>>>()
   readonly #counts = new Map<string, number>()
   /** By author and sequence: the encodings of what was signed under it. Only a lost state file makes two of one. */
   readonly #signed = new Map<PublicKey, Map<number, Buffer[]>>()
 
-  constructor(unseal: Unseal) {
+  constructor(unseal: Unseal, unsealKnock: UnsealKnock) {
     this.#unseal = unseal
+    this.#unsealKnock = unsealKnock
   }
 
   /** A datagram came in. */
@@ -72,9 +74,9 @@ export class Authorship {
     return remote?.author === author ? remote.atMs : remote?.former?.get(author)
   }
 
-  /** An engine did this: records in it are signed by its node. Gives the first that bears another's name, if there is one. */
-  made(author: PublicKey, effect: Effect): PeerRecord | undefined {
-    const signedRecord = this.#recordMade(author, effect)
+  /** An engine with these peers did this: records in it are signed by its node. Gives the first that bears another's name, if there is one. */
+  made(author: PublicKey, effect: Effect, peers: Iterable<PublicKey> = []): PeerRecord | undefined {
+    const signedRecord = this.#recordMade(author, effect, peers)
     const record = signedRecord === undefined ? undefined : recordIn(signedRecord)
     if (record === undefined) return undefined
     if (record.publicKey !== author) return record
@@ -99,7 +101,7 @@ export class Authorship {
   }
 
   /** The signed record that an effect sends out. */
-  #recordMade(author: PublicKey, effect: Effect): Uint8Array | undefined {
+  #recordMade(author: PublicKey, effect: Effect, peers: Iterable<PublicKey>): Uint8Array | undefined {
     switch (effect.type) {
       case 'publish':
         return this.#unseal(effect.sealedRecord, author)
@@ -111,6 +113,12 @@ export class Authorship {
         const answer = effect.answer === undefined ? undefined : decodeKnockAnswer(effect.answer)
         return answer === undefined || isDropped(answer) ? undefined : answer.signedRecord
       }
+      case 'gossip-knock':
+        for (const peer of peers) {
+          const knock = this.#unsealKnock(effect.sealedKnock, author, peer)
+          if (knock !== undefined) return knock.signedRecord
+        }
+        return undefined
       default:
         return undefined
     }

@@ -80,6 +80,18 @@ export class Conditions {
     )
   }
 
+  /** The servers that a host reaches, and that keep what they are given. */
+  reachableServers(host: Host): readonly WatchedServer[] {
+    return this.#ledger.world.servers.filter(
+      (server) => this.#servesSince.has(server) && this.#reaches(host, server.place),
+    )
+  }
+
+  /** True where the networks of both carry what the engine was built for. */
+  isGoodNetwork({ host, peer }: Side): boolean {
+    return this.#poorNetwork([...sitesOf(host), ...sitesOf(peer)]) === undefined
+  }
+
   /** True where no link on the way of two hosts loses anything. */
   isSound({ host, peer }: Side): boolean {
     return (

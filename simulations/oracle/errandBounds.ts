@@ -1,10 +1,11 @@
 /**
- * Bounded demands: how much an engine wants done at once, how much it asks of the mesh, how many mappings it takes of its
- * gateway, how many addresses of a peer it holds.
+ * Bounded demands: how much an engine wants done at once, how much it asks of the mesh and gossips to it, how many mappings
+ * it takes of its gateway, how many addresses of a peer it holds.
  */
 
 import type { PublicKey } from '../../src/base/publicKey.js'
-import { SECOND } from '../../src/base/time.js'
+import { TokenBucket } from '../../src/base/rateLimit.js'
+import { asInstant, SECOND } from '../../src/base/time.js'
 import type { Effect } from '../../src/engine/effects.js'
 import type { Input } from '../../src/engine/inputs.js'
 import { MAX_CANDIDATES } from '../../src/wire/record.js'
@@ -34,6 +35,11 @@ const MAPPINGS = { eachEffort: MAX_CANDIDATES, effortMs: 12 * SECOND, eachSocket
 /** Where a gateway maps endpoint-independently: our port and WireGuard's. */
 const ENDPOINTS = 2
 
+/** News of ours: five at once, and one in 10 s (src/engine/directory/publication.ts), of two periods around midnight. */
+const GOSSIPED_RECORDS = { perSecond: 0.2, burst: 12 } as const
+/** Of each peer a knock in 5 s (knockFallback.ts), and as many answers as knocks are let in (knockDoor.ts). */
+const GOSSIPED_KNOCKS = { perSecond: 0.8, burst: 8 } as const
+
 /** Proved addresses of a peer (engine/loopback/forwarding.ts). */
 const REMOTES = 64
 
@@ -41,6 +47,9 @@ interface UnderWay {
   readonly node: WatchedNode | undefined
   readonly lookUps: Map<PublicKey, number>
   readonly knocks: Map<PublicKey, number>
+  readonly gossipedRecords: TokenBucket
+  /** From the first one on, when it has its peers. */
+  gossipedKnocks: TokenBucket | undefined
 }
 
 export class ErrandBounds {
@@ -65,7 +74,24 @@ export class ErrandBounds {
       if (effect.type === 'look-up' && count(underWay.lookUps, effect.peer, 1) > LOOK_UPS)
         this.#report(host, `more than ${LOOK_UPS} look-ups of one peer are under way`)
       else if (effect.type === 'knock') this.#knocks(host, count(underWay.knocks, effect.peer, 1))
+      else if (effect.type === 'publish' && effect.gossip)
+        this.#gossips(host, underWay.gossipedRecords, 'record')
+      else if (effect.type === 'gossip-knock') {
+        const { perSecond, burst } = GOSSIPED_KNOCKS
+        const peers = host.sides.size
+        underWay.gossipedKnocks ??= new TokenBucket(
+          perSecond * peers,
+          burst * peers,
+          asInstant(this.#ledger.now),
+        )
+        this.#gossips(host, underWay.gossipedKnocks, 'knock')
+      }
     }
+  }
+
+  #gossips(host: Host, allowance: TokenBucket, what: string): void {
+    if (!allowance.take(asInstant(this.#ledger.now)))
+      this.#report(host, `it gossips a ${what} again, and has gossiped more than enough`)
   }
 
   #knocks(host: Host, underWay: number): void {
@@ -108,7 +134,14 @@ export class ErrandBounds {
   #of(host: Host): UnderWay {
     const known = this.#underWay.get(host)
     if (known !== undefined && known.node === host.node) return known
-    const underWay: UnderWay = { node: host.node, lookUps: new Map(), knocks: new Map() }
+    const now = asInstant(this.#ledger.now)
+    const underWay: UnderWay = {
+      node: host.node,
+      lookUps: new Map(),
+      knocks: new Map(),
+      gossipedRecords: new TokenBucket(GOSSIPED_RECORDS.perSecond, GOSSIPED_RECORDS.burst, now),
+      gossipedKnocks: undefined,
+    }
     this.#underWay.set(host, underWay)
     return underWay
   }

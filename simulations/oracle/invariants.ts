@@ -9,6 +9,9 @@
  *   bounded            packets, mappings, errands
  *   no-livelock        wake-ups
  *   quiet              no traffic, no packets
+ *   no-replay          a gossiped knock that is not new causes no packets
+ *   informed           who is in the mesh is known to its peers
+ *   gets-ahead         an author who lost his disk overtakes his own old record
  *   settled            after the last fault, paths stay
  */
 
@@ -24,6 +27,8 @@ import { AuthenticRecords } from './authenticRecords.js'
 import { Conditions } from './conditions.js'
 import { Connected } from './connected.js'
 import { ErrandBounds } from './errandBounds.js'
+import { GossipedKnocks } from './gossipedKnocks.js'
+import { Informed } from './informed.js'
 import { Ledger, type Violation } from './ledger.js'
 import { OwnPackets } from './ownPackets.js'
 import { PacketBounds } from './packetBounds.js'
@@ -49,6 +54,8 @@ export class Invariants implements Observer {
   readonly #wakeUps: WakeUps
   readonly #quiet: Quiet
   readonly #settled: Settled
+  readonly #gossipedKnocks: GossipedKnocks
+  readonly #informed: Informed
   #sweptAt = 0
   #sweeps = 0
 
@@ -65,6 +72,8 @@ export class Invariants implements Observer {
     this.#errandBounds = new ErrandBounds(ledger)
     this.#wakeUps = new WakeUps(ledger)
     this.#quiet = new Quiet(ledger)
+    this.#gossipedKnocks = new GossipedKnocks(ledger)
+    this.#informed = new Informed(ledger, this.#conditions)
   }
 
   /** The first one; the run is to stop at it. */
@@ -82,6 +91,8 @@ export class Invariants implements Observer {
       wakeUps: this.#wakeUps.statistics,
       quiet: this.#quiet.statistics,
       settled: this.#settled.statistics,
+      gossipedKnocks: this.#gossipedKnocks.statistics,
+      informed: this.#informed.statistics,
     }
   }
 
@@ -119,6 +130,8 @@ export class Invariants implements Observer {
     this.#packetBounds.handled(host, input, effects)
     this.#errandBounds.handled(host, input, effects)
     this.#wakeUps.handled(host, input)
+    this.#gossipedKnocks.handled(host, input, effects)
+    this.#informed.handled(host, input, effects)
     this.#sweepIfDue()
   }
 
@@ -174,6 +187,7 @@ export class Invariants implements Observer {
     this.#sweeps += 1
     this.#conditions.refresh()
     this.#connected.sweep()
+    this.#informed.sweep()
     if (isLast || this.#sweeps % GATEWAY_SWEEPS === 0) this.#errandBounds.sweep()
   }
 }

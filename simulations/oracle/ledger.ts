@@ -56,7 +56,7 @@ export class Ledger {
 
   constructor(world: WatchedWorld) {
     this.world = world
-    this.authorship = new Authorship(world.unseal)
+    this.authorship = new Authorship(world.unseal, world.unsealKnock)
   }
 
   get now(): number {
@@ -128,7 +128,7 @@ export class Ledger {
       default:
     }
     for (const effect of effects) {
-      const forged = this.authorship.made(host.machine.publicKey, effect)
+      const forged = this.authorship.made(host.machine.publicKey, effect, host.sides.keys())
       if (forged !== undefined)
         this.report('authentic-records', host.name, `it signed a record of ${forged.publicKey}`)
     }

@@ -3,7 +3,7 @@
 import type { PublicKey } from '../../src/base/publicKey.js'
 import type { Now } from '../../src/base/time.js'
 import type { Node } from '../../src/engine/node.js'
-import type { Unseal } from '../crypto/unsealing.js'
+import type { Unseal, UnsealKnock } from '../crypto/unsealing.js'
 import type { LinkSpec, SiteSpec } from '../topology.js'
 
 /** An engine, as far as it can be looked into. */
@@ -32,6 +32,8 @@ export interface WatchedMachine {
   readonly publicKey: PublicKey
   /** Where it is attached now; the first one carries its default route. */
   readonly places: readonly WatchedPlace[]
+  /** How often what its daemon has on disk was lost. */
+  readonly diskLosses: number
   /** Another one after each start; undefined while none runs. */
   readonly daemon: { readonly node: WatchedNode } | undefined
   readonly clock: { readonly now: Now; readonly asleep: boolean }
@@ -49,6 +51,7 @@ export interface WatchedServer {
 
 export interface WatchedWorld {
   readonly unseal: Unseal
+  readonly unsealKnock: UnsealKnock
   /** Milliseconds since the world began. */
   readonly queue: { readonly elapsed: number }
   readonly machines: readonly WatchedMachine[]

@@ -2,8 +2,9 @@
  * A day and more with clocks that are wrong by up to an hour, either way. Check names change each hour by each host's
  * own clock, records expire and are published anew, WireGuard rekeys every two minutes, and midnight passes.
  *
- * Some pairs talk all the time; on links that lose nothing they lose nothing. The others talk for a minute around each
- * hour of the true clock. One host is off for longer than its record lives, and comes back.
+ * It begins five hours before midnight. Some pairs talk all the time; on links that lose nothing they lose nothing. The
+ * others talk for a minute around each hour of the true clock. One host is off for longer than its record lives, and comes
+ * back. Whoever looks for the record of a peer that is there finds it, whatever day it is by the clock of either.
  */
 
 import { randomBelow, seededRandom } from '../../src/base/random.js'
@@ -11,11 +12,14 @@ import { HOUR, MINUTE, SECOND } from '../../src/base/time.js'
 import type { Findings } from '../report/findings.js'
 import { type Course, pass, type Run, type Scenario, type Setting } from '../scenario.js'
 import { Tally } from './conversation.js'
+import { LookUpTally } from './lookUps.js'
 import { populate } from './population.js'
 import { Stage, type Talk } from './stage.js'
 import { Waits } from './waits.js'
 
 const SKEW_MS = 1 * HOUR
+/** 2026-01-01T19:00:00Z, in milliseconds. */
+const BEGINS_AT = 1_767_294_000_000
 const SETTLING_MS = 1 * MINUTE
 const STEADY_PING_MS = 10 * SECOND
 const HOURLY_PING_MS = 1 * SECOND
@@ -43,6 +47,7 @@ export const dayBoundary: Scenario<Names> = {
 class DayBoundary {
   readonly #stage: Stage
   readonly #hours: number
+  readonly #lookUps: LookUpTally
   readonly #steadyTally = new Tally()
   readonly #hourlyTally = new Tally()
   readonly #steady: readonly Talk[]
@@ -59,7 +64,10 @@ class DayBoundary {
       lossless: true,
       clockSkewMs: SKEW_MS,
     })
-    this.#stage = new Stage({ topology, seed, observers })
+    this.#stage = new Stage({ topology, seed, observers, unixStart: BEGINS_AT })
+    const { world, machines, queue } = this.#stage
+    this.#lookUps = new LookUpTally(machines, () => queue.elapsed)
+    world.observers.push(this.#lookUps)
     this.#hours = hours
     // The last host is the one that goes away.
     const isSteady = ({ from, to }: Talk, index: number): boolean =>
@@ -129,6 +137,7 @@ class DayBoundary {
           'from the begin of a talk around the hour to the first answer',
         ),
         this.#afterAbsence.measurement('after-absence', 'the same with the host that came back'),
+        ...this.#lookUps.measurements,
         ...this.#stage.measurements,
       ],
       tables: [],
@@ -143,6 +152,11 @@ class DayBoundary {
           'absent-returns',
           'who was away longer than its record lives is reached',
         ),
+        {
+          name: 'look-ups-find',
+          what: 'who looks for the record of a peer that is there finds it',
+          broken: this.#lookUps.lost,
+        },
         ...this.#stage.expectations,
       ],
     }

@@ -23,6 +23,8 @@ export interface StageOptions {
   /** By default the stand-in. */
   readonly cryptography?: Cryptography
   readonly discovery?: DiscoveryOptions
+  /** What the wall clock shows at first, in ms since 1970; by default midnight (UTC). */
+  readonly unixStart?: number
 }
 
 /** Two peers, of whom one pings the other. */

@@ -7,7 +7,7 @@
  */
 
 import fc, { type Arbitrary } from 'fast-check'
-import { MINUTE, SECOND } from '../../src/base/time.js'
+import { HOUR, MINUTE, SECOND } from '../../src/base/time.js'
 import type { LinkSpec } from '../topology.js'
 import { type Case, soundCase, type Traffic } from './case.js'
 import { EVENT_KINDS, type Fault, type Occasion, type ScheduledFault, STORER_BEHAVIOURS } from './fault.js'
@@ -77,6 +77,7 @@ const hostFaults: readonly Arbitrary<Fault>[] = [
   one<Of<'pair-roams'>>('pair-roams', { pair, to: fc.tuple(site, site), awayMs: shortMs }),
   one<Of<'sleeps'>>('sleeps', { host, forMs }),
   one<Of<'daemon-crashes'>>('daemon-crashes', { host, keepsState: fc.boolean(), forMs }),
+  one<Of<'disk-replaced'>>('disk-replaced', { host, behindMs: fc.nat(90 * MINUTE), forMs }),
   one<Of<'daemon-stops'>>('daemon-stops', { host, forMs }),
   one<Of<'host-reboots'>>('host-reboots', { host, forMs }),
   one<Of<'clock-jumps'>>('clock-jumps', { host, byMs: fc.integer({ min: -90 * MINUTE, max: 90 * MINUTE }) }),
@@ -106,6 +107,7 @@ const count = fc.integer({ min: 1, max: 20 })
 const hostileFaults: readonly Arbitrary<Fault>[] = [
   one<Of<'forged-knocks'>>('forged-knocks', { pair, count }),
   one<Of<'replayed-knocks'>>('replayed-knocks', { pair, count }),
+  one<Of<'replayed-gossip'>>('replayed-gossip', { pair, count }),
   one<Of<'replayed-datagrams'>>('replayed-datagrams', { host, count }),
   one<Of<'spoofed-checks'>>('spoofed-checks', { pair, count }),
   one<Of<'mirrored-checks'>>('mirrored-checks', { pair, count }),
@@ -143,6 +145,15 @@ const scheduledFaults: Arbitrary<ScheduledFault> = plain<ScheduledFault>({
   ),
 })
 
+/** How long before midnight it begins: mostly at noon; else midnight is near, or what is read and published changes. */
+const beforeMidnightMs = fc.oneof(
+  { arbitrary: fc.constant(12 * HOUR), weight: 3 },
+  { arbitrary: fc.nat(LENGTH_MS), weight: 2 },
+  { arbitrary: fc.integer({ min: -HOUR, max: HOUR }), weight: 2 },
+  { arbitrary: fc.integer({ min: 105 * MINUTE, max: 135 * MINUTE }), weight: 1 },
+  { arbitrary: fc.integer({ min: -12 * HOUR, max: 12 * HOUR }), weight: 1 },
+)
+
 /** Steady, in bursts with minutes of rest between, or now and then. */
 const traffic: Arbitrary<Traffic> = plain<Traffic>({
   pair,
@@ -176,6 +187,7 @@ export const cases: Arbitrary<Case> = plain<Case>({
   ),
   traffic: fc.array(traffic, { minLength: 1, maxLength: 6, size: 'max' }),
   judged: fc.constantFrom(true, true, false),
+  beforeMidnightMs,
   lengthMs: new Length(),
   seed: fc.nat(2 ** 31 - 1),
 })

@@ -21,8 +21,9 @@ import { encodeRecord, encodeSignedRecord, type PeerRecord } from '../../src/wir
 import { type DecodedStun, decodeStun, isStun } from '../../src/wire/stun/message.js'
 import { receiverIndex, senderIndex, wireguardType } from '../../src/wire/wireguard.js'
 import type { WireGuardKeys } from '../crypto/cryptography.js'
+import { withOneBitChanged } from '../discovery/forgery.js'
 import type { Datagram } from '../network/datagram.js'
-import type { Eavesdropper, Overheard } from './eavesdropper.js'
+import type { Eavesdropper, Gossiped, Overheard } from './eavesdropper.js'
 import { ATTACK_MS } from './fault.js'
 import {
   forgedAnswer,
@@ -50,6 +51,8 @@ export interface AttackerOptions {
   /** Sends from whatever address. */
   readonly send: (from: SocketAddress, to: SocketAddress, bytes: Uint8Array) => void
   readonly knock: (effect: Extract<Effect, { readonly type: 'knock' }>) => void
+  /** Gossips, and where engines are told everything tells the victim directly. */
+  readonly gossip: (victim: Victim, gossiped: Gossiped) => void
   readonly in: (ms: number, action: () => void) => void
   /** The wall clock. */
   readonly unix: () => number
@@ -167,6 +170,18 @@ export class Attacker {
   replayKnocks(victim: Victim, peer: Victim, count: number): void {
     const knocks = this.#options.heard.knocksOf(peer.name)
     this.#knockAt(victim, count, (turn) => knocks[turn % Math.max(1, knocks.length)])
+  }
+
+  /** What the peer gossiped, the oldest first, in turns as it was and with one bit changed. */
+  replayGossip(victim: Victim, peer: Victim, count: number): void {
+    const { heard, random, gossip } = this.#options
+    const all = heard.gossipedBy(peer.name)
+    this.#paced(count, (turn) => {
+      const gossiped = all[Math.floor(turn / 2) % Math.max(1, all.length)]
+      if (gossiped === undefined) return
+      const { topic, bytes } = gossiped
+      gossip(victim, { topic, bytes: turn % 2 === 0 ? bytes.slice() : withOneBitChanged(bytes, random) })
+    })
   }
 
   /** Knocks as the peer, at an address of the attacker's: with a record that nobody signed, or signed for another. */

@@ -44,6 +44,10 @@ export function placeAttacker(
     address: { ip, port: PORT },
     send: (from, to, bytes) => place.send({ from, to, bytes, author: name }),
     knock: (effect) => mesh.knock(member, effect),
+    gossip: ({ publicKey }, { topic, bytes }) => {
+      mesh.gossip(member, topic, bytes)
+      mesh.gossipUnjudged(publicKey, topic, bytes)
+    },
     in: (ms, action) => queue.in(ms, action),
     unix: () => queue.now.unix,
   })

@@ -29,6 +29,8 @@ export interface Case {
   readonly traffic: readonly Traffic[]
   /** False where engines are also given the records that their mesh part would refuse. */
   readonly judged: boolean
+  /** How long before midnight (UTC) it begins, in ms; below zero for after. */
+  readonly beforeMidnightMs: number
   /** For how long it runs. Faults are over well before, so that the fleet has to settle. */
   readonly lengthMs: number
   /** Everything else that is random in the run. */
@@ -53,6 +55,7 @@ export function soundCase(raw: Case): Case {
     starts: topology.hosts.map((_, index) => raw.starts[index] ?? 0),
     traffic: raw.traffic.map((traffic) => ({ ...traffic, pair: traffic.pair % sizes.pairs })),
     judged: raw.judged,
+    beforeMidnightMs: raw.beforeMidnightMs,
     lengthMs: raw.lengthMs,
     seed: raw.seed,
   }
@@ -145,6 +148,7 @@ function soundFault(fault: Fault, sizes: Sizes): Fault {
     case 'sleeps':
     case 'daemon-crashes':
     case 'daemon-stops':
+    case 'disk-replaced':
     case 'host-reboots':
     case 'clock-jumps':
     case 'replayed-datagrams':

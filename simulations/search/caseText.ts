@@ -6,7 +6,7 @@ import { earliestOf, type Fault, type Occasion } from './fault.js'
 
 /** One line each. Hosts and servers have the names that the world gives them; sites are numbered likewise. */
 export function describeCase(whole: Case): readonly string[] {
-  const { topology, starts, traffic, schedule, lengthMs, judged, seed } = whole
+  const { topology, starts, traffic, schedule, lengthMs, judged, beforeMidnightMs, seed } = whole
   const { sites, hosts, servers, pairs } = topology
   const inOrder = [...schedule].sort((a, b) => earliestOf(a.when) - earliestOf(b.when))
   return [
@@ -17,7 +17,7 @@ export function describeCase(whole: Case): readonly string[] {
       quantity(schedule.length, 'fault'),
     ].join(
       ', ',
-    )}; ${clock(lengthMs)} of simulated time; randomness from ${seed}${judged ? '' : '; engines see every record'}`,
+    )}; ${clock(lengthMs)} of simulated time from ${clock(Math.abs(beforeMidnightMs))} ${beforeMidnightMs < 0 ? 'after' : 'before'} midnight; randomness from ${seed}${judged ? '' : '; engines see every record'}`,
     ...sites.map((spec, index) => `  ${site(index)}: ${describeSite(spec)}`),
     ...hosts.map(
       ({ sites: at, clockAheadMs }, index) =>
@@ -119,6 +119,8 @@ export function describeFault(fault: Fault, { topology }: Pick<Case, 'topology'>
       return `${host(fault.host)} sleeps ${lasting(fault.forMs)}`
     case 'daemon-crashes':
       return `the daemon of ${host(fault.host)} is killed and gone ${lasting(fault.forMs)}; its state file ${fault.keepsState ? 'stays' : 'is lost'}`
+    case 'disk-replaced':
+      return `the disk of ${host(fault.host)} is replaced, its clock set back by ${clock(fault.behindMs)}, and its daemon is gone ${lasting(fault.forMs)}`
     case 'daemon-stops':
       return `the daemon of ${host(fault.host)} stops and is gone ${lasting(fault.forMs)}`
     case 'host-reboots':
@@ -146,6 +148,8 @@ export function describeFault(fault: Fault, { topology }: Pick<Case, 'topology'>
       return attack(fault.pair, fault.count, (victim, peer) => `knocks at ${victim} as ${peer}`)
     case 'replayed-knocks':
       return attack(fault.pair, fault.count, (victim, peer) => `repeats knocks of ${peer} at ${victim}`)
+    case 'replayed-gossip':
+      return attack(fault.pair, fault.count, (victim, peer) => `repeats to ${victim} what ${peer} gossiped`)
     case 'spoofed-checks':
       return attack(
         fault.pair,

@@ -11,6 +11,7 @@ import type { Input } from '../../src/engine/inputs.js'
 import { decodeRecord, decodeSignedRecord, type PeerRecord } from '../../src/wire/record.js'
 import { decodeStun } from '../../src/wire/stun/message.js'
 import type { Unseal } from '../crypto/unsealing.js'
+import type { GossipTopic } from '../discovery/gossipIntake.js'
 import type { Datagram } from '../network/datagram.js'
 import type { Observer } from '../observer.js'
 
@@ -24,10 +25,17 @@ export interface Overheard {
   readonly author: string
 }
 
+/** What a host gossiped. */
+export interface Gossiped {
+  readonly topic: GossipTopic
+  readonly bytes: Uint8Array
+}
+
 type Watch = (to: SocketAddress, transactionId: Uint8Array) => void
 
 const MOST_DATAGRAMS = 64
 const MOST_KNOCKS = 8
+const MOST_GOSSIPED = 16
 /** Datagrams on their way at once of which it is remembered where they were sent to. */
 const MOST_UNDER_WAY = 512
 
@@ -42,6 +50,7 @@ export class Eavesdropper implements Observer {
   readonly #sentTo = new Map<Uint8Array, SocketAddress>()
   readonly #arrived = new Map<string, Overheard[]>()
   readonly #knocks = new Map<string, Uint8Array[]>()
+  readonly #gossiped = new Map<string, Gossiped[]>()
   readonly #records = new Map<string, Uint8Array>()
   readonly #watches = new Map<string, Watch>()
 
@@ -68,6 +77,8 @@ export class Eavesdropper implements Observer {
     for (const effect of effects) {
       if (effect.type === 'publish') this.#published(host, effect.sealedRecord)
       else if (effect.type === 'knock') latest(this.#knocks, host, effect.knock.slice(), MOST_KNOCKS)
+      const gossiped = gossipOf(effect)
+      if (gossiped !== undefined) latest(this.#gossiped, host, gossiped, MOST_GOSSIPED)
     }
   }
 
@@ -86,6 +97,11 @@ export class Eavesdropper implements Observer {
   /** Knocks of a host, the latest first. */
   knocksOf(host: string): readonly Uint8Array[] {
     return [...(this.#knocks.get(host) ?? [])].reverse()
+  }
+
+  /** What a host gossiped, the oldest first. */
+  gossipedBy(host: string): readonly Gossiped[] {
+    return [...(this.#gossiped.get(host) ?? [])]
   }
 
   /** What a host last published, as it was signed. */
@@ -114,6 +130,13 @@ export class Eavesdropper implements Observer {
     if (isDropped(message) || message.messageClass !== 'request' || message.username === undefined) return
     seen(to, message.transactionId.slice())
   }
+}
+
+function gossipOf(effect: Effect): Gossiped | undefined {
+  if (effect.type === 'publish' && effect.gossip)
+    return { topic: 'records', bytes: effect.sealedRecord.slice() }
+  if (effect.type === 'gossip-knock') return { topic: 'knocks', bytes: effect.sealedKnock.slice() }
+  return undefined
 }
 
 function latest<Item>(lists: Map<string, Item[]>, name: string, item: Item, most: number): void {

@@ -12,7 +12,16 @@ import { SECOND } from '../../src/base/time.js'
 import type { LinkSpec } from '../topology.js'
 
 /** How a server treats the records that it stores for others. */
-export const STORER_BEHAVIOURS = ['slow', 'silent', 'stale', 'forged', 'forgetful', 'refusing'] as const
+export const STORER_BEHAVIOURS = [
+  'slow',
+  'silent',
+  'stale',
+  'forged',
+  'foreign',
+  'empty',
+  'forgetful',
+  'refusing',
+] as const
 
 export type StorerBehaviour = (typeof STORER_BEHAVIOURS)[number]
 
@@ -53,6 +62,13 @@ export type HostFault =
       readonly type: 'daemon-crashes'
       readonly host: number
       readonly keepsState: boolean
+      readonly forMs: number
+    }
+  /** The disk is new, and the wall clock is behind until somebody sets it: the daemon begins anew. */
+  | {
+      readonly type: 'disk-replaced'
+      readonly host: number
+      readonly behindMs: number
       readonly forMs: number
     }
   /** The daemon ends as it should and is started again. */
@@ -96,6 +112,8 @@ export type HostileFault =
   | { readonly type: 'forged-knocks'; readonly pair: number; readonly count: number }
   /** Knocks that were heard before, from the attacker's own identity. */
   | { readonly type: 'replayed-knocks'; readonly pair: number; readonly count: number }
+  /** What was gossiped by the two of a pair, once more by the attacker: as it was, and changed. */
+  | { readonly type: 'replayed-gossip'; readonly pair: number; readonly count: number }
   /** Datagrams that a host received before, once more from the attacker's address. */
   | { readonly type: 'replayed-datagrams'; readonly host: number; readonly count: number }
   /** Checks under a name that was seen, and for {@link ATTACK_MS} an answer to each check of the host's: with no right key. */
@@ -124,6 +142,7 @@ export type FaultType = Fault['type']
 export const HOSTILE_FAULTS: ReadonlySet<string> = new Set<HostileFault['type']>([
   'forged-knocks',
   'replayed-knocks',
+  'replayed-gossip',
   'replayed-datagrams',
   'spoofed-checks',
   'mirrored-checks',
@@ -140,8 +159,11 @@ export const EVENT_KINDS = [
   'look-up',
   'knock',
   'answer-knock',
+  'gossip-knock',
   'publish',
   'record-found',
+  'record-gossiped',
+  'knock-gossiped',
   'knock-answered',
   'wireguard-sent',
 ] as const

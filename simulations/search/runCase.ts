@@ -19,6 +19,9 @@ import { startTraffic } from './traffic.js'
 /** What an attacker draws is its own: an attack changes nothing of what else is drawn. */
 const ATTACKER_DRAWS = 0x5eed
 
+/** 2026-01-02T00:00:00Z, in milliseconds. */
+const MIDNIGHT = 1_767_312_000_000
+
 export interface RunOptions {
   readonly cryptography?: CryptographyName
   /** Is told of each thing that happens to the world, with the time in ms. */
@@ -36,11 +39,12 @@ export function runCase(whole: Case, cryptography: CryptographyName): CaseOutcom
 }
 
 export function observeCase(whole: Case, options: RunOptions = {}): RunOutcome {
-  const { topology, schedule, seed, lengthMs, judged } = whole
+  const { topology, schedule, seed, lengthMs, judged, beforeMidnightMs } = whole
   const world = new World(topology, {
     seed,
     cryptography: options.cryptography === 'real' ? realCryptography : new StandIn(),
     discovery: { unjudged: !judged },
+    unixStart: MIDNIGHT - beforeMidnightMs,
   })
   const { queue, machines, observers } = world
   const trace = options.digest === true ? new Trace(() => queue.elapsed) : undefined

@@ -5,11 +5,14 @@
  * Each pass yields candidates, the boldest first. Indices follow what they named when something before it goes.
  */
 
+import { HOUR } from '../../src/base/time.js'
 import { perfectLink } from '../network/link.js'
 import type { HostSpec, NatSpec, SiteSpec, Topology } from '../topology.js'
 import { cases } from './arbitraries.js'
 import type { Case } from './case.js'
 import type { Fault, ScheduledFault } from './fault.js'
+
+const NOON_MS = 12 * HOUR
 
 export type Pass = (whole: Case) => Iterable<Case>
 
@@ -24,6 +27,7 @@ export const PASSES: readonly Pass[] = [
   withSimplerSites,
   withSimplerHosts,
   withTimesForEvents,
+  atNoon,
   byFastCheck,
 ]
 
@@ -150,6 +154,11 @@ function* withTimesForEvents(whole: Case): Iterable<Case> {
     for (const simpler of [{ atMs: when.afterMs }, { ...when, nth: 1 }])
       yield { ...whole, schedule: replaced(whole.schedule, index, { when: simpler, fault }) }
   }
+}
+
+/** Where the day plays no part. */
+function* atNoon(whole: Case): Iterable<Case> {
+  yield { ...whole, beforeMidnightMs: NOON_MS }
 }
 
 /** Whatever fast-check knows to make smaller: numbers towards 0, choices towards the first. */

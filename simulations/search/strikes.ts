@@ -61,6 +61,7 @@ export class Strikes {
         break
       case 'forged-knocks':
       case 'replayed-knocks':
+      case 'replayed-gossip':
       case 'replayed-datagrams':
       case 'spoofed-checks':
       case 'mirrored-checks':
@@ -161,13 +162,21 @@ export class Strikes {
       case 'host-reboots':
         machine.reboot(fault.forMs)
         break
-      case 'clock-jumps': {
-        const ahead = machine.clock.unix - this.#world.queue.now.unix
-        const wanted = Math.max(-MOST_SKEW_MS, Math.min(MOST_SKEW_MS, ahead + fault.byMs))
-        machine.jumpClock(wanted - ahead)
+      case 'disk-replaced':
+        machine.loseState()
+        this.#withoutDaemon(fault.host, machine, fault.forMs, () => machine.crash())
+        this.#jumpClock(machine, -fault.behindMs)
         break
-      }
+      case 'clock-jumps':
+        this.#jumpClock(machine, fault.byMs)
+        break
     }
+  }
+
+  #jumpClock(machine: Machine, byMs: number): void {
+    const ahead = machine.clock.unix - this.#world.queue.now.unix
+    const wanted = Math.max(-MOST_SKEW_MS, Math.min(MOST_SKEW_MS, ahead + byMs))
+    machine.jumpClock(wanted - ahead)
   }
 
   #strikePair(fault: Extract<HostFault, { readonly pair: number }>): void {
@@ -239,6 +248,9 @@ export class Strikes {
         break
       case 'replayed-knocks':
         attacker.replayKnocks(victim, peer, fault.count)
+        break
+      case 'replayed-gossip':
+        attacker.replayGossip(victim, peer, fault.count)
         break
       case 'spoofed-checks':
         attacker.spoofChecks(victim, peer, fault.count)

@@ -5,6 +5,15 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { REQUEST_MS } from '../../../simulations/discovery/dht.js'
+import { HEARTBEAT_MS } from '../../../simulations/discovery/gossip.js'
+import {
+  FLOOR_LIFETIME_MS,
+  INTAKE,
+  KEPT_MS,
+  MAX_AHEAD_MS,
+  MAX_RECENT,
+  SEEN_MS,
+} from '../../../simulations/discovery/gossipIntake.js'
 import { HEDGE_MS, KNOCK_MS } from '../../../simulations/discovery/knock.js'
 import { MAX_KNOCKS_AT_ONCE, MAX_KNOCKS_AT_ONCE_EACH } from '../../../simulations/discovery/knockDesk.js'
 import { GRACE_MS, LOOK_UP_MS, QUORUM } from '../../../simulations/discovery/lookUp.js'
@@ -65,6 +74,29 @@ const SOURCES: readonly { readonly file: string; readonly says: readonly string[
       'FIRST_PAUSE_MS / 5',
     ],
   },
+  {
+    file: 'io/mesh/gossip.ts',
+    says: Object.entries(INTAKE).map(
+      ([topic, { each, all }]) => `${topic}: { each: ${limitText(each)}, all: ${limitText(all)} }`,
+    ),
+  },
+  { file: 'io/mesh/gossipIntake.ts', says: [`SEEN_MS = ${SEEN_MS / 60_000} * MINUTE`] },
+  {
+    file: 'io/mesh/gossipRouter.ts',
+    says: [
+      `HEARTBEAT_MS = ${HEARTBEAT_MS === 1_000 ? 'SECOND' : ''}\n`,
+      `HEARTBEATS_KEPT = ${KEPT_MS / HEARTBEAT_MS + 2}`,
+      'KEPT_MS = (HEARTBEATS_KEPT - 2) * HEARTBEAT_MS',
+    ],
+  },
+  { file: 'io/mesh/latecomers.ts', says: [`MAX_RECENT = ${MAX_RECENT}`] },
+  {
+    file: 'io/mesh/floors.ts',
+    says: [
+      `FLOOR_LIFETIME_MS = ${FLOOR_LIFETIME_MS / 3_600_000} * HOUR`,
+      `MAX_AHEAD_MS = ${MAX_AHEAD_MS / 3_600_000} * HOUR`,
+    ],
+  },
   { file: 'io/mesh/publish.ts', says: [`GRACE_MS = ${PUBLISH_GRACE_MS}`] },
   { file: 'io/mesh/liveness.ts', says: [`PROBE_MS = 1_${PROBE_MS - 1_000}`] },
   { file: 'io/mesh/servers.ts', says: ['DEADLINE_MS = 4_000'] },
@@ -89,6 +121,10 @@ const SOURCES: readonly { readonly file: string; readonly says: readonly string[
     ],
   },
 ]
+
+function limitText({ perSecond, burst }: { readonly perSecond: number; readonly burst: number }): string {
+  return `{ perSecond: ${perSecond}, burst: ${burst} }`
+}
 
 describe('the times and limits of the model', () => {
   for (const { file, says } of SOURCES) {

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { FORGERIES } from '../../../simulations/discovery/forgery.js'
 import { HOUR, MINUTE, SECOND } from '../../../src/base/time.js'
 import { periodOf } from '../../../src/wire/period.js'
+import { SEALED_KNOCK_LENGTH } from '../../../src/wire/sealedKnock.js'
 import { nth, ROUND_TRIP_MS, type TestMember, TestWorld } from './members.js'
 
 describe('a publication', () => {
@@ -194,6 +195,9 @@ describe('a look-up', () => {
 
   it('judges by the clock of the reader', () => {
     const { world, ana, ben } = published(1)
+    ana.drops.length = 0
+    // What was gossiped is told to whoever comes, for some seconds.
+    world.queue.run(MINUTE)
     ana.clock.jump(-3 * HOUR)
     ana.lookUp(ben)
     world.until(ana, 'look-up-ended')
@@ -342,8 +346,50 @@ describe('gossip', () => {
     )
   })
 
-  it('is off by default', () => {
-    const world = new TestWorld()
+  it('that nobody hears is held until somebody does, and a knock is not', () => {
+    const { world, ana, ben } = gossiping(1)
+    ben.isPlugged = false
+    world.mesh.waysChanged(ben)
+    world.untilTrue(() => !ben.isOnline, 5 * MINUTE)
+    const record = ben.record(1)
+    ben.publish(record)
+    world.mesh.gossipKnock(ben, new Uint8Array(SEALED_KNOCK_LENGTH).fill(1))
+    world.queue.run(SECOND)
+    assert.equal(ana.times('record-gossiped').length, 0)
+    ben.isPlugged = true
+    world.mesh.waysChanged(ben)
+    world.until(ana, 'record-gossiped', 5 * MINUTE)
+    assert.deepEqual(ana.told('record-gossiped'), [{ type: 'record-gossiped', sealedRecord: record }])
+    assert.equal(ana.times('knock-gossiped').length, 0)
+  })
+
+  it('is told to whoever comes a few seconds later', () => {
+    const { world, ben } = gossiping(1)
+    ben.publish(ben.record(1))
+    world.queue.run(5 * SECOND)
+    const late = world.member('late')
+    late.peers.add(ben.publicKey)
+    world.mesh.join(late)
+    world.queue.run(5 * SECOND)
+    assert.equal(late.times('record-gossiped').length, 1)
+  })
+
+  it('is refused where it is older than what was gossiped of its author, or more than the author may', () => {
+    const { world, ana, ben } = gossiping(1)
+    const records = Array.from({ length: 9 }, (_, index) => ben.record(index))
+    for (const record of [2, 1, 2, 3, 4, 5, 6, 7, 8].flatMap((at) => records[at] ?? [])) {
+      ben.publish(record)
+      world.queue.run(100)
+    }
+    world.queue.run(SECOND)
+    assert.deepEqual(
+      ana.told('record-gossiped').map(({ sealedRecord }) => records.indexOf(sealedRecord)),
+      [2, 3, 4, 5, 6],
+    )
+  })
+
+  it('can be off', () => {
+    const world = new TestWorld({ gossip: 'off' })
     const [ana, ben] = world.settled('ana', 'ben')
     assert.ok(ana && ben)
     ana.peers.add(ben.publicKey)

@@ -151,18 +151,35 @@ describe('authentic records', () => {
     assert.match(others.world.invariants.violation?.message ?? '', /another peer's/)
   })
 
-  it('begin anew with a new daemon, and with a peer that was removed', () => {
-    const { world, ana, ben } = cast()
-    for (const sequence of [1, 2]) publishes(ben, record(ben, sequence))
-    finds(ana, ben, record(ben, 2))
-    ana.knows()
-    ana.knows(ben)
-    finds(ana, ben, record(ben, 1))
-    assert.equal(violated(world), undefined)
-    finds(ana, ben, record(ben, 2))
-    ana.restarts()
-    finds(ana, ben, record(ben, 1))
-    assert.equal(violated(world), undefined)
+  it('never get older: not after a restart, nor for a peer that was removed, unless the disk was lost', () => {
+    const ways: readonly (readonly [
+      (ana: PretendMachine, ben: PretendMachine) => void,
+      string | undefined,
+    ])[] = [
+      [
+        (ana, ben) => {
+          ana.knows()
+          ana.knows(ben)
+        },
+        'authentic-records',
+      ],
+      [(ana) => ana.restarts(), 'authentic-records'],
+      [
+        (ana) => {
+          ana.diskLosses += 1
+          ana.restarts()
+        },
+        undefined,
+      ],
+    ]
+    for (const [happens, broken] of ways) {
+      const { world, ana, ben } = cast()
+      for (const sequence of [1, 2]) publishes(ben, record(ben, sequence))
+      finds(ana, ben, record(ben, 2))
+      happens(ana, ben)
+      finds(ana, ben, record(ben, 1))
+      assert.equal(violated(world), broken)
+    }
   })
 
   it('are signed by nobody in the name of another', () => {

@@ -57,6 +57,7 @@ export class PretendMachine implements WatchedMachine {
   readonly publicKey: PublicKey
   node = new PretendNode()
   runs = true
+  diskLosses = 0
   places: readonly WatchedPlace[]
   readonly clock
   readonly world: PretendWorld
@@ -125,6 +126,7 @@ export function violated(world: PretendWorld): string | undefined {
 export class PretendWorld implements WatchedWorld {
   /** Nothing is sealed here. */
   readonly unseal = (sealedRecord: Uint8Array): Uint8Array => sealedRecord
+  readonly unsealKnock = (): undefined => undefined
   readonly queue = { elapsed: 0 }
   readonly machines: readonly PretendMachine[]
   readonly sites: readonly (WatchedSite & { isUp: boolean; mappings: number })[]

@@ -1,7 +1,7 @@
 /** A few machines on a few sites, peers of each other, with a mesh of one server: what invariants watch, small and quick. */
 
 import { realCryptography } from '../../../simulations/crypto/cryptography.js'
-import { unsealing } from '../../../simulations/crypto/unsealing.js'
+import { unsealing, unsealingKnocks } from '../../../simulations/crypto/unsealing.js'
 import { SHARED_PORT } from '../../../simulations/hosts/engineLoop.js'
 import { Machine, NETWORK } from '../../../simulations/hosts/machine.js'
 import { EventQueue } from '../../../simulations/network/eventQueue.js'
@@ -26,6 +26,9 @@ export interface SmallFleetOptions {
 
 export class SmallFleet implements WatchedWorld {
   readonly unseal = unsealing(realCryptography, NETWORK)
+  readonly unsealKnock = unsealingKnocks(
+    (key) => this.machines.find(({ publicKey }) => publicKey === key)?.keys,
+  )
   readonly queue = new EventQueue(1_000, 1_767_225_600_000)
   readonly internet: Internet
   readonly mesh: OneServerMesh

@@ -188,6 +188,7 @@ function begun(inner: Partial<SiteSpec> = {}) {
     starts: [0, 0],
     traffic: [],
     judged: true,
+    beforeMidnightMs: 12 * HOUR,
     lengthMs: MINUTE,
     seed: 1,
   }
