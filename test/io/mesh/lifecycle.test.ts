@@ -8,7 +8,7 @@ import { fromString } from 'uint8arrays'
 import { ask } from '../../../src/io/mesh/exchange.js'
 import { type Mesh, makeMesh } from '../../../src/io/mesh/mesh.js'
 import { encodeReserve, MAX_RESERVATION_LENGTH } from '../../../src/wire/circuit.js'
-import { addressOf, judgeTestRecord, soon, startServers, startTestMesh, until } from './meshes.js'
+import { addressOf, judgeTestRecord, soon, startServers, until } from './meshes.js'
 import { connectRaw } from './rawNode.js'
 
 const HOP = '/libp2p/circuit/relay/0.2.0/hop'
