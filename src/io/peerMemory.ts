@@ -29,10 +29,6 @@ export class PeerMemory {
     if (this.#map.set(nameOf(peer), signedRecord)) this.#names.add(nameOf(peer))
   }
 
-  remove(peer: PublicKey): void {
-    this.#forget(nameOf(peer))
-  }
-
   /** Forgets all others: there are never more records than peers of the interface. */
   keepOnly(peers: Iterable<PublicKey>): void {
     const kept = new Set([...peers].map(nameOf))
