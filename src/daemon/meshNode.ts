@@ -9,6 +9,7 @@
  * The engine and the loop are there first, because everything else calls back into them.
  */
 
+import { multiaddr } from '@multiformats/multiaddr'
 import { formatSocketAddress, type SocketAddress } from '../base/address.js'
 import { isDropped } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
@@ -31,6 +32,7 @@ import { localAddresses, ownAddresses } from '../io/localAddresses.js'
 import { canUseLoopbackRange } from '../io/loopbackSockets.js'
 import { identityOfSeed, peerIdOfIdentity } from '../io/mesh/identity.js'
 import { type Mesh, makeMesh } from '../io/mesh/mesh.js'
+import { addressedIp } from '../io/mesh/multiaddrs.js'
 import type { MeshState } from '../io/mesh/state.js'
 import { NodeMemory } from '../io/nodeMemory.js'
 import { PeerMemory } from '../io/peerMemory.js'
@@ -38,6 +40,7 @@ import type { PersistentMap } from '../io/persistentMap.js'
 import { socketOptionsAvailable } from '../io/socketOptions.js'
 import { now } from '../io/systemClock.js'
 import { systemRandom } from '../io/systemRandom.js'
+import { isPublishable } from '../wire/publishedAddress.js'
 import { SEALED_KNOCK_LENGTH } from '../wire/sealedKnock.js'
 import { SEALED_RECORD_LENGTH } from '../wire/sealedRecord.js'
 import { encodeServices } from '../wire/services.js'
@@ -186,6 +189,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     })
   }
 
+  const given = new Set(config.bootstrap.map((text) => addressedIp(multiaddr(text))))
   const mesh = await makeMesh({
     network: config.network,
     identitySeed: keys.identitySeed(),
@@ -217,7 +221,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     },
     onKnock: ({ from, bytes }) =>
       knocks.ask((id) => loop.handle({ type: 'knock-received', id, from, knock: bytes })),
-    mayDial: (ip) => !leavesByTunnel(machine.routes, ip),
+    mayDial: (ip) => !leavesByTunnel(machine.routes, ip) && (given.has(ip) || isForOthers(ip)),
     ...(fwMark === 0 ? {} : { socketMark: fwMark }),
     onDrop: (reason) => engine.drop(reason),
     onChange: meshChanged,
@@ -332,6 +336,11 @@ function bootstrapStatus(bootstrap: MeshState['bootstrap']): Status['bootstrap']
     ...node,
     ...(nextTryInS === undefined ? {} : { nextTryInS: Math.round(nextTryInS) }),
   }))
+}
+
+/** False for an address that can only mean ourselves, or many: nobody shall make us talk to our own machine. */
+function isForOthers(ip: string): boolean {
+  return isPublishable({ ip, port: 1 })
 }
 
 /** A multiaddr of ours as the record has it: the record says the identity once. */

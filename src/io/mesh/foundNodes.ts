@@ -14,10 +14,11 @@ import type { Connection, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { MINUTE, SECOND } from '../../base/time.js'
+import { seenAt } from './dialBack.js'
 import { dialDirectly, firstOf } from './dials.js'
 import { asError } from './exchange.js'
 import { isUnsupported, type KnownNodes } from './knownNodes.js'
-import { withoutPeerId } from './multiaddrs.js'
+import { addressedIp, withoutPeerId } from './multiaddrs.js'
 import type { MeshLog } from './options.js'
 import type { Parts } from './parts.js'
 import type { RememberedNodes } from './rememberedNodes.js'
@@ -266,9 +267,16 @@ export class FoundNodes {
     const reached = this.#connectionsTo(peer)
       .filter(isOwnDial)
       .map(({ remoteAddr }) => withoutPeerId(remoteAddr))
-    // One that dialled us says by libp2p's identify where it listens.
-    const addresses = reached.length > 0 ? reached : await this.#addressesOf(peer)
-    this.#of.remembered.prove(peer.toString(), addresses)
+    if (reached.length > 0) {
+      this.#of.remembered.prove(peer.toString(), reached)
+      return
+    }
+    // One that dialled us says by libp2p's identify where it listens. Where it came from there is no doubt about.
+    const ips = new Set(this.#connectionsTo(peer).map(seenAt))
+    const told = await this.#addressesOf(peer)
+    const seen = told.filter((address) => ips.has(addressedIp(multiaddr(address))))
+    if (seen.length > 0) this.#of.remembered.prove(peer.toString(), seen)
+    else this.#of.remembered.hear(peer.toString(), told)
   }
 
   async #addressesOf(peer: PeerId): Promise<readonly string[]> {

@@ -148,6 +148,11 @@ export class Gossip {
         this.#speakers.delete(peer.toString())
       },
     })
+    // The registrar tells of the end of those only of whom it has heard by identify, and whom libp2p has not forgotten.
+    // gossipsub remembers whoever opened a stream.
+    parts.events.addEventListener('peer:disconnect', ({ detail: peer }) => {
+      for (const topology of parts.registrar.getTopologies(this.#protocol)) topology.onDisconnect?.(peer)
+    })
   }
 
   /** To be called when libp2p has started. */
@@ -295,8 +300,6 @@ export class Gossip {
     for (const [id, peer] of this.#speakers) {
       if (router.streamsOutbound.has(id)) continue
       const connections = connectionManager.getConnections(peer)
-      // The registrar does not tell of the end of a peer that libp2p has forgotten.
-      if (connections.length === 0) this.#speakers.delete(id)
       const open = connections.findLast(isDirect)
       if (open === undefined) continue
       for (const topology of registrar.getTopologies(this.#protocol)) topology.onConnect?.(peer, open)

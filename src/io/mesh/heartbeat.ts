@@ -7,7 +7,8 @@
  * with the connection that carries them.
  *
  * A ping that is late is not taken for a death (js-libp2p issues 3463 and 3504): a watched connection is doubted first,
- * and aborted only long after.
+ * and aborted only long after. Nor is time in which this process itself did not run, for which no other can be blamed:
+ * the answer may have been there all the while.
  */
 
 import type { Connection, PeerId } from '@libp2p/interface'
@@ -36,6 +37,9 @@ export class Heartbeat {
   readonly #ping: string
   readonly #pulses = new WeakMap<Connection, Pulse>()
   #timer: NodeJS.Timeout | undefined
+  /** The time in which this process ran, in ms, and when that was last counted. */
+  #ranMs = 0
+  #countedAt = performance.now()
 
   /** `onSuspect` hears of a watched peer that is late, and that it answers after all. `ping` is the protocol of pings. */
   constructor(
@@ -51,15 +55,19 @@ export class Heartbeat {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#beat(), TICK_MS)
+    this.#countedAt = performance.now()
+    this.#timer = setInterval(() => this.beat(performance.now()), TICK_MS)
   }
 
   stop(): void {
     clearInterval(this.#timer)
   }
 
-  #beat(): void {
-    const now = performance.now()
+  /** Asks who is due at `at`, on the clock of `performance`, and judges those who were asked. */
+  beat(at: number): void {
+    this.#ranMs += Math.min(at - this.#countedAt, 2 * TICK_MS)
+    this.#countedAt = at
+    const now = this.#ranMs
     for (const connection of this.#parts.connectionManager.getConnections()) {
       if (connection.status !== 'open' || connection.limits !== undefined) continue
       const pulse = this.#pulses.get(connection) ?? {

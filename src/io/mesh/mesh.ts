@@ -320,7 +320,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     async knock({ identity, multiaddrs }, bytes, signal) {
       const peer = peerIdOfIdentity(identity)
       idleConnections.use(peer, KNOCKED_MS)
-      return knocking.knock(parts, peer, multiaddrs, bytes, signal)
+      return knocking.knock(parts, peer, multiaddrs, bytes, AbortSignal.any([signal, stopped.signal]))
     },
 
     gossip: async (topic, bytes) => (await gossip?.publish(topic, bytes)) ?? 0,
@@ -375,6 +375,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
         await foundNodes.stop()
         idleConnections.stop()
         await libp2p.stop()
+        sockets.close()
       } finally {
         clearInterval(awake)
       }

@@ -1,9 +1,13 @@
 /**
  * The nodes of our network that are worth remembering, at most {@link MAX_REMEMBERED}, in the order in which they are to
  * be tried: those that served us, the newest proof first, then those that the DHT named. What was only named never
- * displaces what was proved.
+ * displaces what was proved. Of those proved, the one goes whose network has the most, and of these the last: whoever
+ * has one address and many identities displaces his own.
  */
 
+import { multiaddr } from '@multiformats/multiaddr'
+import { addressedIp } from './multiaddrs.js'
+import { networkOf } from './networkOf.js'
 import {
   decodeNetworks,
   encodeNetworks,
@@ -61,7 +65,7 @@ export class RememberedNodes {
     const known = plain([...addresses, ...(former?.addresses ?? [])])
     if (known.length === 0) return
     const others = this.#nodes.filter((node) => node.id !== id)
-    this.#nodes = [{ id, addresses: known, proved: true }, ...others].slice(0, MAX_REMEMBERED)
+    this.#nodes = withinBounds([{ id, addresses: known, proved: true }, ...others])
   }
 
   /** The DHT named it. */
@@ -84,6 +88,22 @@ export class RememberedNodes {
     const others = [...this.#others].slice(-(MAX_NETWORKS - 1))
     this.#memory.save(encodeNetworks(new Map([...others, [this.#tag, this.#nodes]])))
   }
+}
+
+function withinBounds(nodes: readonly RememberedNode[]): readonly RememberedNode[] {
+  if (nodes.length <= MAX_REMEMBERED) return nodes
+  const named = nodes.findLast(({ proved }) => !proved)
+  if (named !== undefined) return nodes.filter((node) => node !== named)
+  const counts = new Map<string, number>()
+  for (const node of nodes) counts.set(networkOfNode(node), (counts.get(networkOfNode(node)) ?? 0) + 1)
+  const most = Math.max(...counts.values())
+  const displaced = nodes.findLast((node) => counts.get(networkOfNode(node)) === most)
+  return nodes.filter((node) => node !== displaced)
+}
+
+/** By the address at which it was reached last. */
+function networkOfNode({ addresses: [first = ''] }: RememberedNode): string {
+  return networkOf(addressedIp(multiaddr(first)) ?? '')
 }
 
 function plain(addresses: readonly string[]): readonly string[] {

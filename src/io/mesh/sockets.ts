@@ -15,8 +15,10 @@ export class Sockets {
 
   /** How many are open to each sender's block. */
   readonly #counts = new Map<string, number>()
+  #closed = false
 
   add(socket: Socket): void {
+    if (this.#closed) socket.destroy()
     if (socket.destroyed || this.#open.has(socket)) return
     const ip = canonicalIp(socket.remoteAddress ?? '')
     const block = ip === undefined ? '' : senderBlock(ip)
@@ -33,6 +35,12 @@ export class Sockets {
   /** How many are open to an address, or its /64. */
   countTo(ip: string): number {
     return this.#counts.get(senderBlock(ip)) ?? 0
+  }
+
+  /** Closes all, and those that are still opened: libp2p forgets what is under way when it stops. */
+  close(): void {
+    this.#closed = true
+    for (const socket of this.#open) socket.destroy()
   }
 
   /** Closes those whose local address `has` denies, and returns how many. What libp2p has over them ends at once. */

@@ -143,6 +143,16 @@ describe('remembered nodes', () => {
     assert(nodes.nodes.every(({ proved }) => proved))
   })
 
+  test('are displaced by those of the network that has the most, however many identities it has', () => {
+    const nodes = remembering()
+    const honest = [1, 2, 3].map(idOf)
+    for (const [n, id] of honest.entries()) nodes.prove(id, [`/ip4/198.51.${n}.1/tcp/1`])
+    for (let number = 100; number < 300; number++)
+      nodes.prove(idOf(number), [`/ip4/203.0.113.9/tcp/${number}`])
+    assert.equal(nodes.nodes.length, MAX_REMEMBERED)
+    assert(honest.every((id) => nodes.nodes.some((node) => node.id === id)))
+  })
+
   test('of several networks are kept beside each other, and only the own ones are given', async () => {
     const memory = new InMemoryNodes()
     const proved: string[] = []
