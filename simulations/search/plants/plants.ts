@@ -47,7 +47,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/loopback/handshakes.js',
     find: 'if (!peer.sources.some((source) => sameRoute(source, from)))',
     replace: 'if (from.remote.port === 0)',
-    from: 24,
+    from: 39,
   },
   {
     name: 'unauthenticated-answers',
