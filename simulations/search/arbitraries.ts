@@ -190,6 +190,7 @@ export const cases: Arbitrary<Case> = plain<Case>({
   beforeMidnightMs,
   lengthMs: new Length(),
   seed: fc.nat(2 ** 31 - 1),
+  gossips: fc.constantFrom(true, true, true, true, false),
 })
 
 /** The case of a seed, the same for ever. */

@@ -35,6 +35,8 @@ export interface Case {
   readonly lengthMs: number
   /** Everything else that is random in the run. */
   readonly seed: number
+  /** False where the fleet is too large to gossip. */
+  readonly gossips: boolean
 }
 
 /** The same case with every index in range, and nothing named twice. Sound cases stay as they are. */
@@ -58,6 +60,7 @@ export function soundCase(raw: Case): Case {
     beforeMidnightMs: raw.beforeMidnightMs,
     lengthMs: raw.lengthMs,
     seed: raw.seed,
+    gossips: raw.gossips,
   }
 }
 

@@ -6,7 +6,7 @@ import { earliestOf, type Fault, type Occasion } from './fault.js'
 
 /** One line each. Hosts and servers have the names that the world gives them; sites are numbered likewise. */
 export function describeCase(whole: Case): readonly string[] {
-  const { topology, starts, traffic, schedule, lengthMs, judged, beforeMidnightMs, seed } = whole
+  const { topology, starts, traffic, schedule, lengthMs, judged, beforeMidnightMs, gossips, seed } = whole
   const { sites, hosts, servers, pairs } = topology
   const inOrder = [...schedule].sort((a, b) => earliestOf(a.when) - earliestOf(b.when))
   return [
@@ -17,7 +17,7 @@ export function describeCase(whole: Case): readonly string[] {
       quantity(schedule.length, 'fault'),
     ].join(
       ', ',
-    )}; ${clock(lengthMs)} of simulated time from ${clock(Math.abs(beforeMidnightMs))} ${beforeMidnightMs < 0 ? 'after' : 'before'} midnight; randomness from ${seed}${judged ? '' : '; engines see every record'}`,
+    )}; ${clock(lengthMs)} of simulated time from ${clock(Math.abs(beforeMidnightMs))} ${beforeMidnightMs < 0 ? 'after' : 'before'} midnight; randomness from ${seed}${judged ? '' : '; engines see every record'}${gossips ? '' : '; nobody gossips'}`,
     ...sites.map((spec, index) => `  ${site(index)}: ${describeSite(spec)}`),
     ...hosts.map(
       ({ sites: at, clockAheadMs }, index) =>

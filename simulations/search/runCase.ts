@@ -39,11 +39,11 @@ export function runCase(whole: Case, cryptography: CryptographyName): CaseOutcom
 }
 
 export function observeCase(whole: Case, options: RunOptions = {}): RunOutcome {
-  const { topology, schedule, seed, lengthMs, judged, beforeMidnightMs } = whole
+  const { topology, schedule, seed, lengthMs, judged, beforeMidnightMs, gossips } = whole
   const world = new World(topology, {
     seed,
     cryptography: options.cryptography === 'real' ? realCryptography : new StandIn(),
-    discovery: { unjudged: !judged },
+    discovery: { unjudged: !judged, ...(gossips ? {} : { gossip: 'off' }) },
     unixStart: MIDNIGHT - beforeMidnightMs,
   })
   const { queue, machines, observers } = world

@@ -29,7 +29,7 @@ export const PLANTS: readonly Plant[] = [
     find: 'const checks = directed(ownIsLower, upward, downward);',
     replace: 'const checks = { outgoing: upward, incoming: upward };',
     cryptography: 'real',
-    from: 280,
+    from: 883,
   },
   {
     name: 'address-without-port',
@@ -38,7 +38,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/loopback/forwarding.js',
     find: 'const flow = this.#byRemote.get(ip)?.get(port)?.flow;',
     replace: 'const flow = this.#byRemote.get(ip)?.values().next().value?.flow;',
-    from: 35,
+    from: 29,
   },
   {
     name: 'unproved-sessions',
@@ -47,7 +47,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/loopback/handshakes.js',
     find: 'if (!peer.sources.some((source) => sameRoute(source, from)))',
     replace: 'if (from.remote.port === 0)',
-    from: 24,
+    from: 39,
   },
   {
     name: 'unauthenticated-answers',
@@ -56,7 +56,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/path/stunDesk.js',
     find: 'if (!verifyIntegrity(response, agent.keys.outgoing.hmac))',
     replace: 'if (response.integrity === undefined)',
-    from: 158,
+    from: 418,
   },
   {
     name: 'no-peer-reflexive',
@@ -110,7 +110,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/directory/lookUps.js',
     find: 'this.#underWay.delete(peer);',
     replace: '',
-    from: 15,
+    from: 29,
   },
   {
     name: 'forgotten-floors',
@@ -119,7 +119,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/directory/directory.js',
     find: 'for (const signedRecord of remembered) {',
     replace: 'for (const signedRecord of remembered.slice(0, 0)) {',
-    from: 1,
+    from: 1247,
   },
   {
     name: 'one-period-only',
@@ -191,7 +191,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/node.js',
     find: 'this.#reflection.change({ sockets }, now.instant);\n        this.#surroundingsChanged(now);',
     replace: 'this.#reflection.change({ sockets }, now.instant);',
-    from: 4,
+    from: 106,
   },
   {
     name: 'missed-wake-ups',
@@ -200,7 +200,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/node.js',
     find: 'next = earliest(next, peer.nextWake);',
     replace: 'next = next ?? peer.nextWake;',
-    from: 50,
+    from: 46,
   },
   {
     name: 'stranger-is-the-last',
@@ -209,6 +209,6 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/node.js',
     find: 'this.#peers.get(peer)?.firstMessageFromStranger',
     replace: '[...this.#peers.values()].at(-1)?.firstMessageFromStranger',
-    from: 5,
+    from: 78,
   },
 ]

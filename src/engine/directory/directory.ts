@@ -32,9 +32,8 @@ export interface DirectoryOptions {
 const LONG_AGO = Number.NEGATIVE_INFINITY as Instant
 
 export class Directory {
+  /** Also of those who were peers once. No more than there ever were peers. */
   readonly #known = new Map<PublicKey, KnownRecord>()
-  /** Of those who are no peers any more. No more than there ever were peers. */
-  readonly #floors = new Map<PublicKey, number>()
   readonly #open: OpenRecord
   readonly #emit: Emit
 
@@ -63,7 +62,6 @@ export class Directory {
     if (sequence < floor) return drop('record-rollback')
     const newer = sequence > floor || !this.#known.has(author)
     this.#known.set(author, { record, heardAt: now.instant })
-    this.#floors.delete(author)
     if (newer) this.#emit({ type: 'remember', peer: author, signedRecord })
     return { record, newer }
   }
@@ -74,16 +72,17 @@ export class Directory {
     return known !== undefined && known.record.expiresAt > now ? known : undefined
   }
 
-  /** No peer any more. Should it be one again, it is not told older things than before. */
+  /**
+   * No peer any more. Should it be one again, its record is known as after a restart. The mesh may have none as new as
+   * this: it can have come with a knock.
+   */
   forget(peer: PublicKey): void {
     const known = this.#known.get(peer)
-    if (known === undefined) return
-    this.#known.delete(peer)
-    this.#floors.set(peer, known.record.sequence)
+    if (known !== undefined) this.#known.set(peer, { record: known.record, heardAt: LONG_AGO })
   }
 
   #floorOf(author: PublicKey, now: UnixTime): number {
-    const floor = this.#known.get(author)?.record.sequence ?? this.#floors.get(author) ?? 0
+    const floor = this.#known.get(author)?.record.sequence ?? 0
     if (floor <= now + RECORD_SKEW) return floor
     const message = 'a record that we remember of a peer is from the future: our clock was wrong'
     this.#emit({ type: 'log', level: 'warn', message, fields: { peer: author } })

@@ -189,6 +189,7 @@ function begun(inner: Partial<SiteSpec> = {}) {
     traffic: [],
     judged: true,
     beforeMidnightMs: 12 * HOUR,
+    gossips: true,
     lengthMs: MINUTE,
     seed: 1,
   }
