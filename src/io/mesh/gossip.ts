@@ -83,6 +83,8 @@ export class Gossip {
   readonly #speakers = new Map<string, PeerId>()
   readonly #held = new HeldRecords()
   readonly #recent = new RecentIds()
+  /** Those to whom our stream was open at the last heartbeat. */
+  #open: ReadonlySet<string> = new Set()
   #router: GossipRouter | undefined
   #parts: Parts | undefined
   #isMember = false
@@ -287,7 +289,20 @@ export class Gossip {
     if (isTooLarge && this.#isMember) this.#quit(router)
     if (!isTooLarge && !this.#isMember) this.#join(router)
     this.#reopenStreams(router)
+    this.#tellNewlyOpen(router)
     this.#changed()
+  }
+
+  /**
+   * A neighbour's stream to us, and what it is subscribed to, can be there before our stream to it is: what is published
+   * in between is sent to it by nobody.
+   */
+  #tellNewlyOpen(router: GossipRouter): void {
+    for (const id of router.streamsOutbound.keys()) {
+      const speaker = this.#speakers.get(id)
+      if (!this.#open.has(id) && speaker !== undefined) this.#tellRecent(router, speaker)
+    }
+    this.#open = new Set(router.streamsOutbound.keys())
   }
 
   /**
