@@ -26,6 +26,7 @@ const BOOTSTRAP = 3
 /** The size of a sealed record. */
 const RECORD_LENGTH = 1536
 const DEADLINE_MS = 10_000
+const JOIN_DEADLINE_MS = 60_000
 
 /** A fleet in a network of its own, which is nothing but a loopback interface. */
 export class BenchFleet {
@@ -134,6 +135,7 @@ export async function measureLookUps(
     await until(
       'the connections of a newcomer',
       async () => (await reader.ask('state')).bootstrap.filter(({ connected }) => connected).length >= living,
+      JOIN_DEADLINE_MS,
     )
     for (const [order, key] of shuffled(keys).slice(0, each).entries()) {
       const { firstMs } = await reader.ask('lookUp', key, DEADLINE_MS)

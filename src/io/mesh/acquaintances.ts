@@ -32,6 +32,8 @@ interface Internals {
   onPeerConnect(peer: PeerInfo): Promise<void>
   readonly querySelf: { start(): void }
   readonly routingTableRefresh: { afterStart(): Promise<void> }
+  /** Tags the closest nodes to be kept connected, whatever that costs; libp2p would dial them again at once. */
+  readonly routingTable: { readonly closestPeerTagger: { start(): Promise<void> } }
 }
 
 /** Has only connected nodes enter the routing table. Throws where this release of kad-dht is not the one expected. */
@@ -39,6 +41,7 @@ export function admitConnectedOnly(kadDht: KadDHT, isConnected: (peer: PeerId) =
   if (!hasInternals(kadDht)) throw new Error('this release of @libp2p/kad-dht is not supported')
   kadDht.querySelf.start = () => {}
   kadDht.routingTableRefresh.afterStart = async () => {}
+  kadDht.routingTable.closestPeerTagger.start = async () => {}
   const admit = kadDht.onPeerConnect.bind(kadDht)
   kadDht.onPeerConnect = async (peer) => {
     if (isConnected(peer.id)) await admit(peer)
@@ -46,11 +49,12 @@ export function admitConnectedOnly(kadDht: KadDHT, isConnected: (peer: PeerId) =
 }
 
 function hasInternals(kadDht: KadDHT): kadDht is KadDHT & Internals {
-  const { onPeerConnect, querySelf, routingTableRefresh } = kadDht as Partial<Internals>
+  const { onPeerConnect, querySelf, routingTableRefresh, routingTable } = kadDht as Partial<Internals>
   return (
     typeof onPeerConnect === 'function' &&
     typeof querySelf?.start === 'function' &&
-    typeof routingTableRefresh?.afterStart === 'function'
+    typeof routingTableRefresh?.afterStart === 'function' &&
+    typeof routingTable?.closestPeerTagger?.start === 'function'
   )
 }
 

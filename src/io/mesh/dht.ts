@@ -29,7 +29,8 @@ export const REPLICATION = 8
 
 /** What became of the nodes that were asked. */
 export interface DhtEvents {
-  onAnswer(peer: PeerId): void
+  /** It was of use for a record; being known is none. */
+  onUse(peer: PeerId): void
   /** It could not be connected to; it is out of the routing table by now. */
   onUnreachable(peer: PeerId): void
   /** It is to be dialled again, though it could not be connected to a moment ago. */
@@ -187,7 +188,7 @@ export class Dht {
     const signal = within(REQUEST_DEADLINE_MS)
     for await (const event of network.sendRequest(peer, message, { signal, path: PATH })) {
       if (event.name === 'PEER_RESPONSE') {
-        this.#hears.onAnswer(peer)
+        if (message.type !== MessageType.FIND_NODE) this.#hears.onUse(peer)
         return event
       }
       if (event.name !== 'QUERY_ERROR') continue

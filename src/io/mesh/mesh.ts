@@ -172,7 +172,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const self = libp2p.peerId
   if (self.type !== 'Ed25519') throw new TypeError('the identity is not an Ed25519 key')
   const dht = new Dht(kadDht, parts, () => servers.connected, {
-    onAnswer: (peer) => idleConnections.use(peer),
+    onUse: (peer) => idleConnections.use(peer),
     onUnreachable: (peer) => {
       log.debug({ peer: peer.toString() }, 'a node of the DHT could not be reached')
       deadPeers.add(peer)

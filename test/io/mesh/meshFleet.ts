@@ -13,7 +13,7 @@ import { until } from '../../until.js'
 import type { NodeStart, Request, Requests, Response } from './meshProcess.js'
 
 const PROGRAM = fileURLToPath(new URL('./meshProcess.js', import.meta.url))
-const START_DEADLINE_MS = 60_000
+const START_DEADLINE_MS = 180_000
 
 type Arguments<Method extends keyof Requests> = Parameters<Requests[Method]>
 type Result<Method extends keyof Requests> = ReturnType<Requests[Method]>
@@ -33,7 +33,7 @@ export class MeshProcess {
     const [execPath = '', ...before] = ['setpriv', '--pdeathsig', 'KILL', '--', ...enter, process.execPath]
     this.#child = fork(PROGRAM, [], {
       execPath,
-      execArgv: [...before, '--enable-source-maps'],
+      execArgv: before,
       serialization: 'advanced',
     })
     this.#child.on('message', (response: Response) => {
