@@ -35,7 +35,7 @@ describe('tunnelbore up, in a network that is closed,', () => {
   ] as const)
     test(`${what} says in one line within seconds what is wrong, and goes on`, async () => {
       const node = await start(name, name === 'open' ? [] : ['--network-key', await keyFile(name)])
-      await node.process.waitForOutput(new RegExp(`"level":40[^\\n]*${says}`), 5_000)
+      await node.process.waitForOutput(new RegExp(`"level":40[^\\n]*${says}`), 30_000)
       await until('it to be refused several times', async () => {
         const { drops } = await server.status()
         return (drops[refusal] ?? 0) >= 3

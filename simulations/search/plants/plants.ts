@@ -135,7 +135,7 @@ export const PLANTS: readonly Plant[] = [
     engine: 'directory',
     what: 'missing verification: a gossiped knock that was heard before is one more',
     file: 'engine/directory/sealedKnocks.js',
-    find: 'if (sequence <= pair.seen[kind])',
+    find: 'if (sequence <= seen && seen <= now + RECORD_SKEW)',
     replace: 'if (sequence < 0)',
     from: 186,
   },

@@ -77,7 +77,10 @@ export function within(ms: number, signal?: AbortSignal): AbortSignal {
 /** What was thrown as an Error. libp2p's streams also throw the event of their closing. */
 export function asError(error: unknown): Error {
   if (error instanceof Error) return error
-  if (error instanceof Event) return new Error(`the stream got the event "${error.type}"`)
+  if (error instanceof Event) {
+    const reason: unknown = Reflect.get(error, 'error')
+    return reason instanceof Error ? reason : new Error(`the stream got the event "${error.type}"`)
+  }
   return new Error(String(error))
 }
 

@@ -172,7 +172,7 @@ export class KnownNodes {
         return
       }
       node.failures += 1
-      node.lastError = explain(asError(error), connection !== undefined)
+      node.lastError = explain(asError(error), connection !== undefined, node.lastError)
       this.#retry(node, Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * GROWTH ** (node.failures - 1)))
     }
     if (!this.#stopped.signal.aborted) this.#onChange()
@@ -248,11 +248,21 @@ export function isUnsupported(error: Error): boolean {
 
 const OF_ANOTHER_NETWORK: readonly string[] = [WRONG_NETWORK_KEY, CLOSED_NETWORK, OPEN_NETWORK]
 
-function explain(error: Error, hadConnected: boolean): string {
+/** What libp2p says where it does not know why. */
+const NO_REASON = 'Encryption failed'
+
+function explain(error: Error, hadConnected: boolean, former: string | undefined): string {
   if (isUnsupported(error)) return 'it does not serve our network'
   if (hadConnected) return `it connects but does not answer: ${error.message}`
   const messages = (error instanceof AggregateError ? error.errors : [error]).map(
     (each: unknown) => asError(each).message,
   )
-  return messages.find((message) => OF_ANOTHER_NETWORK.includes(message)) ?? messages[0] ?? error.message
+  const known = messages.find((message) => OF_ANOTHER_NETWORK.includes(message))
+  if (known !== undefined) return known
+  // A refusal can be lost where the other side closes: what was understood once still holds.
+  const [first = error.message] = messages
+  if (first !== NO_REASON) return first
+  return former !== undefined && OF_ANOTHER_NETWORK.includes(former)
+    ? former
+    : 'it closes the connection at once'
 }
