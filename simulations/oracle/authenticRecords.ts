@@ -6,8 +6,8 @@
 
 import type { PublicKey } from '../../src/base/publicKey.js'
 import { elapsed } from '../../src/base/time.js'
-import { RECORD_SKEW_MS } from '../../src/engine/directory/admission.js'
 import type { Input } from '../../src/engine/inputs.js'
+import { RECORD_SKEW } from '../../src/wire/period.js'
 import type { PeerRecord } from '../../src/wire/record.js'
 import type { Host, Ledger, Side } from './ledger.js'
 import type { WatchedNode } from './watched.js'
@@ -59,10 +59,7 @@ export class AuthenticRecords {
     const fault = faultOf(record, key, remembers ? known?.record : undefined)
     if (fault !== undefined) this.#report(side, fault)
     else if (!this.#ledger.authorship.isSigned(record)) this.#report(side, 'it is not what that node signed')
-    else if (
-      elapsed(now.unix, record.issuedAt) > RECORD_SKEW_MS ||
-      record.sequence > now.unix + RECORD_SKEW_MS
-    )
+    else if (elapsed(now.unix, record.issuedAt) > RECORD_SKEW || record.sequence > now.unix + RECORD_SKEW)
       this.#report(side, 'it is from the future')
     this.#known.set(side, { node, diskLosses, record })
   }

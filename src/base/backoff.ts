@@ -4,9 +4,11 @@
 export interface Backoff {
   readonly first: number
   readonly longest: number
+  /** How many times as long as the one before each pause is; 2 where absent. */
+  readonly growth?: number
 }
 
-/** How long to wait after so many `failures` before this one: twice as long each time. */
-export function backoffMs({ first, longest }: Backoff, failures: number): number {
-  return Math.min(longest, first * 2 ** failures)
+/** How long to wait after so many `failures` before this one: longer each time. */
+export function backoffMs({ first, longest, growth = 2 }: Backoff, failures: number): number {
+  return Math.min(longest, first * growth ** failures)
 }

@@ -13,9 +13,6 @@ import { RECORD_SKEW } from '../../wire/period.js'
 import type { PeerRecord } from '../../wire/record.js'
 import type { SealedRecord } from '../../wire/sealedRecord.js'
 
-/** How far ahead of our clock a record's author may be. */
-export const RECORD_SKEW_MS = RECORD_SKEW
-
 const KEY_PREFIX = '/record/'
 
 /** The DHT key of records under a blinded key: three parts, because kad-dht chooses the validator by the second. */

@@ -56,8 +56,8 @@ export function anticipatingMuxer(
 
 /** A protector that can say more of a wrong answer to the negotiation of the encryption than that it is wrong. */
 interface Gate extends ConnectionProtector {
-  /** Why the answer over `connection` may differ first at byte `at`; undefined where there is nothing to say. */
-  mismatch(at: number, connection: MessageStream): Error | undefined
+  /** Why the answer may differ first at byte `at`; undefined where there is nothing to say. */
+  mismatch(at: number): Error | undefined
 }
 
 /**
@@ -74,7 +74,7 @@ export class AnticipatingProtector implements ConnectionProtector {
   async protect(connection: MessageStream, options?: AbortOptions): Promise<MessageStream> {
     const { direction } = connection
     const stream = await this.#gate.protect(connection, options)
-    if (direction === 'outbound') anticipateAgreement(stream, (at) => this.#gate.mismatch(at, connection))
+    if (direction === 'outbound') anticipateAgreement(stream, (at) => this.#gate.mismatch(at))
     return stream
   }
 }
@@ -84,10 +84,7 @@ export interface PassingStream extends MessageStream {
   onData(data: Uint8Array | Uint8ArrayList): void
 }
 
-function anticipateAgreement(
-  stream: MessageStream,
-  mismatch: (at: number) => Error | undefined = () => undefined,
-): void {
+function anticipateAgreement(stream: MessageStream, mismatch: Gate['mismatch'] = () => undefined): void {
   if (!passesBytes(stream)) return
   const send = stream.send.bind(stream)
   const receive = stream.onData.bind(stream)

@@ -13,6 +13,7 @@
 import type { Connection, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
+import { backoffMs } from '../../base/backoff.js'
 import { MINUTE, SECOND } from '../../base/time.js'
 import { seenAt } from './dialBack.js'
 import { dialDirectly, firstOf } from './dials.js'
@@ -193,7 +194,7 @@ export class FoundNodes {
     const attempts = this.#attempts.get(id)
     if (attempts === undefined) return 0
     const longest = this.#of.servers.connected.length === 0 ? LONGEST_PAUSE_MS.alone : LONGEST_PAUSE_MS.served
-    const pause = Math.min(longest, FIRST_PAUSE_MS * GROWTH ** (attempts.failures - 1))
+    const pause = backoffMs({ first: FIRST_PAUSE_MS, longest, growth: GROWTH }, attempts.failures - 1)
     return attempts.endedAt + pause * (1 + attempts.jitter)
   }
 

@@ -10,6 +10,7 @@
 import type { Connection, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { isMultiaddr, type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { type Backoff, backoffMs } from '../../base/backoff.js'
 import { MINUTE, SECOND } from '../../base/time.js'
 import { dialDirectly, firstOf } from './dials.js'
 import { asError, within } from './exchange.js'
@@ -25,6 +26,7 @@ export const RELAY_GIVEN_UP_AFTER_MS = 5 * MINUTE
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 15_000
 const GROWTH = 1.7
+const PAUSE_MS: Backoff = { first: FIRST_PAUSE_MS, longest: LONGEST_PAUSE_MS, growth: GROWTH }
 /** Pauses are stretched by up to this share at random, so that a fleet does not return in step. */
 const JITTER = 0.3
 /** After a connection was lost, or the network changed: what closes has closed by then. */
@@ -173,7 +175,7 @@ export class KnownNodes {
       }
       node.failures += 1
       node.lastError = explain(asError(error), connection !== undefined, node.lastError)
-      this.#retry(node, Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * GROWTH ** (node.failures - 1)))
+      this.#retry(node, backoffMs(PAUSE_MS, node.failures - 1))
     }
     if (!this.#stopped.signal.aborted) this.#onChange()
   }

@@ -16,7 +16,6 @@
 
 import type { AbortOptions, ConnectionProtector, MessageStream } from '@libp2p/interface'
 import { byteStream } from '@libp2p/utils'
-import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import { concat, equals, fromString } from 'uint8arrays'
 import type { DropReason } from '../../base/drops.js'
@@ -37,8 +36,6 @@ const SAID: Readonly<Record<Refused, string>> = {
 }
 /** The log says of each kind of refusal at most once in this time, in ms; all are counted. */
 const SAID_AGAIN_AFTER_MS = 10 * MINUTE
-/** Each is asked for as its dial ends; more than are ever dialled at once. */
-const MAX_REFUSALS = 256
 
 /** What to do with those refused: they are counted, and now and then said; where they came from is for the debug log. */
 export function tellOfRefused(
@@ -64,8 +61,6 @@ const REFUSAL = concat([HEADER, fromString('\u0003na\n')])
 export class NetworkGate implements ConnectionProtector {
   readonly #key: ConnectionProtector | undefined
   readonly #onRefused: (reason: Refused, from: string) => void
-  /** By the address that was dialled: why it came to nothing. */
-  readonly #refusals = new Map<string, Error>()
 
   /** `key` is what encrypts a connection with the network's key, where there is one. */
   constructor(key: ConnectionProtector | undefined, onRefused: (reason: Refused, from: string) => void) {
@@ -88,35 +83,14 @@ export class NetworkGate implements ConnectionProtector {
   }
 
   /** What it means that a dialled node does not begin its answer as `HEADER`, or differs only after that. */
-  mismatch(at: number, connection: MessageStream): Error | undefined {
+  mismatch(at: number): Error | undefined {
     if (at >= HEADER.length) return undefined
-    return this.#refused(connection, this.#key === undefined ? CLOSED_NETWORK : WRONG_NETWORK_KEY)
-  }
-
-  /**
-   * Why a dial failed, where it was for the network's key. To be asked once. libp2p's upgrader does not always hand on
-   * why a connection was aborted: it makes an error of the message of what it caught, which may be an event without one.
-   */
-  whyRefused(address: Multiaddr): Error | undefined {
-    const dialled = address.toString()
-    const error = this.#refusals.get(dialled)
-    this.#refusals.delete(dialled)
-    return error
-  }
-
-  #refused(connection: MessageStream, why: string): Error {
-    const error = new Error(why)
-    const dialled = remoteOf(connection)
-    this.#refusals.delete(dialled)
-    this.#refusals.set(dialled, error)
-    const [oldest] = this.#refusals.keys()
-    if (this.#refusals.size > MAX_REFUSALS && oldest !== undefined) this.#refusals.delete(oldest)
-    return error
+    return new Error(this.#key === undefined ? CLOSED_NETWORK : WRONG_NETWORK_KEY)
   }
 
   async #protectOutbound(connection: MessageStream, options?: AbortOptions): Promise<MessageStream> {
     if (this.#key === undefined) return connection
-    watchForRefusal(connection, () => this.#refused(connection, OPEN_NETWORK))
+    watchForRefusal(connection)
     return this.#key.protect(connection, options)
   }
 
@@ -139,16 +113,11 @@ export class NetworkGate implements ConnectionProtector {
     reason: Refused,
     options: AbortOptions | undefined,
   ): Promise<never> {
-    this.#onRefused(reason, remoteOf(connection))
+    this.#onRefused(reason, 'remoteAddr' in connection ? String(connection.remoteAddr) : '')
     if (refusal !== undefined) decrypted.send(refusal)
     await decrypted.close(options).catch(() => {})
     throw new Error(reason)
   }
-}
-
-/** The other end of a connection that libp2p is setting up. */
-function remoteOf(connection: MessageStream): string {
-  return 'remoteAddr' in connection ? String(connection.remoteAddr) : ''
 }
 
 /** Looks at the first bytes and leaves them to be read. Throws where fewer come than `beginning` has. */
@@ -166,7 +135,7 @@ async function beginsWith(
 }
 
 /** Aborts a connection to a node whose first bytes are {@link REFUSAL} in place of a nonce. */
-function watchForRefusal(connection: MessageStream, refused: () => Error): void {
+function watchForRefusal(connection: MessageStream): void {
   if (!('onData' in connection) || typeof connection.onData !== 'function') return
   const seen: Uint8Array[] = []
   const receive: (data: Uint8Array | Uint8ArrayList) => void = connection.onData.bind(connection)
@@ -174,7 +143,7 @@ function watchForRefusal(connection: MessageStream, refused: () => Error): void 
     seen.push(data.subarray())
     const first = concat(seen)
     if (first.length >= REFUSAL.length) connection.onData = receive
-    if (equals(first.subarray(0, REFUSAL.length), REFUSAL)) connection.abort(refused())
+    if (equals(first.subarray(0, REFUSAL.length), REFUSAL)) connection.abort(new Error(OPEN_NETWORK))
     else receive(data)
   }
 }

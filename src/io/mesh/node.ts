@@ -62,7 +62,6 @@ export async function makeNode(
   const prefix = `tunnelbore/${options.network}`
   const protector = options.networkKey === undefined ? undefined : preSharedKey({ psk: options.networkKey })
   const pingProtocol = `/${prefix}/ping/1.0.0`
-  const gate = new NetworkGate(protector?.(), tellOfRefused(onDrop, log))
   const sockets = new Sockets()
   let parts: Parts | undefined
   let relayServer: RelayServer | undefined
@@ -85,11 +84,11 @@ export async function makeNode(
           log.debug({ what, unmarked }, 'could not mark a TCP socket')
         },
         onSocket: (socket) => sockets.add(socket),
-        whyFailed: (address) => gate.whyRefused(address),
       }),
       circuitRelayTransport(),
     ],
-    connectionProtector: () => new AnticipatingProtector(gate),
+    connectionProtector: () =>
+      new AnticipatingProtector(new NetworkGate(protector?.(), tellOfRefused(onDrop, log))),
     connectionEncrypters: [noise()],
     // Heartbeat pings. A ping's handler never ends if all of the ping is there before it begins.
     streamMuxers: [anticipatingMuxer(yamux({ enableKeepAlive: false }), [pingProtocol])],

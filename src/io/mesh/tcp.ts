@@ -32,12 +32,10 @@ export interface TcpOptions {
   readonly onUnmarked: (what: string) => void
   /** Hears of each socket that is connected, dialled or accepted. */
   readonly onSocket: (socket: Socket) => void
-  /** A better reason than libp2p's for a dial that failed, if there is one. */
-  readonly whyFailed: (address: Multiaddr) => Error | undefined
 }
 
 /** The transport. */
-export function tcpTransport({ mark, onUnmarked, onSocket, whyFailed }: TcpOptions): TransportFactory {
+export function tcpTransport({ mark, onUnmarked, onSocket }: TcpOptions): TransportFactory {
   const factory = tcp()
   return (components) => {
     const transport = factory(components) as TcpTransport
@@ -59,15 +57,6 @@ export function tcpTransport({ mark, onUnmarked, onSocket, whyFailed }: TcpOptio
       const socket = await dial(address, options)
       onSocket(socket)
       return socket
-    }
-
-    const dialAndUpgrade = transport.dial.bind(transport)
-    transport.dial = async (address, options) => {
-      try {
-        return await dialAndUpgrade(address, options)
-      } catch (error) {
-        throw whyFailed(address) ?? error
-      }
     }
 
     transport.createListener = (options) => {

@@ -9,17 +9,16 @@ import {
   admitRecord,
   admitSealedRecord,
   admitStoredRecord,
-  RECORD_SKEW_MS,
   recordKey,
 } from '../../../src/engine/directory/admission.js'
-import { periodOf } from '../../../src/wire/period.js'
+import { periodOf, RECORD_SKEW } from '../../../src/wire/period.js'
 import { MAX_RECORD_LENGTH } from '../../../src/wire/record.js'
 import { recordOf, sealedRecordOf, signedRecordOf, testNode } from '../nodes.js'
 import { UNIX_START } from '../virtualTime.js'
 
 const ALICE = testNode(1)
 const BOB = testNode(2)
-const AHEAD = after(UNIX_START, RECORD_SKEW_MS)
+const AHEAD = after(UNIX_START, RECORD_SKEW)
 const TODAY = periodOf(UNIX_START)
 
 describe('a record', () => {
