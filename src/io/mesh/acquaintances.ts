@@ -79,6 +79,7 @@ export async function lookAround(
 async function lookAt(dht: Dht, self: PeerId, place: Uint8Array, signal: AbortSignal): Promise<void> {
   const walked = {
     request: (peer: PeerId) => dht.closer(peer, place),
+    forgive: (peer: PeerId) => dht.forgive(peer),
     isConnected: (peer: PeerId) => dht.isConnected(peer),
   }
   const until = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)])

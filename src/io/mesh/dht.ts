@@ -148,10 +148,9 @@ export class Dht {
     return this.#ask(peer, { type: MessageType.GET_VALUE, key })
   }
 
-  /** As {@link request}, but a failure of a moment ago is forgiven. */
-  async requestAgain(peer: PeerId, key: Uint8Array): Promise<Answer | undefined> {
+  /** A node that could not be asked a moment ago may be dialled again. */
+  forgive(peer: PeerId): void {
     this.#hears.onForgiven(peer)
-    return this.request(peer, key)
   }
 
   /** Asks one node for those it knows that are closest to a place, as {@link request} does. */

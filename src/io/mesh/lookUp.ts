@@ -48,7 +48,7 @@ export async function* lookUp(
     if (ownCopy !== undefined && judged(ownCopy).news) yield ownCopy
     const walked = {
       request: (peer: PeerId) => dht.request(peer, key),
-      requestAgain: (peer: PeerId) => dht.requestAgain(peer, key),
+      forgive: (peer: PeerId) => dht.forgive(peer),
       isConnected: (peer: PeerId) => dht.isConnected(peer),
     }
     for await (const { answer, isClose } of walk(key, dht.closestKnown(key), self, walked, until)) {

@@ -4,10 +4,10 @@
  *     asker    opens a stream and sends nothing
  *     server   <length> services        (encoded elsewhere) and closes
  *
- * Every node is asked once per connection, and nodes that do not serve do not speak the protocol. An answer proves
- * that the node is of our network and serves, one round trip after the connection: sooner than libp2p's identify and
- * the DHT's ping let it into the routing table. A node that begins to serve, or stops, says so by libp2p's identify push,
- * which names its protocols anew.
+ * Every node is asked over each connection until it has answered (of two between the same nodes one is closed), and nodes
+ * that do not serve do not speak the protocol. An answer proves that the node is of our network and serves, one round trip
+ * after the connection: sooner than libp2p's identify and the DHT's ping let it into the routing table. A node that begins
+ * to serve, or stops, says so by libp2p's identify push, which names its protocols anew.
  */
 
 import type { Connection, PeerId } from '@libp2p/interface'
@@ -24,7 +24,7 @@ export class Servers {
   readonly #onChange: () => void
   readonly #onRetired: (peer: PeerId) => void
   readonly #answers = new Map<string, Uint8Array>()
-  readonly #asking = new Map<string, Promise<void>>()
+  readonly #asking = new WeakMap<Connection, Promise<void>>()
   readonly #waiting = new Set<() => void>()
 
   /** `onRetired` is called for each node that serves no more, and is connected still. */
@@ -71,8 +71,8 @@ export class Servers {
   greet(connection: Connection): Promise<void> {
     const id = connection.remotePeer.toString()
     if (this.#answers.has(id)) return Promise.resolve()
-    const asking = this.#asking.get(id) ?? this.#ask(id, connection)
-    this.#asking.set(id, asking)
+    const asking = this.#asking.get(connection) ?? this.#ask(id, connection)
+    this.#asking.set(connection, asking)
     return asking
   }
 
@@ -85,7 +85,7 @@ export class Servers {
       connection.rtt ??= performance.now() - askedAt
       this.#answers.set(id, services)
     } finally {
-      this.#asking.delete(id)
+      this.#asking.delete(connection)
     }
     for (const resolve of this.#waiting) resolve()
     this.#waiting.clear()

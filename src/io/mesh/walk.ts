@@ -36,8 +36,8 @@ export interface Step {
 export interface Walked {
   /** Resolves to undefined for a node that cannot be asked, in a time that it bounds itself. */
   request(peer: PeerId): Promise<Answer | undefined>
-  /** The same for a node that failed; absent where none is to be asked again. */
-  requestAgain?(peer: PeerId): Promise<Answer | undefined>
+  /** Called with a node that failed before it is asked again; absent where none is to be. */
+  forgive?(peer: PeerId): void
   isConnected(peer: PeerId): boolean
 }
 
@@ -49,7 +49,7 @@ export async function* walk(
   key: Uint8Array,
   from: readonly PeerId[],
   self: PeerId,
-  { request, requestAgain, isConnected }: Walked,
+  { request, forgive, isConnected }: Walked,
   signal: AbortSignal,
 ): AsyncGenerator<Step> {
   const target = kadId(key)
@@ -58,7 +58,7 @@ export async function* walk(
   const running = new Set<Candidate>()
   let asked = 0
   let lastNewsAt = performance.now()
-  let isSecondTime = requestAgain === undefined
+  let isSecondTime = forgive === undefined
   let wake = () => {}
 
   const learn = (peer: PeerId) => {
@@ -84,8 +84,7 @@ export async function* walk(
       else arrived.push({ candidate, answer })
       wake()
     }
-    const send = isSecondTime && requestAgain !== undefined ? requestAgain : request
-    send(candidate.peer).then(end, () => end(undefined))
+    request(candidate.peer).then(end, () => end(undefined))
   }
   const isLate = (candidate: Candidate, now: number) =>
     running.has(candidate) && now - candidate.askedAt >= LATE_MS
@@ -110,7 +109,11 @@ export async function* walk(
   }
   const askAgain = () => {
     isSecondTime = true
-    for (const candidate of candidates.values()) if (candidate.state === 'failed') candidate.state = 'unasked'
+    for (const candidate of candidates.values()) {
+      if (candidate.state !== 'failed') continue
+      candidate.state = 'unasked'
+      forgive?.(candidate.peer)
+    }
   }
   /** When the next of those that were asked is late, or patience ends. */
   const nextTimeout = (now: number): number => {

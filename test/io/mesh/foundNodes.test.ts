@@ -20,7 +20,7 @@ describe('a node that knows one node only', () => {
     const servers = await startServers(t, SERVERS_WANTED + 2)
     for (const serves of [false, true]) {
       const node = await startTestMesh(t, { serves, bootstrap: [addressOf(servers[0])] })
-      await until(() => node.state().servers.length >= SERVERS_WANTED, 10_000)
+      await until(() => node.state().servers.length >= SERVERS_WANTED)
     }
   })
 })
