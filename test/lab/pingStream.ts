@@ -18,12 +18,28 @@ export class PingStream {
   /** Begins, whether there is an answer or not. */
   static start(from: Host, address: string): PingStream {
     const interval = String(PingStream.INTERVAL_MS / 1_000)
-    return new PingStream(from.spawn('ping', ['-n', '-i', interval, address], { env: { LC_ALL: 'C' } }))
+    return new PingStream(from.spawn('ping', ['-n', '-D', '-i', interval, address], { env: { LC_ALL: 'C' } }))
   }
 
   /** The numbers of the requests that were answered so far, in the order of the answers. */
   get answered(): readonly number[] {
     return [...this.#process.stdout.matchAll(/icmp_seq=(\d+) ttl=/g)].map((match) => Number(match[1]))
+  }
+
+  /** How long the first request took that was answered; undefined as long as none was. */
+  get firstAnswerMs(): number | undefined {
+    const time = /time=([\d.]+) ms/.exec(this.#process.stdout)?.[1]
+    return time === undefined ? undefined : Number(time)
+  }
+
+  /** The longest time between two answers, one after the other. */
+  get longestSilenceMs(): number {
+    const times = [...this.#process.stdout.matchAll(/^\[([\d.]+)\] .*icmp_seq=/gm)].map(
+      (match) => Number(match[1]) * 1_000,
+    )
+    return times
+      .slice(1)
+      .reduce((longest, time, index) => Math.max(longest, time - (times[index] ?? time)), 0)
   }
 
   /**
