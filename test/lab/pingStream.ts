@@ -26,10 +26,10 @@ export class PingStream {
     return [...this.#process.stdout.matchAll(/icmp_seq=(\d+) ttl=/g)].map((match) => Number(match[1]))
   }
 
-  /** How long the first request took that was answered; undefined as long as none was. */
+  /** From the first request to the first answer, to whichever request that was; undefined as long as there is none. */
   get firstAnswerMs(): number | undefined {
-    const time = /time=([\d.]+) ms/.exec(this.#process.stdout)?.[1]
-    return time === undefined ? undefined : Number(time)
+    const first = /icmp_seq=(\d+) ttl=.* time=([\d.]+) ms/.exec(this.#process.stdout)
+    return first === null ? undefined : (Number(first[1]) - 1) * PingStream.INTERVAL_MS + Number(first[2])
   }
 
   /** The longest time between two answers, one after the other. */
