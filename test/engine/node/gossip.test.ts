@@ -165,7 +165,7 @@ describe('a gossiped knock', () => {
   it('with the record of another than the one who sealed it is refused', () => {
     const { ana } = knocked()
     const bens = knocksOf(BEN, ANA)
-    const sealedKnock = bens.seal(ANA.publicKey, 'knock', signedRecordOf(CARL), UNIX_START)
+    const sealedKnock = bens.seal(ANA.publicKey, 'knock', { version: 1, signedRecord: signedRecordOf(CARL) }, UNIX_START)
     assert.ok(sealedKnock)
     assert.deepEqual(types(ana.tell({ type: 'knock-gossiped', sealedKnock })), [])
     assert.deepEqual(ana.node.drops.toJSON(), { 'record-unknown-author': 1 })
@@ -174,7 +174,7 @@ describe('a gossiped knock', () => {
   it('that is an answer is taken only while it was asked for', () => {
     const { ana } = knocked()
     const bens = knocksOf(BEN, ANA)
-    const sealedKnock = bens.seal(ANA.publicKey, 'answer', signedRecordOf(BEN), UNIX_START)
+    const sealedKnock = bens.seal(ANA.publicKey, 'answer', { version: 1, signedRecord: signedRecordOf(BEN) }, UNIX_START)
     assert.ok(sealedKnock)
     assert.deepEqual(types(ana.tell({ type: 'knock-gossiped', sealedKnock })), [])
     assert.equal(ana.node.knownRecord(BEN.publicKey, nowAt(ana.ms)), undefined)
@@ -183,7 +183,7 @@ describe('a gossiped knock', () => {
 
   it('for others, or of no form at all, is counted', () => {
     const { ana } = knocked()
-    const forCarl = knocksOf(BEN, CARL).seal(CARL.publicKey, 'knock', signedRecordOf(BEN), UNIX_START)
+    const forCarl = knocksOf(BEN, CARL).seal(CARL.publicKey, 'knock', { version: 1, signedRecord: signedRecordOf(BEN) }, UNIX_START)
     assert.ok(forCarl)
     for (const sealedKnock of [forCarl, new Uint8Array(7), seededRandom(1).bytes(forCarl.length)])
       assert.deepEqual(types(ana.tell({ type: 'knock-gossiped', sealedKnock })), [])
@@ -266,7 +266,7 @@ function knocked() {
   ana.tell({ type: 'look-up-ended', peer: ANA.publicKey })
   const bens = knocksOf(BEN, ANA)
   const knock = (ms: number): Input => {
-    const sealedKnock = bens.seal(ANA.publicKey, 'knock', BENS_RECORD, nowAt(ms).unix)
+    const sealedKnock = bens.seal(ANA.publicKey, 'knock', { version: 1, signedRecord: BENS_RECORD }, nowAt(ms).unix)
     assert.ok(sealedKnock)
     return { type: 'knock-gossiped', sealedKnock }
   }
