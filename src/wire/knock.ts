@@ -89,7 +89,9 @@ function bounded(bytes: Uint8Array): Uint8Array {
 
 function toMessage({ version, signedRecord, relayed = [] }: Knock): KnockMessage {
   if (relayed.length > MAX_RELAYED_SESSIONS)
-    throw new RangeError(`a knock names at most ${MAX_RELAYED_SESSIONS} relayed sessions, not ${relayed.length}`)
+    throw new RangeError(
+      `a knock names at most ${MAX_RELAYED_SESSIONS} relayed sessions, not ${relayed.length}`,
+    )
   return { version, signedRecord: withArrayBuffer(signedRecord), relayed: relayed.map(sessionMessage) }
 }
 

@@ -13,7 +13,12 @@ interface KnockVectors {
   readonly private_key: string
   readonly peer_private_key: string
   readonly sequence: number
-  readonly sealed_knock: { readonly epoch: number; readonly name: string; readonly knock: string; readonly sealed: string }
+  readonly sealed_knock: {
+    readonly epoch: number
+    readonly name: string
+    readonly knock: string
+    readonly sealed: string
+  }
 }
 
 const vector = readVectors<KnockVectors>('sealed.json')
