@@ -33,8 +33,8 @@ import { type Route, sameRoute } from './path/path.js'
 import { plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
 import type { Reflection } from './path/reflection.js'
+import type { RelayRequest } from './relay/clientSession.js'
 import { type RelayContext, Relaying, type Situation } from './relay/relaying.js'
-import type { RelayRequest } from './relay/session.js'
 import { PathWatch } from './roam/watch.js'
 
 /** What all peers of a node share. */

@@ -22,8 +22,8 @@ import type { LocalSocket, MachineRoute, RelayOffer } from '../inputs.js'
 import type { PathAgent } from '../path/agent.js'
 import { type Route, sameRoute } from '../path/path.js'
 import { isUsable, socketsFor } from '../path/reachability.js'
+import { ClientSession, type RelayRequest, type SessionContext, sameNonce } from './clientSession.js'
 import type { ChosenRelay, RelayOffers } from './offers.js'
-import { type RelayRequest, RelaySession, type SessionContext, sameNonce } from './session.js'
 import { Trust } from './trust.js'
 
 /** One carries the traffic, the other takes its place. */
@@ -88,8 +88,8 @@ export interface Situation {
 
 export class Relaying {
   readonly #parts: RelayingParts
-  #sessions: RelaySession[] = []
-  #ended: RelaySession[] = []
+  #sessions: ClientSession[] = []
+  #ended: ClientSession[] = []
   readonly #trust = new Trust()
   /** Relays whose sessions carried nothing to this peer. */
   #avoided: readonly { readonly offer: RelayOffer; readonly until: Instant }[] = []
@@ -178,7 +178,7 @@ export class Relaying {
     this.#offer(now)
   }
 
-  /** A relay answered a request of ours; see {@link RelaySession.answered}. */
+  /** A relay answered a request of ours; see {@link ClientSession.answered}. */
   answered(request: RelayRequest, response: DecodedStun, from: Route, now: Now): void {
     const { session } = request
     if (!this.#sessions.includes(session)) return
@@ -256,7 +256,7 @@ export class Relaying {
     }
     this.#hasAsked = true
     log('asking a relay', { ip: routes[0]?.remote.ip ?? '' })
-    const session = new RelaySession({ peer: agent.peer, nonce, keys, offer, context }, now.instant)
+    const session = new ClientSession({ peer: agent.peer, nonce, keys, offer, context }, now.instant)
     session.ask(sealed, routes, now.instant)
     this.#sessions.push(session)
   }
@@ -275,14 +275,14 @@ export class Relaying {
     // What was decoded is a view.
     const kept = nonce.slice()
     const keys = agent.keys.relaySession(kept)
-    const session = new RelaySession({ peer: agent.peer, nonce: kept, keys, offer: undefined, context }, now)
+    const session = new ClientSession({ peer: agent.peer, nonce: kept, keys, offer: undefined, context }, now)
     session.addresses = plausible
     session.bind(ways, now)
     this.#sessions.push(session)
   }
 
   /** Makes room for a session that the peer names; false where all carry something. */
-  #displace(theirs: readonly RelaySession[]): boolean {
+  #displace(theirs: readonly ClientSession[]): boolean {
     const least = theirs.find(
       ({ way }) => way === undefined || this.#parts.agent.proofOf(way)?.isSound !== true,
     )
@@ -314,7 +314,7 @@ export class Relaying {
     }
   }
 
-  #carriesNothing(session: RelaySession, now: Instant): void {
+  #carriesNothing(session: ClientSession, now: Instant): void {
     session.end('it carries nothing')
     const { offer } = session
     // If the peer is not there, that is not the relay's fault.
@@ -323,7 +323,7 @@ export class Relaying {
   }
 
   /** Nobody answered at one of its addresses. */
-  #silent(session: RelaySession, now: Instant): void {
+  #silent(session: ClientSession, now: Instant): void {
     if (session.offer !== undefined || session.way !== undefined) return
     this.#trust.failed(now)
     const others = this.#sessions.filter(
@@ -364,7 +364,7 @@ export class Relaying {
   }
 
   /** Those that carry, the fastest first. */
-  #best(): readonly RelaySession[] {
+  #best(): readonly ClientSession[] {
     return this.#sessions
       .flatMap((session) => {
         const proof = session.way && this.#parts.agent.proofOf(session.way)
@@ -415,12 +415,12 @@ export class Relaying {
 }
 
 /** Ours, and not granted yet. */
-function isAsked(session: RelaySession): boolean {
+function isAsked(session: ClientSession): boolean {
   return session.isAsking
 }
 
 /** True for one that carries, or may soon. */
-function isOfUse(session: RelaySession): boolean {
+function isOfUse(session: ClientSession): boolean {
   return !session.hasEnded && session.missed === 0
 }
 

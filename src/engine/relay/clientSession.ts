@@ -38,7 +38,7 @@ const RETRY_MS = 5 * SECOND
 /** Who sent a request, and where it went: the subject of its transaction. */
 export interface RelayRequest {
   readonly peer: PublicKey
-  readonly session: RelaySession
+  readonly session: ClientSession
   readonly purpose: 'grant' | 'bind'
   readonly routes: readonly Route[]
 }
@@ -73,7 +73,7 @@ type State =
     }
   | { readonly name: 'ended'; readonly why: string }
 
-export class RelaySession {
+export class ClientSession {
   readonly nonce: Uint8Array
   readonly keys: RelaySessionKeys
   /** The relay that we asked; undefined where the peer did. */
