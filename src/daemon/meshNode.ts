@@ -26,6 +26,7 @@ import {
 import { periodsToRead } from '../engine/directory/periods.js'
 import type { Input } from '../engine/inputs.js'
 import { Node } from '../engine/node.js'
+import type { PunchLimits } from '../engine/path/punchLimits.js'
 import { leavesByTunnel } from '../engine/path/reachability.js'
 import type { RoleOption } from '../engine/role.js'
 import { localAddresses, ownAddresses } from '../io/localAddresses.js'
@@ -77,6 +78,8 @@ export interface MeshNodeOptions {
   readonly fwMark: number
   /** Reflectors besides those of the mesh. */
   readonly stun: readonly HostPort[]
+  /** What boring holes may cost; a node without an interface bores none. */
+  readonly punching?: PunchLimits
   /** What there is beside an interface; undefined for a node without one. */
   readonly wireguard:
     | {
@@ -154,6 +157,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       sealing,
       lastSequence: state.state.sequence,
       remembered: memory.all(),
+      ...(options.punching === undefined ? {} : { punching: options.punching }),
     },
     startedAt,
   )
@@ -216,7 +220,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       limit: config.gossipLimit,
     },
     services: () => {
-      const reflectors = reflectorsToTell(loop.shared.sockets().map(({ address }) => address))
+      const reflectors = reflectorsToTell(loop.shared.sharedAddresses())
       return encodeServices({ version: 1, reflectors })
     },
     onKnock: ({ from, bytes }) =>
