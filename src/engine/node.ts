@@ -29,8 +29,10 @@ import { Forwarding } from './loopback/forwarding.js'
 import { Strangers } from './loopback/strangers.js'
 import { Takeover } from './loopback/takeover.js'
 import { PairNames } from './pairNames.js'
-import type { CheckSubject } from './path/agent.js'
+import type { CheckSubject, PathContext } from './path/agent.js'
+import { Birthdays } from './path/birthdays.js'
 import type { Route } from './path/path.js'
+import { DEFAULT_PUNCH_LIMITS, PunchBudget, type PunchLimits } from './path/punchLimits.js'
 import { isUsable } from './path/reachability.js'
 import { Reflection } from './path/reflection.js'
 import { StunDesk } from './path/stunDesk.js'
@@ -54,17 +56,16 @@ export interface NodeOptions extends DiscoveryOptions {
   readonly relay?: RelayQuotas
   /** The key by which members of a closed network know each other; absent in an open one. */
   readonly membership?: Uint8Array
+  /** What checks that bore holes may cost, for all peers together. */
+  readonly punching?: PunchLimits
 }
-
-/** Checks that bore holes, for all peers together. */
-const PUNCHING = { perSecond: 100, burst: 20 } as const
 
 /** Requests to member relays, for all peers together: two relays are asked for each that is looked for. */
 const RELAYING = { perSecond: 50, burst: 100 } as const
 const MAX_OPEN_RELAY_REQUESTS = 1_024
 
-/** An open check is a few hundred bytes; no more than a second's budget for punching times its longest wait is open. */
-const MAX_OPEN_CHECKS = 1_024
+/** An open check is a few hundred bytes; an answer that comes later than this many seconds after it counts for nothing. */
+const OPEN_CHECKS = { least: 1_024, seconds: 12 } as const
 
 /** Loopback endpoints that are tried for a peer before it is given up. */
 const MAX_LOOPBACK_TRIES = 8
@@ -106,9 +107,10 @@ export class Node {
     this.#reflection = new Reflection(emit, random)
     this.#role = new Role(options.role, random, emit)
     const drop = (reason: DropReason) => this.drop(reason)
-    const { relay } = options
+    const { relay, punching = DEFAULT_PUNCH_LIMITS } = options
     this.relayTable = new RelayTable(relay && byteLimit(relay.bytesPerSecond, now.instant), drop)
-    const transactions = new Transactions<CheckSubject>(random, MAX_OPEN_CHECKS)
+    const maxOpen = Math.max(OPEN_CHECKS.least, OPEN_CHECKS.seconds * punching.perSecond)
+    const transactions = new Transactions<CheckSubject>(random, maxOpen)
     const relayRequests = new Transactions<RelayRequest>(random, MAX_OPEN_RELAY_REQUESTS)
     this.#relayOffers = new RelayOffers({
       credentialFor: (offer) => this.#relayCredential(offer),
@@ -136,6 +138,14 @@ export class Node {
       now.instant,
     )
     this.#relay = relay && this.#relayServer(relay, emit, now)
+    const paths: PathContext = {
+      emit,
+      transactions,
+      punching: new PunchBudget(punching, now.instant),
+      sockets: [],
+      punchingSockets: [],
+      routes: [],
+    }
     this.#context = {
       ownKey: keys.publicKey,
       emit,
@@ -144,13 +154,8 @@ export class Node {
       takeover: this.#takeover,
       discovery: this.#discovery,
       reflection: this.#reflection,
-      paths: {
-        emit,
-        transactions,
-        punching: new TokenBucket(PUNCHING.perSecond, PUNCHING.burst, now.instant),
-        sockets: [],
-        routes: [],
-      },
+      paths,
+      birthdays: new Birthdays(punching, paths, random),
       relays: {
         emit,
         transactions: relayRequests,
@@ -158,7 +163,7 @@ export class Node {
         ownKey: keys.publicKey,
         random,
         offers: this.#relayOffers,
-        machine: () => this.#context.paths,
+        machine: () => paths,
       },
       indices: new Map(),
     }
@@ -217,7 +222,7 @@ export class Node {
 
   #earliestWake(): Instant | undefined {
     let next = earliest(this.#reflection.nextWake, this.#discovery.nextWake)
-    next = earliest(next, this.#role.nextWake)
+    next = earliest(next, earliest(this.#role.nextWake, this.#context.birthdays.nextWake))
     next = earliest(next, this.#relay?.nextWake)
     for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
     return earliest(next, this.#reflection.settlesAt)
@@ -236,7 +241,7 @@ export class Node {
       reachable,
       nat: { ...natOf(this.#reflection.findings), reflexive: candidates.map(({ address }) => address) },
       peers: [...this.#peers.values()].map((peer) =>
-        peerStatus(peer, this.#context.paths.sockets, this.knownRecord(peer.key, now), now),
+        peerStatus(peer, this.#allSockets, this.knownRecord(peer.key, now), now),
       ),
       drops: this.drops,
       relay: this.#relay?.status(),
@@ -303,6 +308,7 @@ export class Node {
       const { nextWake } = peer
       if (nextWake !== undefined && nextWake <= now.instant) peer.wake(now)
     }
+    this.#context.birthdays.wake(now)
   }
 
   // From WireGuard
@@ -411,7 +417,7 @@ export class Node {
 
   /** Whether an answer would go out where the question came in; counts a drop where it would not. */
   #canAnswer(from: Route): boolean {
-    if (isUsable(from, this.#context.paths.sockets, this.#context.paths.routes)) return true
+    if (isUsable(from, this.#allSockets, this.#context.paths.routes)) return true
     this.drop('through-tunnel')
     return false
   }
@@ -485,7 +491,19 @@ export class Node {
     this.#takeover.moved(key)
   }
 
-  #socketsChanged(sockets: readonly LocalSocket[], now: Now): void {
+  get #allSockets(): readonly LocalSocket[] {
+    const { sockets, punchingSockets } = this.#context.paths
+    return [...sockets, ...punchingSockets]
+  }
+
+  #socketsChanged(all: readonly LocalSocket[], now: Now): void {
+    const { birthdays, paths } = this.#context
+    const punching = all.filter(({ purpose }) => purpose === 'punching')
+    const isOfPunching = !haveSameIds(punching, paths.punchingSockets)
+    birthdays.socketsChanged(punching, now.instant)
+    const sockets = all.filter(({ purpose }) => purpose === 'shared')
+    // What was opened for punching is no news of where we are.
+    if (isOfPunching && haveSameIds(sockets, paths.sockets)) return
     this.#context.paths.sockets = sockets
     this.#discovery.socketsChanged(sockets)
     this.#relay?.socketsChanged(sockets)
@@ -520,4 +538,8 @@ export class Node {
   #log(level: 'info' | 'warn', message: string, fields: Readonly<Record<string, string | number>>): void {
     this.#effects.push({ type: 'log', level, message, fields })
   }
+}
+
+function haveSameIds(a: readonly LocalSocket[], b: readonly LocalSocket[]): boolean {
+  return a.length === b.length && a.every(({ id }, index) => id === b[index]?.id)
 }

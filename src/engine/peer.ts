@@ -20,6 +20,7 @@ import type { PeerRecord } from '../wire/record.js'
 import type { DecodedStun } from '../wire/stun/message.js'
 import { receiverIndex, wireguardType } from '../wire/wireguard.js'
 import type { Contact } from './directory/contact.js'
+import { natOf } from './directory/ownContent.js'
 import { Places } from './directory/places.js'
 import { type Means, Pursuit } from './directory/pursuit.js'
 import type { DiscoveredPeer } from './discovery.js'
@@ -29,6 +30,9 @@ import type { Flow, Forwarding } from './loopback/forwarding.js'
 import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
 import type { Takeover } from './loopback/takeover.js'
 import { PathAgent, type PathContext, type Proved } from './path/agent.js'
+import { Birthday } from './path/birthday.js'
+import { type BirthdayPlan, planBirthday } from './path/birthdayPlan.js'
+import type { Birthdays } from './path/birthdays.js'
 import { type Route, sameRoute } from './path/path.js'
 import { plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
@@ -48,6 +52,7 @@ export interface PeerContext {
   readonly reflection: Reflection
   readonly paths: PathContext
   readonly relays: RelayContext
+  readonly birthdays: Birthdays
   /** Index of a handshake or session of our WireGuard → whose it is. */
   readonly indices: Map<number, Peer>
 }
@@ -67,6 +72,7 @@ export class Peer implements DiscoveredPeer {
   readonly #watch: PathWatch
   readonly #relaying: Relaying
   readonly #firstMessage: FirstMessage
+  readonly #birthday: Birthday
   /** Where it was since there was a path. */
   readonly #places = new Places()
   /** What the flow and the forwarding table were last made to agree with. */
@@ -103,6 +109,13 @@ export class Peer implements DiscoveredPeer {
     })
     this.#contact = this.#pursuit.contact
     this.#watch = new PathWatch(this.flow, this.agent)
+    this.#birthday = new Birthday({
+      birthdays: context.birthdays,
+      agent: this.agent,
+      plan: (now) => this.#planBirthday(now),
+      isActive: (now) => this.#watch.isActive(now.instant),
+      knock: (now) => this.#pursuit.knock(now),
+    })
     this.#firstMessage = new FirstMessage({
       precedes: compare(publicKeyBytes(context.ownKey), publicKeyBytes(key)) < 0,
       handshakes: this.#handshakes,
@@ -119,7 +132,7 @@ export class Peer implements DiscoveredPeer {
     if (this.#context.takeover.isExternal(this.key)) return 'external'
     const path = this.agent.current
     if (path !== undefined) return path.type === 'relayed' ? 'relayed' : 'direct'
-    if (this.agent.isPunching) return 'punching'
+    if (this.agent.isPunching || this.#birthday.isUnderWay) return 'punching'
     if (this.#contact.isUnderWay) return 'resolving'
     return this.#contact.hasFailed ? 'unreachable' : 'idle'
   }
@@ -127,6 +140,8 @@ export class Peer implements DiscoveredPeer {
   get reason(): string {
     if (this.#context.takeover.isExternal(this.key)) return "it speaks to WireGuard's own port"
     const path = this.agent.current
+    if (path === undefined && this.#birthday.isUnderWay)
+      return 'trying many ports: one of the NATs has another for each destination'
     if (path === undefined) return this.#contact.reason
     if (!this.agent.isSound) return 'its path went silent; looking for it again'
     if (this.#firstMessage.isIgnored) {
@@ -196,7 +211,7 @@ export class Peer implements DiscoveredPeer {
   checkReceived(from: Route, peerHolds: boolean, now: Now): void {
     this.#handshakes.expire(now.instant)
     this.#relaying.checkReceived(from, now.instant)
-    this.agent.checkReceived(from, peerHolds, now.instant)
+    this.agent.checkReceived(from, peerHolds, now.instant, this.#birthday.expects(from))
     const path = this.agent.current
     if (path === undefined) this.#log('its check came in', { remote: formatSocketAddress(from.remote) })
     // It uses another way than we do. Ours may have died, and what comes over the other would hide it.
@@ -211,7 +226,7 @@ export class Peer implements DiscoveredPeer {
 
   /** Our check was answered. */
   checkAnswered(route: Route, sentAt: Instant, peerHolds: boolean, now: Now): void {
-    this.agent.answered(route, sentAt, peerHolds, now.instant)
+    this.agent.answered(route, sentAt, peerHolds, now.instant, this.#birthday.expects(route))
     if (this.agent.current !== undefined && sameRoute(route, this.agent.current)) this.flow.answered()
     this.settle(now)
   }
@@ -268,6 +283,7 @@ export class Peer implements DiscoveredPeer {
     this.#pursuit.heardOf(this.#places.note(this.#record(now)))
     this.#contact.inTouch()
     this.#relaying.heard(relayed, this.#needsPath(now.instant), now.instant)
+    this.#birthday.touched(now.instant)
     this.offerCandidates(now)
     this.agent.suspectWithdrawn()
     this.agent.probe(now.instant)
@@ -280,6 +296,7 @@ export class Peer implements DiscoveredPeer {
     this.#places.note(this.#record(now))
     this.#pursuit.knockAnswered(now.instant)
     this.#relaying.heard(relayed, false, now.instant)
+    this.#birthday.touched(now.instant)
     this.offerCandidates(now)
     if (!this.agent.isSound) this.agent.punch(now.instant)
     this.settle(now)
@@ -337,6 +354,7 @@ export class Peer implements DiscoveredPeer {
       this.#relaying.nextWake,
       this.#firstMessage.nextWake,
       this.#watch.nextWake,
+      this.#birthday.nextWake,
     ].reduce(earliest, undefined)
   }
 
@@ -356,12 +374,14 @@ export class Peer implements DiscoveredPeer {
     this.#pursuit.pursue(now)
     this.#firstMessage.release(now.instant)
     this.#watch.settle(now.instant)
+    this.#birthday.settle(now)
     this.flow.attentive =
       this.#handshakes.awaitsProof || !this.#watch.isActive(now.instant) || this.#needsPath(now.instant)
   }
 
   /** The interface has this peer no longer. */
   close(): void {
+    this.#birthday.close()
     this.#context.forwarding.remove(this.key)
     for (const index of [this.#indices.own, this.#indices.answer]) {
       if (index !== undefined && this.#context.indices.get(index) === this)
@@ -492,6 +512,14 @@ export class Peer implements DiscoveredPeer {
       routes: paths.routes,
       reflexive: reflection.findings.candidates,
     })
+  }
+
+  #planBirthday(now: Now): BirthdayPlan | undefined {
+    const { paths, reflection } = this.#context
+    const peer = this.#record(now)
+    if (peer === undefined) return undefined
+    const { findings } = reflection
+    return planBirthday({ own: natOf(findings), reflexive: findings.candidates, ...paths, peer })
   }
 
   // Watching the path in use

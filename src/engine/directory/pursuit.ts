@@ -65,7 +65,7 @@ export class Pursuit {
 
   /** Does what is to be done now. */
   pursue(now: Now): void {
-    const { means, reflection, emit, log } = this.#parts
+    const { means, reflection, log } = this.#parts
     const record = this.#known(now)
     const steps = this.contact.pursue(
       {
@@ -82,14 +82,19 @@ export class Pursuit {
     }
     const knock = steps.knock ?? this.#toTell(record?.record, now.instant)
     if (knock !== undefined) {
-      log('knocking')
       this.#fallback.knocked(now.instant)
-      this.#tells(now.instant)
-      emit({ type: 'knock', peer: this.#peer, ...this.#way(knock), knock: encodeKnock(this.#knock(now)) })
+      this.#knock(knock, now)
     }
     // With nobody to ask for its record, none but those who hear gossip can tell the peer.
     if (record === undefined && !means.isOnline) this.#fallback.wanted(now.instant)
     this.#gossip(now)
+  }
+
+  /** Knocks although there is a path, with what is known of us by now: both are to look for a better one. */
+  knock(now: Now): void {
+    const record = this.#known(now)
+    this.#parts.reflection.refresh(now.instant)
+    if (record !== undefined) this.#knock(record.record, now)
   }
 
   /** There is a path. */
@@ -161,13 +166,21 @@ export class Pursuit {
     }
   }
 
-  #knock(now: Now): Knock {
+  #ownKnock(now: Now): Knock {
     const { means, relaying } = this.#parts
     return { version: 1, signedRecord: means.ownRecord.signed(now), relayed: relaying.named }
   }
 
   #known(now: Now): KnownRecord | undefined {
     return this.#parts.means.directory.get(this.#peer, now.unix)
+  }
+
+  #knock(record: PeerRecord, now: Now): void {
+    const { emit, log } = this.#parts
+    log('knocking')
+    this.#tells(now.instant)
+    const knock = encodeKnock(this.#ownKnock(now))
+    emit({ type: 'knock', peer: this.#peer, ...this.#way(record), knock })
   }
 
   /** Where libp2p may reach the owner of a record. */
@@ -187,7 +200,7 @@ export class Pursuit {
     // Whoever has just moved is not heard for a moment: the knock waits for that.
     if (!means.gossips) return
     if (!this.#fallback.wake(now.instant) || !means.gossipBudget.take(now.instant)) return
-    const sealedKnock = means.sealedKnocks.seal(this.#peer, 'knock', this.#knock(now), now.unix)
+    const sealedKnock = means.sealedKnocks.seal(this.#peer, 'knock', this.#ownKnock(now), now.unix)
     if (sealedKnock === undefined) return
     log('knocking by gossip')
     emit({ type: 'gossip-knock', sealedKnock })
