@@ -2,7 +2,7 @@
 
 import type { SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
-import type { RelaySessionId, SocketId } from './inputs.js'
+import type { RelaySessionId, SocketId, StreamRelay } from './inputs.js'
 
 export type Effect =
   /** Send from a shared socket. */
@@ -17,7 +17,9 @@ export type Effect =
    * Answered by `sockets-changed`, also where fewer of them, or none, could be opened.
    */
   | { readonly type: 'open-sockets'; readonly ip: string; readonly count: number }
-  /** Close a punching socket. The next `sockets-changed` is without it; none is due because of it. */
+  /** Open a stream that stands in for UDP; answered by `sockets-changed` or `stream-failed`. */
+  | { readonly type: 'open-stream'; readonly relay: StreamRelay }
+  /** Close a punching socket, or a stream. The next `sockets-changed` is without it; none is due because of it. */
   | { readonly type: 'close-socket'; readonly id: SocketId }
   /** Hand a message to WireGuard from the peer's loopback endpoint. */
   | { readonly type: 'deliver'; readonly peer: PublicKey; readonly datagram: Uint8Array }

@@ -11,8 +11,17 @@ export type SocketId = number
  * What a UDP socket is for.
  * - `shared`: one a local address, all on one port: everything goes through it, and candidates are paired with it
  * - `punching`: opened for one effort of birthday punching, on a port of its own; it is a path's at most
+ * - `stream`: no UDP socket, but a stream that stands in for UDP, and reaches the ports of one relay
  */
-export type SocketPurpose = 'shared' | 'punching'
+export type SocketPurpose = 'shared' | 'punching' | 'stream'
+
+/** The relay to which a stream leads. */
+export interface StreamRelay {
+  /** Its libp2p identity: a raw Ed25519 key of 32 bytes. */
+  readonly identity: Uint8Array
+  /** The IP by which the relay's ports are called. */
+  readonly ip: string
+}
 
 export interface LocalSocket {
   readonly id: SocketId
@@ -20,6 +29,8 @@ export interface LocalSocket {
   /** The network device that has the address. */
   readonly device: string
   readonly purpose: SocketPurpose
+  /** Of a stream only. Its `address` is one of base/streamAddress.ts. */
+  readonly relay?: StreamRelay
 }
 
 /** Names one session that we relay; never used again for another. */
@@ -80,8 +91,10 @@ export type Input =
   | { readonly type: 'wireguard-sent'; readonly peer: PublicKey | undefined; readonly datagram: Uint8Array }
   /** The interface was read: all its peers. */
   | { readonly type: 'interface-read'; readonly peers: readonly InterfacePeer[] }
-  /** The sockets that are open now, shared and punching ones; those not named are closed. */
+  /** The sockets that are open now, of every purpose; those not named are closed. */
   | { readonly type: 'sockets-changed'; readonly sockets: readonly LocalSocket[] }
+  /** A stream could not be opened. One that was opened is among the sockets, and no more when it has ended. */
+  | { readonly type: 'stream-failed'; readonly relay: Uint8Array; readonly reason: string }
   | { readonly type: 'routes-read'; readonly routes: readonly MachineRoute[] }
   /** What the mesh says of us and offers us. */
   | {

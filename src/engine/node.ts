@@ -42,6 +42,7 @@ import type { RelayRequest } from './relay/clientSession.js'
 import { type Credential, RelayOffers } from './relay/offers.js'
 import type { RelayQuotas } from './relay/quotas.js'
 import { RelayServer } from './relay/server.js'
+import { RelayStreams } from './relay/streams.js'
 import { byteLimit, RelayTable } from './relay/table.js'
 import { Role, type RoleOption } from './role.js'
 import { type NodeStatus, peerStatus } from './status.js'
@@ -89,6 +90,7 @@ export class Node {
   readonly #context: PeerContext
   readonly #peers = new Map<PublicKey, Peer>()
   readonly #relayOffers: RelayOffers
+  readonly #streams: RelayStreams
   /** mac1 keys of the peers, for first messages on the catch-all endpoint. */
   readonly #mac1Keys = new Map<PublicKey, Uint8Array>()
   readonly #loopbackFailures = new Map<PublicKey, number>()
@@ -115,7 +117,14 @@ export class Node {
     this.#relayOffers = new RelayOffers({
       credentialFor: (offer) => this.#relayCredential(offer),
       rttTo: (ip) => this.#reflection.rttTo(ip),
-      machine: () => this.#context.paths,
+      isSilent: () => this.#reflection.isSilent,
+      machine: () => this.#reachable,
+    })
+    this.#streams = new RelayStreams({
+      emit,
+      offers: () => this.#relayOffers.all,
+      isSilent: () => this.#reflection.isSilent,
+      isUsed: (socket) => [...this.#peers.values()].some((peer) => peer.usesSocket(socket)),
     })
     this.#discovery = new Discovery(
       options,
@@ -144,6 +153,7 @@ export class Node {
       punching: new PunchBudget(punching, now.instant),
       sockets: [],
       punchingSockets: [],
+      streamSockets: [],
       routes: [],
     }
     this.#context = {
@@ -163,7 +173,8 @@ export class Node {
         ownKey: keys.publicKey,
         random,
         offers: this.#relayOffers,
-        machine: () => paths,
+        streams: this.#streams,
+        machine: () => this.#reachable,
       },
       indices: new Map(),
     }
@@ -223,7 +234,7 @@ export class Node {
   #earliestWake(): Instant | undefined {
     let next = earliest(this.#reflection.nextWake, this.#discovery.nextWake)
     next = earliest(next, earliest(this.#role.nextWake, this.#context.birthdays.nextWake))
-    next = earliest(next, this.#relay?.nextWake)
+    next = earliest(next, earliest(this.#relay?.nextWake, this.#streams.nextWake))
     for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
     return earliest(next, this.#reflection.settlesAt)
   }
@@ -283,6 +294,9 @@ export class Node {
       case 'routes-read':
         this.#routesRead(input.routes, now)
         break
+      case 'stream-failed':
+        this.#streams.failed(input.relay, now.instant)
+        break
       case 'loopback-failed':
         this.#loopbackFailed(input.peer)
         break
@@ -303,6 +317,7 @@ export class Node {
     this.#reflection.wake(now.instant)
     this.#role.wake(now.instant)
     this.#relay?.wake(now.instant)
+    this.#streams.wake(now.instant)
     this.#discovery.describe(now)
     for (const peer of this.#peers.values()) {
       const { nextWake } = peer
@@ -492,8 +507,14 @@ export class Node {
   }
 
   get #allSockets(): readonly LocalSocket[] {
-    const { sockets, punchingSockets } = this.#context.paths
-    return [...sockets, ...punchingSockets]
+    const { sockets, punchingSockets, streamSockets } = this.#context.paths
+    return [...sockets, ...punchingSockets, ...streamSockets]
+  }
+
+  /** By what relays can be reached. */
+  get #reachable(): { readonly sockets: readonly LocalSocket[]; readonly routes: readonly MachineRoute[] } {
+    const { sockets, streamSockets, routes } = this.#context.paths
+    return { sockets: [...sockets, ...streamSockets], routes }
   }
 
   #socketsChanged(all: readonly LocalSocket[], now: Now): void {
@@ -501,6 +522,10 @@ export class Node {
     const punching = all.filter(({ purpose }) => purpose === 'punching')
     const isOfPunching = !haveSameIds(punching, paths.punchingSockets)
     birthdays.socketsChanged(punching, now.instant)
+    this.#streamsChanged(
+      all.filter(({ purpose }) => purpose === 'stream'),
+      now,
+    )
     const sockets = all.filter(({ purpose }) => purpose === 'shared')
     // What was opened for punching is no news of where we are.
     if (isOfPunching && haveSameIds(sockets, paths.sockets)) return
@@ -513,6 +538,18 @@ export class Node {
     )
     this.#reflection.change({ sockets }, now.instant)
     this.#surroundingsChanged(now)
+  }
+
+  /** Streams in place of UDP have come or gone. */
+  #streamsChanged(streams: readonly LocalSocket[], now: Now): void {
+    const { paths } = this.#context
+    if (haveSameIds(streams, paths.streamSockets)) return
+    for (const { relay, id } of streams)
+      if (relay !== undefined && !paths.streamSockets.some((known) => known.id === id))
+        this.#relayOffers.reachedOtherwise(relay.identity)
+    paths.streamSockets = streams
+    this.#streams.socketsChanged(streams, now.instant)
+    for (const peer of this.#peers.values()) peer.waysToRelaysChanged(now)
   }
 
   #routesRead(routes: readonly MachineRoute[], now: Now): void {
@@ -528,6 +565,8 @@ export class Node {
 
   #reflected(now: Now): void {
     this.#discovery.describe(now)
+    if (this.#context.paths.streamSockets.length > 0)
+      for (const peer of this.#peers.values()) peer.waysToRelaysChanged(now)
     for (const peer of this.#peers.values()) {
       // Which of its addresses are worth a try depends on where we are.
       peer.offerCandidates(now)

@@ -25,6 +25,7 @@ import { Places } from './directory/places.js'
 import { type Means, Pursuit } from './directory/pursuit.js'
 import type { DiscoveredPeer } from './discovery.js'
 import type { Emit } from './effects.js'
+import type { SocketId } from './inputs.js'
 import { FirstMessage } from './loopback/firstMessage.js'
 import type { Flow, Forwarding } from './loopback/forwarding.js'
 import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
@@ -235,6 +236,19 @@ export class Peer implements DiscoveredPeer {
   relayAnswered(request: RelayRequest, response: DecodedStun, from: Route, now: Now): void {
     this.#relaying.answered(request, response, from, now)
     this.settle(now)
+  }
+
+  /** Relays can be reached in other ways: streams have come or gone, or UDP works again. */
+  waysToRelaysChanged(now: Now): void {
+    this.offerCandidates(now)
+    this.agent.machineChanged()
+    this.#relaying.waysChanged(this.#context.reflection.isSilent, now.instant)
+    this.settle(now)
+  }
+
+  /** True where the peer has traffic, and is reached, or may be, over this socket. */
+  usesSocket(socket: SocketId): boolean {
+    return this.agent.current?.socket === socket || this.#relaying.uses(socket)
   }
 
   /** The mesh offers other member relays. */

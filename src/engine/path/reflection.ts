@@ -130,6 +130,17 @@ export class Reflection {
     return this.#settlesAt
   }
 
+  /** True where reflectors were asked, and none of them answered in the last round, nor was one awaited. */
+  get isSilent(): boolean {
+    return (
+      this.#inquiries.length > 0 &&
+      this.#inquiries.every(
+        ({ expected, state }) =>
+          !expected && (state.name === 'silent' || (state.name === 'asking' && state.former === undefined)),
+      )
+    )
+  }
+
   /** Whether a response is to a request of ours. */
   isOurs(response: DecodedStun): boolean {
     return this.#transactions.get(response.transactionId) !== undefined

@@ -85,6 +85,8 @@ export class ClientSession {
   since: Instant
   /** When it is to be bound again, if there is traffic; undefined where it is not bound. */
   renewalDueAt: Instant | undefined = undefined
+  /** True where it ended because the relay was asked and did not answer. */
+  wasSilent = false
   /** True once a check passed through. */
   wasProved = false
   /** True while a path through it that was proved is doubted. */
@@ -241,8 +243,10 @@ export class ClientSession {
 
   #unanswered(now: Instant): void {
     const state = this.#state
-    if (state.name === 'asking') this.end('the relay does not answer')
-    else if (state.name === 'binding' && state.ways.length > 1) this.bind(state.ways.slice(1), now)
+    if (state.name === 'asking') {
+      this.wasSilent = true
+      this.end('the relay does not answer')
+    } else if (state.name === 'binding' && state.ways.length > 1) this.bind(state.ways.slice(1), now)
     else if (state.name !== 'bound') this.end('the relay does not answer at its address')
     else {
       this.missed += 1

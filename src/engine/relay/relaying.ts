@@ -24,6 +24,7 @@ import { type Route, sameRoute } from '../path/path.js'
 import { isUsable, socketsFor } from '../path/reachability.js'
 import { ClientSession, type RelayRequest, type SessionContext, sameNonce } from './clientSession.js'
 import type { ChosenRelay, RelayOffers } from './offers.js'
+import type { RelayStreams } from './streams.js'
 import { Trust } from './trust.js'
 
 /** One carries the traffic, the other takes its place. */
@@ -62,6 +63,7 @@ export interface RelayContext extends SessionContext {
   readonly ownKey: PublicKey
   readonly random: Random
   readonly offers: RelayOffers
+  readonly streams: RelayStreams
   readonly machine: () => {
     readonly sockets: readonly LocalSocket[]
     readonly routes: readonly MachineRoute[]
@@ -125,6 +127,7 @@ export class Relaying {
   begin(now: Instant): void {
     this.#failures = 0
     this.#askAt = LONG_AGO
+    this.#parts.context.streams.wanted(this.#parts.peerIdentity(), now)
     this.bindAgain(now)
   }
 
@@ -147,6 +150,32 @@ export class Relaying {
         session.bind(this.#waysTo(session.addresses), now)
     }
     if (isWanted || isActive) this.bindAgain(now)
+  }
+
+  /** UDP works again, or streams have come or gone: sessions move to the best way there is. */
+  waysChanged(isSilent: boolean, now: Instant): void {
+    this.#askAt = LONG_AGO
+    this.#failures = 0
+    const { sockets, routes } = this.#parts.context.machine()
+    for (const session of this.#sessions) {
+      const { way } = session
+      if (way === undefined) continue
+      const ways = this.#waysTo(session.addresses)
+      const isStream = (socket: number) =>
+        sockets.some(({ id, purpose }) => id === socket && purpose === 'stream')
+      const [best] = isSilent ? ways.toReversed() : ways
+      if (
+        best === undefined ||
+        (isUsable(way, sockets, routes) && isStream(way.socket) === isStream(best.socket))
+      )
+        continue
+      session.bind([best, ...ways.filter((each) => each !== best)], now)
+    }
+  }
+
+  /** True where a session of this peer's is bound over a socket. */
+  uses(socket: number): boolean {
+    return this.#sessions.some(({ way }) => way?.socket === socket)
   }
 
   /** The mesh offers other relays. */
@@ -339,7 +368,7 @@ export class Relaying {
     const ended = this.#sessions.filter(({ hasEnded }) => hasEnded)
     if (ended.length === 0) return
     this.#sessions = this.#sessions.filter(({ hasEnded }) => !hasEnded)
-    for (const { offer, why, addresses, wasProved } of ended) {
+    for (const { offer, why, addresses, wasProved, wasSilent } of ended) {
       this.#parts.log('a session at a relay ended', {
         why,
         ip: (addresses[0] ?? offer?.addresses[0])?.ip ?? '',
@@ -349,6 +378,7 @@ export class Relaying {
       if (this.#failures > FREE_FAILURES)
         this.#askAt = after(now, backoffMs(ASK_AGAIN_MS, this.#failures - FREE_FAILURES - 1))
       if (why !== 'it carries nothing') this.#parts.context.offers.failed(offer, now)
+      if (wasSilent) this.#parts.context.streams.unanswered(offer, now)
     }
     this.#ended = [...this.#ended, ...ended.filter(({ addresses }) => addresses.length > 0)].slice(-MAX_ENDED)
   }

@@ -43,6 +43,7 @@ beforeEach(() => {
     punching: new PunchBudget(DEFAULT_PUNCH_LIMITS, START),
     sockets: [HOME],
     punchingSockets: [],
+    streamSockets: [],
     routes: [],
   }
   agent = new PathAgent(BOB.publicKey, KEYS, context, () => holds)
@@ -897,6 +898,7 @@ function play(steps: readonly Step[], shift: number, early: readonly number[]): 
     punching: new PunchBudget(DEFAULT_PUNCH_LIMITS, start),
     sockets: [HOME],
     punchingSockets: [],
+    streamSockets: [],
     routes: [],
   }
   const played = new PathAgent(BOB.publicKey, KEYS, shared, () => false)

@@ -250,6 +250,7 @@ class Watched {
       punching: new PunchBudget(DEFAULT_PUNCH_LIMITS, START),
       sockets: [HOME],
       punchingSockets: [],
+      streamSockets: [],
       routes: [],
     }
     this.agent = new PathAgent(BOB.publicKey, KEYS, context, () => false)
