@@ -37,6 +37,7 @@ export const DROP_REASONS = {
   'relay-grant-stale': "a request for a relay's session that has ended",
   'relay-granted-malformed': "a relay's answer to a request for a session that does not decode",
   'relay-stale-bind': "a bind to a relay's session that is not newer than that side's last",
+  'stream-overflow': 'a datagram for a stream that takes less than is sent through it',
   'relay-unbound-sender': "a datagram to a relay's session from an address that did not bind",
   'relay-other-unbound': "a datagram for a side of a relay's session that is not bound yet",
   'relay-over-quota': 'a datagram beyond what is relayed of a session, a source, or in all, each second',

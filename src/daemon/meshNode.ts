@@ -168,7 +168,17 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   )
   const loop = new EngineLoop(
     engine,
-    { port, mark: fwMark, wireguardPort: wireguard?.listenPort, relayPorts: relay?.ports },
+    {
+      port,
+      mark: fwMark,
+      wireguardPort: wireguard?.listenPort,
+      relayPorts: relay?.ports,
+      carrier: {
+        open: (to) => mesh.openRelayStream(to),
+        send: (stream, at, bytes) => mesh.sendThroughStream(stream, at, bytes),
+        close: (stream) => mesh.closeRelayStream(stream),
+      },
+    },
     log,
   )
   const knocks = new KnockDesk()
@@ -183,7 +193,9 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     if (hasJoined) mesh.networkChanged(ownAddresses())
     else networkChanged = true
   }
-  const machine = new Machine(loop.shared, tunnels, onMachine, onNetworkChanged, log)
+  const machine = new Machine(loop.shared, tunnels, onMachine, onNetworkChanged, log, () =>
+    loop.streams.sockets(),
+  )
   const bootstrapLog = new BootstrapLog(log)
   const peerId = peerIdOfIdentity(identity).toString()
 
@@ -238,6 +250,11 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       knocks.ask((id) => loop.handle({ type: 'knock-received', id, from, knock: bytes })),
     mayDial: (ip) => !leavesByTunnel(machine.routes, ip) && (given.has(ip) || isForOthers(ip)),
     ...(fwMark === 0 ? {} : { socketMark: fwMark }),
+    relayStreams: {
+      onDatagram: (stream, at, bytes) => loop.streams.received(stream, at, bytes),
+      onClose: (stream) => loop.streams.ended(stream),
+      onOverflow: () => engine.drop('stream-overflow'),
+    },
     onDrop: (reason) => engine.drop(reason),
     onChange: meshChanged,
     log,
@@ -265,6 +282,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     probeReachability: () => errands.probeReachability(),
     serve: (serves) => errands.serve(serves),
     openSockets: (ip, count) => machine.openSockets(ip, count),
+    streamsChanged: () => machine.tellSockets(),
     setEndpoint: (peer, endpoint) => wireguard?.setEndpoint(peer, endpoint),
   })
   await machine.start()

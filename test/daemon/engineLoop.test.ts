@@ -49,6 +49,7 @@ function looping(t: TestContext, wireguardPort?: number) {
     probeReachability: () => asked.push('probe'),
     serve: (serves) => asked.push(`serve ${serves}`),
     openSockets: (ip, count) => asked.push(`open ${count} at ${ip}`),
+    streamsChanged: () => asked.push('streams'),
   }
   const { log, lines } = recordingLogger()
   const loop = new EngineLoop(engine, { port: 0, mark: 0, wireguardPort }, log)

@@ -183,6 +183,7 @@ export async function startRealNode(
     probeReachability: () => {},
     serve: () => {},
     openSockets: () => {},
+    streamsChanged: () => {},
     setEndpoint: () => {},
   })
   const move = (address: string): void => {
