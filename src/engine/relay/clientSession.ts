@@ -150,6 +150,14 @@ export class ClientSession {
     this.#state = { name: 'asking', routes, sealed, series: { sent: 0, nextAt: now } }
   }
 
+  /** Goes on asking over other routes. */
+  askOver(routes: readonly Route[], now: Instant): void {
+    if (this.#state.name !== 'asking' || routes.length === 0) return
+    // An answer is taken from where the request went only.
+    this.#grantId = undefined
+    this.ask(this.#state.sealed, routes, now)
+  }
+
   /** Binds our side; the first way is the one to prefer. With none it ends. */
   bind(ways: readonly Route[], now: Instant): void {
     this.since = now

@@ -70,7 +70,7 @@ export class RelayOffers {
     return chooseRelays(
       this.#offers.map((offer) => ({
         offer,
-        routes: this.#routesTo(offer),
+        routes: this.routesTo(offer),
         rttMs: this.#rttTo(offer),
         isAvoided: false,
       })),
@@ -91,7 +91,7 @@ export class RelayOffers {
       if (peer !== undefined && equals(offer.identity, peer)) continue
       const credential = this.#parts.credentialFor(offer)
       if (credential === undefined) continue
-      const routes = this.#routesTo(offer)
+      const routes = this.routesTo(offer)
       if (routes.length === 0) continue
       const failed = this.#failed.get(nameOf(offer))
       // One that does not answer, or refuses, is not asked at all for a while.
@@ -115,7 +115,7 @@ export class RelayOffers {
   }
 
   /** From which socket to which address, the fastest known first; one a family and socket. */
-  #routesTo(offer: RelayOffer): readonly Route[] {
+  routesTo(offer: RelayOffer): readonly Route[] {
     const { sockets, routes } = this.#parts.machine()
     const { rttTo } = this.#parts
     const rtt = ({ ip }: { readonly ip: string }) => rttTo(ip) ?? Number.MAX_SAFE_INTEGER

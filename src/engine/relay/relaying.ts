@@ -158,9 +158,16 @@ export class Relaying {
     this.#failures = 0
     const { sockets, routes } = this.#parts.context.machine()
     for (const session of this.#sessions) {
-      const { way } = session
-      if (way === undefined) continue
+      const { way, offer } = session
       const ways = this.#waysTo(session.addresses)
+      if (way === undefined) {
+        if (!isSilent) continue
+        // What is under way over UDP comes to nothing.
+        if (session.isAsking && offer !== undefined)
+          session.askOver(this.#parts.context.offers.routesTo(offer), now)
+        else if (session.isBinding) session.bind(ways.toReversed(), now)
+        continue
+      }
       const isStream = (socket: number) =>
         sockets.some(({ id, purpose }) => id === socket && purpose === 'stream')
       const [best] = isSilent ? ways.toReversed() : ways
@@ -186,6 +193,7 @@ export class Relaying {
   /** The peer knocked, or answered a knock, and named these; `needsPath` where nothing reaches it for sure. */
   heard(named: readonly RelayedSession[], needsPath: boolean, now: Instant): void {
     this.#heardOfPeerAt = now
+    this.#parts.context.streams.wanted(this.#parts.peerIdentity(), now)
     for (const session of named) if (session.addresses.length > 0) this.#join(session, now)
     if (!needsPath) return
     const isPromised = named.some(({ addresses }) => addresses.length === 0)
