@@ -42,7 +42,7 @@ export interface BirthdayParts {
 export class Birthday {
   readonly #parts: BirthdayParts
   #effort: Effort | undefined = undefined
-  /** When the peer and we last spoke to each other, if that is still to lead to an effort. */
+  /** When the peer and we began to speak to each other, if that is still to lead to an effort. */
   #touchedAt: Instant | undefined = undefined
   #notBefore = Number.NEGATIVE_INFINITY as Instant
   /** When to try again, after an effort in vain. */
@@ -58,9 +58,9 @@ export class Birthday {
     return this.#effort !== undefined
   }
 
-  /** The peer knocked, or answered our knock. */
+  /** The peer knocked, or answered our knock. Of several times the first counts: it is the same for both. */
   touched(now: Instant): void {
-    if (this.#effort === undefined && !this.#parts.agent.isDirect) this.#touchedAt = now
+    if (this.#effort === undefined && !this.#parts.agent.isDirect) this.#touchedAt ??= now
   }
 
   /** Whether a check, or an answer, over such a route is what an effort is made for. */
@@ -127,7 +127,11 @@ export class Birthday {
   }
 
   #mayBegin(touchedAt: Instant, now: Now): void {
-    const { birthdays, agent, plan: planOf } = this.#parts
+    const { birthdays, agent, plan: planOf, isActive } = this.#parts
+    if (agent.isSound && !isActive(now)) {
+      this.#touchedAt = undefined
+      return
+    }
     if (elapsed(touchedAt, now.instant) < GRACE_MS) {
       this.#nextWake = after(touchedAt, GRACE_MS)
       return
