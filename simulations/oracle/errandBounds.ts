@@ -5,9 +5,10 @@
 
 import type { PublicKey } from '../../src/base/publicKey.js'
 import { TokenBucket } from '../../src/base/rateLimit.js'
-import { asInstant, SECOND } from '../../src/base/time.js'
+import { asInstant, MINUTE, SECOND } from '../../src/base/time.js'
 import type { Effect } from '../../src/engine/effects.js'
 import type { Input } from '../../src/engine/inputs.js'
+import { DEFAULT_PUNCH_LIMITS } from '../../src/engine/path/punchLimits.js'
 import { MAX_CANDIDATES } from '../../src/wire/record.js'
 import type { NatSpec } from '../topology.js'
 import type { Host, Ledger } from './ledger.js'
@@ -34,6 +35,8 @@ const KNOCKS = { besides: 4, eachSocket: 12 } as const
 const MAPPINGS = { eachEffort: MAX_CANDIDATES, effortMs: 12 * SECOND, eachSocket: 3, besides: 8 } as const
 /** Where a gateway maps endpoint-independently: our port and WireGuard's. */
 const ENDPOINTS = 2
+/** Of birthday punching, for each peer: an effort a minute at most (engine/path/birthday.ts), whose sockets map to one address. */
+const PUNCHING = { eachEffort: DEFAULT_PUNCH_LIMITS.sockets, effortMs: MINUTE } as const
 
 /** News of ours: five at once, and one in 10 s (src/engine/directory/publication.ts), of two periods around midnight. */
 const GOSSIPED_RECORDS = { perSecond: 0.2, burst: 12 } as const
@@ -63,9 +66,11 @@ export class ErrandBounds {
   }
 
   handled(host: Host, input: Input, effects: readonly Effect[]): void {
-    if (effects.length > this.statistics.effects) this.statistics.effects = effects.length
-    if (effects.length > EFFECTS.atLeast + EFFECTS.eachPeer * host.sides.size)
-      this.#report(host, `${effects.length} things are to be done at once, after ${input.type}`)
+    // All sockets of an effort are closed when it ends.
+    const wanted = effects.filter(({ type }) => type !== 'close-socket').length
+    if (wanted > this.statistics.effects) this.statistics.effects = wanted
+    if (wanted > EFFECTS.atLeast + EFFECTS.eachPeer * host.sides.size)
+      this.#report(host, `${wanted} things are to be done at once, after ${input.type}`)
     const underWay = this.#of(host)
     if (input.type === 'look-up-ended') count(underWay.lookUps, input.peer, -1)
     else if (input.type === 'knock-answered' || input.type === 'knock-failed')
@@ -125,9 +130,11 @@ export class ErrandBounds {
 
   #mayMap(host: Host, nat: NatSpec | undefined): number {
     if (nat === undefined || nat.mapping === 'endpoint-independent') return ENDPOINTS
+    const punching =
+      PUNCHING.eachEffort * (1 + Math.ceil(nat.lifetimeMs / PUNCHING.effortMs)) * host.sides.size
     const { eachEffort, effortMs, eachSocket, besides } = MAPPINGS
     const efforts = 1 + Math.ceil(nat.lifetimeMs / effortMs)
-    return eachEffort * efforts * host.sides.size + eachSocket * host.sockets + besides
+    return eachEffort * efforts * host.sides.size + punching + eachSocket * host.sockets + besides
   }
 
   /** What was under way ends with the daemon. */

@@ -112,7 +112,7 @@ export class Ledger {
         this.#interfaceRead(host, input.peers)
         break
       case 'sockets-changed':
-        host.sockets = input.sockets.length
+        host.sockets = input.sockets.filter(({ purpose }) => purpose === 'shared').length
         host.activeAt = now
         break
       case 'routes-read':

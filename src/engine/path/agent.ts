@@ -169,6 +169,12 @@ export class PathAgent {
     return this.#pairs.some((pair) => pair.socket === socket)
   }
 
+  /** Whether something can be sent over a route: its socket is open, and no tunnel leads there. */
+  mayUse(route: Route): boolean {
+    const { sockets, punchingSockets, streamSockets, routes } = this.#context
+    return isUsable(route, [...sockets, ...punchingSockets, ...streamSockets], routes)
+  }
+
   /** The peer is at these addresses now; those no longer named are forgotten unless they are proved. */
   offer(candidates: readonly Candidate[]): void {
     // Which addresses are relays is not for the peer to say.
@@ -206,7 +212,7 @@ export class PathAgent {
 
   /** The sockets or routes of the machine changed. */
   machineChanged(): void {
-    this.#pairs = this.#pairs.filter((pair) => this.#isUsable(pair))
+    this.#pairs = this.#pairs.filter((pair) => this.mayUse(pair))
     this.#pairUp()
     this.#choose()
   }
@@ -425,12 +431,7 @@ export class PathAgent {
   }
 
   #addReflexive(route: Route): Pair | undefined {
-    return this.#isUsable(route) ? this.#add(route, 'peer-reflexive') : undefined
-  }
-
-  #isUsable(route: Route): boolean {
-    const { sockets, punchingSockets, streamSockets, routes } = this.#context
-    return isUsable(route, [...sockets, ...punchingSockets, ...streamSockets], routes)
+    return this.mayUse(route) ? this.#add(route, 'peer-reflexive') : undefined
   }
 
   #add(route: Route, type: CandidateType): Pair | undefined {
