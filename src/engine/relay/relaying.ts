@@ -41,6 +41,10 @@ const IDLE_MS = 80 * SECOND
 const ANSWER_MS = 300
 /** What the peer has asked for is to be there with its next knock, at the latest. */
 const PROMISE_MS = SECOND
+const FORGOTTEN_MS = 10 * SECOND
+
+/** One knock tells of relays that grant at about the same time. */
+const GATHER_MS = 30
 
 /** Sessions that came to nothing: two are replaced at once, further ones ever more rarely. */
 const FREE_FAILURES = 2
@@ -98,7 +102,10 @@ export class Relaying {
   #askAt: Instant = LONG_AGO
   /** Until when the peer's knock waits for a session of ours. */
   #invitedUntil: Instant | undefined = undefined
-  #promisedAt: Instant | undefined = undefined
+  /** How many sessions the peer is asking for, and since when. */
+  #promised: { readonly count: number; readonly at: Instant } | undefined = undefined
+  /** When the peer is to be told of what was granted. */
+  #tellAt: Instant | undefined = undefined
   #heardOfPeerAt = LONG_AGO
   #nextWake: Instant | undefined = undefined
   /** Changes where a knock has something new to say. */
@@ -158,14 +165,12 @@ export class Relaying {
   heard(named: readonly RelayedSession[], needsPath: boolean, now: Instant): void {
     this.#heardOfPeerAt = now
     for (const session of named) if (session.addresses.length > 0) this.#join(session, now)
-    if (!needsPath) return
-    const isPromised = named.some(({ addresses }) => addresses.length === 0)
-    if (!isPromised) this.#promisedAt = undefined
-    else if (this.#promisedAt === undefined || elapsed(this.#promisedAt, now) < PROMISE_MS) {
-      this.#promisedAt ??= now
-      return
-    }
-    if (!this.#sessions.some(isOfUse)) this.#invitedUntil = after(now, ANSWER_MS)
+    const count = named.filter(({ addresses }) => addresses.length === 0).length
+    const since = this.#promised?.at
+    const isRepeated = since !== undefined && elapsed(since, now) < FORGOTTEN_MS
+    this.#promised = count === 0 ? undefined : { count, at: isRepeated ? since : now }
+    if (needsPath && this.#promisedOf(now) === 0 && !this.#sessions.some(isOfUse))
+      this.#invitedUntil = after(now, ANSWER_MS)
   }
 
   /** An authenticated check of the peer's came in; where it passed through a relay, that is a way to answer. */
@@ -186,7 +191,7 @@ export class Relaying {
     session.answered(request, response, from, (addresses) => this.#waysTo(addresses), now.instant)
     if (!wasAsking || session.isAsking || session.hasEnded || session.offer === undefined) return
     this.#parts.context.offers.succeeded(session.offer)
-    this.news += 1
+    this.#tellAt ??= after(now.instant, GATHER_MS)
   }
 
   /** Does what is due. */
@@ -195,11 +200,15 @@ export class Relaying {
     this.#judge(instant)
     this.#bury(instant)
     const wanted = this.#wanted(isWanted, isActive, instant)
-    const live = this.#sessions.filter(isOfUse).length
+    const live = this.#live(instant)
     if (live < wanted && instant >= this.#askAt) this.#ask(wanted - live, now)
     if (isActive) this.#renew(instant)
     for (const session of this.#sessions) while (session.wake(now)) this.#silent(session, instant)
     this.#bury(instant)
+    if (this.#tellAt !== undefined && (instant >= this.#tellAt || !this.#sessions.some(isAsked))) {
+      this.#tellAt = undefined
+      this.news += 1
+    }
     this.#offer(instant)
     this.#nextWake = this.#due(isActive, this.#wanted(isWanted, isActive, instant), instant)
   }
@@ -215,6 +224,16 @@ export class Relaying {
   }
 
   // Asking
+
+  /** How many sessions carry, or may soon, those that the peer is asking for among them. */
+  #live(now: Instant): number {
+    return this.#sessions.filter(isOfUse).length + this.#promisedOf(now)
+  }
+
+  #promisedOf(now: Instant): number {
+    const promised = this.#promised
+    return promised !== undefined && elapsed(promised.at, now) < PROMISE_MS ? promised.count : 0
+  }
 
   /** How many sessions there ought to be. */
   #wanted(isWanted: boolean, isActive: boolean, now: Instant): number {
@@ -391,8 +410,10 @@ export class Relaying {
     if (isActive) for (const { renewalDueAt } of this.#best()) next = earliest(next, renewalDueAt)
     if (this.#invitedUntil !== undefined && now < this.#invitedUntil)
       next = earliest(next, this.#invitedUntil)
-    if (this.#sessions.filter(isOfUse).length < wanted && this.#askAt > now)
-      next = earliest(next, this.#askAt)
+    if (this.#live(now) < wanted && this.#askAt > now) next = earliest(next, this.#askAt)
+    if (wanted > 0 && this.#promised !== undefined && this.#promisedOf(now) > 0)
+      next = earliest(next, after(this.#promised.at, PROMISE_MS))
+    next = earliest(next, this.#tellAt)
     return next
   }
 
