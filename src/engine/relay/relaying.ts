@@ -59,6 +59,11 @@ const MAX_WAYS = 4
 /** Sessions that ended, but may still be in use by the peer. */
 const MAX_ENDED = 8
 
+/** Why a session may end though its relay did what it should, as far as we know. */
+const IDLE = 'it was idle for too long'
+const CARRIES_NOTHING = 'it carries nothing'
+const FAULTLESS: ReadonlySet<string> = new Set([IDLE, CARRIES_NOTHING])
+
 const LONG_AGO = Number.NEGATIVE_INFINITY as Instant
 
 /** What all peers of a node share. */
@@ -137,12 +142,8 @@ export class Relaying {
 
   /** Relays are to learn where we are, and we whether they live. */
   bindAgain(now: Instant): void {
-    for (const session of this.#sessions) {
-      const { way, boundAt } = session
-      if (way === undefined || boundAt === undefined) continue
-      if (elapsed(boundAt, now) >= IDLE_MS) session.end('it was idle for too long')
-      else session.renew(now)
-    }
+    this.#expire(now)
+    for (const session of this.#sessions) session.renew(now)
   }
 
   /** Our sockets or routes, or our address as others see it, changed. */
@@ -164,6 +165,7 @@ export class Relaying {
   /** The peer knocked, or answered a knock, and named these; `needsPath` where nothing reaches it for sure. */
   heard(named: readonly RelayedSession[], needsPath: boolean, now: Instant): void {
     this.#heardOfPeerAt = now
+    this.#expire(now)
     for (const session of named) if (session.addresses.length > 0) this.#join(session, now)
     const count = named.filter(({ addresses }) => addresses.length === 0).length
     const since = this.#promised?.at
@@ -197,6 +199,7 @@ export class Relaying {
   /** Does what is due. */
   settle({ isWanted, isActive }: Situation, now: Now): void {
     const { instant } = now
+    this.#expire(instant)
     this.#judge(instant)
     this.#bury(instant)
     const wanted = this.#wanted(isWanted, isActive, instant)
@@ -311,6 +314,15 @@ export class Relaying {
 
   // What becomes of them
 
+  /** Ends those that their relays have ended by now. */
+  #expire(now: Instant): void {
+    for (const session of this.#sessions) {
+      const { boundAt } = session
+      if (boundAt !== undefined && elapsed(boundAt, now) >= IDLE_MS) session.end(IDLE)
+    }
+    this.#bury(now)
+  }
+
   #judge(now: Instant): void {
     const { agent } = this.#parts
     for (const session of this.#sessions) {
@@ -334,7 +346,7 @@ export class Relaying {
   }
 
   #carriesNothing(session: ClientSession, now: Instant): void {
-    session.end('it carries nothing')
+    session.end(CARRIES_NOTHING)
     const { offer } = session
     // If the peer is not there, that is not the relay's fault.
     if (offer === undefined || this.#heardOfPeerAt < session.begunAt) return
@@ -364,10 +376,10 @@ export class Relaying {
         ip: (addresses[0] ?? offer?.addresses[0])?.ip ?? '',
       })
       if (offer === undefined) continue
-      if (!wasProved) this.#failures += 1
+      if (!wasProved && why !== IDLE) this.#failures += 1
       if (this.#failures > FREE_FAILURES)
         this.#askAt = after(now, backoffMs(ASK_AGAIN_MS, this.#failures - FREE_FAILURES - 1))
-      if (why !== 'it carries nothing') this.#parts.context.offers.failed(offer, now)
+      if (!FAULTLESS.has(why)) this.#parts.context.offers.failed(offer, now)
     }
     this.#ended = [...this.#ended, ...ended.filter(({ addresses }) => addresses.length > 0)].slice(-MAX_ENDED)
   }
