@@ -67,7 +67,7 @@ function nodeOptions(command: Command): Command {
     .option('--relay', 'while it serves the mesh, relay ciphertext for peers that cannot meet (the default)')
     .option('--no-relay', 'do not')
     .option('--relay-sessions <number>', 'pairs that are relayed at a time (default: 1000)', numberOrText)
-    .option('--relay-rate <Mbit/s>', 'what is relayed in all (default: 800)', numberOrText)
+    .option('--relay-rate <Mbit/s>', 'what is relayed in all (default: 1000)', numberOrText)
     .option('--relay-ports <first-last>', 'UDP ports for what is relayed (default: any)')
     .option(
       '--listen-port <port>',

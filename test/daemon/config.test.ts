@@ -50,7 +50,7 @@ test('with nothing but an interface the defaults hold', () => {
     networkKeyFile: undefined,
     gossipLimit: 2_000,
     lan: true,
-    relay: { sessions: 1_000, bytesPerSecond: 100_000_000, ports: undefined },
+    relay: { sessions: 1_000, bytesPerSecond: 125_000_000, ports: undefined },
     listenPort: undefined,
     stun: [],
     reachability: 'auto',
