@@ -292,7 +292,7 @@ export class Relaying {
     if (theirs.length >= MAX_RELAYED_SESSIONS && !this.#displace(theirs)) return
     if (!this.#trust.admits(theirs.filter(({ isBinding }) => isBinding).length, now)) return
     const plausible = addresses.filter(({ ip }) => isPlausible(ip))
-    const ways = this.#waysTo(plausible).slice(0, plausible.length)
+    const ways = this.#waysTo(plausible)
     if (ways.length === 0) return
     // What was decoded is a view.
     const kept = nonce.slice()
