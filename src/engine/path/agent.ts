@@ -405,7 +405,7 @@ export class PathAgent {
     const { sockets, streamSockets, routes } = this.#context
     const usual = [...sockets, ...streamSockets]
     for (const pair of this.#pairs) pair.offered = false
-    for (const route of this.#relayed) if (this.#isUsable(route)) this.#pair(route, 'relayed')
+    for (const route of this.#relayed) if (this.mayUse(route)) this.#pair(route, 'relayed')
     for (const { type, address } of this.#candidates) {
       for (const socket of socketsFor(address.ip, usual, routes)) {
         const route = { socket: socket.id, remote: address }

@@ -29,6 +29,7 @@ class Scene {
     punching: new PunchBudget(DEFAULT_PUNCH_LIMITS, START),
     sockets: [HOME],
     punchingSockets: [],
+    streamSockets: [],
     routes: [],
   }
   readonly birthdays: Birthdays
