@@ -44,6 +44,7 @@ export interface Errands {
   remember(peer: PublicKey, signedRecord: Uint8Array): void
   setEndpoint(peer: PublicKey, endpoint: SocketAddress): void
   probeReachability(): void
+  askUdpProbe(effect: Extract<Effect, { type: 'ask-udp-probe' }>): void
   serve(serves: boolean): void
 }
 
@@ -187,6 +188,15 @@ export class EngineLoop {
       case 'probe-reachability':
         errands.probeReachability()
         break
+      case 'ask-udp-probe':
+        errands.askUdpProbe(effect)
+        break
+      case 'open-spare-socket':
+        this.#openSpare(effect.ip)
+        break
+      case 'close-spare-socket':
+        this.shared.closeSpare(effect.socket)
+        break
       case 'serve':
         errands.serve(effect.serves)
         break
@@ -202,6 +212,16 @@ export class EngineLoop {
     } catch (error) {
       this.#log.warn({ peer, address, cause: causeOf(error) }, 'cannot open the loopback endpoint of a peer')
       this.handle({ type: 'loopback-failed', peer })
+    }
+  }
+
+  #openSpare(ip: string): void {
+    try {
+      const { id, address } = this.shared.openSpare(ip)
+      this.handle({ type: 'spare-socket-opened', socket: { id, address, device: '' } })
+    } catch (error) {
+      this.#log.debug({ ip, cause: causeOf(error) }, 'cannot open a spare socket')
+      this.handle({ type: 'spare-socket-failed', ip })
     }
   }
 

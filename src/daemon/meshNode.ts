@@ -10,7 +10,7 @@
  */
 
 import { multiaddr } from '@multiformats/multiaddr'
-import { formatSocketAddress, type SocketAddress } from '../base/address.js'
+import type { SocketAddress } from '../base/address.js'
 import { isDropped } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
 import { elapsed, SECOND } from '../base/time.js'
@@ -53,6 +53,7 @@ import type { Logger } from './logger.js'
 import { Machine } from './machine.js'
 import { MeshErrands } from './meshErrands.js'
 import { NamedReflectors } from './namedReflectors.js'
+import { natStatus } from './natStatus.js'
 import { rankOwnMultiaddrs } from './ownMultiaddrs.js'
 import { chooseListenPort, loopbackPort } from './ports.js'
 import { reflectorsToAsk, reflectorsToTell } from './reflectors.js'
@@ -60,6 +61,7 @@ import { controlSocketPath } from './runDirectory.js'
 import type { StateFile } from './state.js'
 import { type ResolvedRecord, resolvedRecord, type Status } from './status.js'
 import { Tunnels } from './tunnels.js'
+import { udpProbersOf, udpProbeSockets } from './udpProbes.js'
 import type { Undo } from './undo.js'
 import { wildcards } from './wildcards.js'
 
@@ -186,6 +188,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       multiaddrs: rankOwnMultiaddrs(multiaddrs, serves),
       reflectors: reflectorsToAsk(servers, stun.addresses, (reason) => engine.drop(reason)),
       gossips,
+      udpProbers: udpProbersOf(servers, (reason) => engine.drop(reason)),
     })
   }
 
@@ -221,6 +224,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     },
     onKnock: ({ from, bytes }) =>
       knocks.ask((id) => loop.handle({ type: 'knock-received', id, from, knock: bytes })),
+    udpProbes: udpProbeSockets(loop.shared),
     mayDial: (ip) => !leavesByTunnel(machine.routes, ip) && (given.has(ip) || isForOthers(ip)),
     ...(fwMark === 0 ? {} : { socketMark: fwMark }),
     onDrop: (reason) => engine.drop(reason),
@@ -248,6 +252,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     remember: (peer, signedRecord) => memory.put(peer, signedRecord),
     answerKnock: (id, answer) => knocks.answer(id, answer),
     probeReachability: () => errands.probeReachability(),
+    askUdpProbe: (effect) => errands.askUdpProbe(effect),
     serve: (serves) => errands.serve(serves),
     setEndpoint: (peer, endpoint) => wireguard?.setEndpoint(peer, endpoint),
   })
@@ -326,7 +331,7 @@ function engineStatus(engine: Node): Pick<Status, 'reachable' | 'nat' | 'drops'>
   const { reachable = null, nat, drops } = engine.status(now())
   return {
     reachable,
-    nat: { ...nat, reflexive: nat.reflexive.map(formatSocketAddress) },
+    nat: natStatus(nat),
     drops: drops.toJSON(),
   }
 }

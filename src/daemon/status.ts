@@ -64,6 +64,16 @@ export interface BootstrapStatus {
 export interface NatStatus {
   readonly mapping: NatMapping
   readonly filtering: NatFiltering
+  /** Whether the outer port is the inner one. */
+  readonly portPreserving: boolean | null
+  /** Whether what is sent to our own outer address comes back. */
+  readonly hairpinning: boolean | null
+  /** A mapping that rests lives at least so long. */
+  readonly lifetimeS: number | null
+  /** Whether there is another NAT above the nearest gateway. */
+  readonly secondNat: boolean | null
+  /** False where no UDP gets out. */
+  readonly udp: boolean | null
   /** Our addresses as reflectors see them, `ip:port`. */
   readonly reflexive: readonly string[]
 }

@@ -2,6 +2,7 @@
 
 import type { SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
+import type { ProbeSource } from '../wire/udpProbe.js'
 import type { SocketId } from './inputs.js'
 
 export type Effect =
@@ -55,6 +56,24 @@ export type Effect =
   | { readonly type: 'probe-reachability' }
   /** Begin to serve the mesh (DHT, circuit relay, reflection), or stop. Not emitted for the role at the start. */
   | { readonly type: 'serve'; readonly serves: boolean }
+  /**
+   * Open a UDP socket on a free port of this address, beside the shared ones; answered by `spare-socket-opened` or
+   * `spare-socket-failed`. What it receives comes as `datagram-received`.
+   */
+  | { readonly type: 'open-spare-socket'; readonly ip: string }
+  | { readonly type: 'close-spare-socket'; readonly socket: SocketId }
+  /**
+   * Ask a connected server to send a UDP probe to this port of ours, from its address `at`; answered by
+   * `udp-probe-answered`.
+   */
+  | {
+      readonly type: 'ask-udp-probe'
+      readonly server: string
+      readonly at: string
+      readonly port: number
+      readonly from: ProbeSource
+      readonly nonce: Uint8Array
+    }
   | {
       readonly type: 'log'
       readonly level: 'debug' | 'info' | 'warn'

@@ -27,6 +27,7 @@ import { Strangers } from './loopback/strangers.js'
 import { Takeover } from './loopback/takeover.js'
 import { PairNames } from './pairNames.js'
 import type { CheckSubject } from './path/agent.js'
+import { NatKnowledge } from './path/natKnowledge.js'
 import type { Route } from './path/path.js'
 import { isUsable } from './path/reachability.js'
 import { Reflection } from './path/reflection.js'
@@ -63,6 +64,7 @@ export class Node {
   readonly #strangers: Strangers
   readonly #discovery: Discovery<Peer>
   readonly #reflection: Reflection
+  readonly #nat: NatKnowledge
   readonly #names = new PairNames<Peer>()
   readonly #stun: StunDesk<Peer>
   readonly #role: Role
@@ -84,6 +86,7 @@ export class Node {
     this.#takeover = new Takeover(this.#endpoints, options.formerEndpoints, emit)
     this.#strangers = new Strangers(keys, now.instant)
     this.#reflection = new Reflection(emit, random)
+    this.#nat = new NatKnowledge(emit, random, this.#reflection)
     this.#role = new Role(options.role, random, emit)
     const drop = (reason: DropReason) => this.drop(reason)
     const transactions = new Transactions<CheckSubject>(random, MAX_OPEN_CHECKS)
@@ -119,6 +122,7 @@ export class Node {
         sockets: [],
         routes: [],
       },
+      nat: this.#nat,
       indices: new Map(),
     }
   }
@@ -156,7 +160,7 @@ export class Node {
 
   #earliestWake(): Instant | undefined {
     let next = earliest(this.#reflection.nextWake, this.#discovery.nextWake)
-    next = earliest(next, this.#role.nextWake)
+    next = earliest(earliest(next, this.#role.nextWake), this.#nat.nextWake)
     for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
     return earliest(next, this.#reflection.settlesAt)
   }
@@ -172,7 +176,11 @@ export class Node {
     return {
       serves,
       reachable,
-      nat: { ...natOf(this.#reflection.findings), reflexive: candidates.map(({ address }) => address) },
+      nat: {
+        ...natOf(this.#reflection.findings),
+        ...this.#nat.status,
+        reflexive: candidates.map(({ address }) => address),
+      },
       peers: [...this.#peers.values()].map((peer) =>
         peerStatus(peer, this.#context.paths.sockets, this.knownRecord(peer.key, now), now),
       ),
@@ -211,14 +219,24 @@ export class Node {
       case 'reachability-probed':
         this.#role.probed(input, now.instant)
         break
+      case 'spare-socket-opened':
+      case 'spare-socket-failed':
+      case 'udp-probe-answered':
+      case 'external-address-told':
+        this.#nat.handle(input, now.instant)
+        this.#discovery.describe(now)
+        break
       default:
         if (input.type === 'mesh-changed') this.#role.setConnected(input.connected, now.instant)
         this.#discovery.handle(input, now)
+        if (input.type === 'mesh-changed')
+          this.#nat.meshChanged(input.connected, input.udpProbers ?? [], now.instant)
     }
   }
 
   #wake(now: Now): void {
     this.#reflection.wake(now.instant)
+    this.#nat.wake(now.instant)
     this.#role.wake(now.instant)
     this.#discovery.describe(now)
     for (const peer of this.#peers.values()) {
@@ -254,6 +272,10 @@ export class Node {
   // From the network
 
   #datagramReceived(from: Route, datagram: Uint8Array, now: Now): void {
+    if (this.#nat.received(from, datagram, now.instant)) {
+      this.#discovery.describe(now)
+      return
+    }
     switch (classify(datagram)) {
       case 'wireguard':
         this.#wireguardReceived(from, datagram, now)
@@ -410,11 +432,13 @@ export class Node {
   }
 
   #surroundingsChanged(now: Now): void {
+    this.#nat.review(now.instant)
     this.#discovery.describe(now)
     for (const peer of this.#peers.values()) peer.surroundingsChanged(now)
   }
 
   #reflected(now: Now): void {
+    this.#nat.review(now.instant)
     this.#discovery.describe(now)
     for (const peer of this.#peers.values()) {
       // Which of its addresses are worth a try depends on where we are.

@@ -27,6 +27,7 @@ import type { Flow, Forwarding } from './loopback/forwarding.js'
 import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
 import type { Takeover } from './loopback/takeover.js'
 import { PathAgent, type PathContext, type Proved } from './path/agent.js'
+import type { NatKnowledge } from './path/natKnowledge.js'
 import { type Route, sameRoute } from './path/path.js'
 import { plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
@@ -43,6 +44,7 @@ export interface PeerContext {
   readonly discovery: Means
   readonly reflection: Reflection
   readonly paths: PathContext
+  readonly nat: Pick<NatKnowledge, 'keepaliveMs'>
   /** Index of a handshake or session of our WireGuard → whose it is. */
   readonly indices: Map<number, Peer>
 }
@@ -82,7 +84,7 @@ export class Peer implements DiscoveredPeer {
     })
     this.#contact = this.#pursuit.contact
     this.agent = new PathAgent(key, keys, context.paths, () => this.holdsFirstMessage)
-    this.#watch = new PathWatch(this.flow, this.agent)
+    this.#watch = new PathWatch(this.flow, this.agent, () => context.nat.keepaliveMs)
     this.#firstMessage = new FirstMessage({
       precedes: compare(publicKeyBytes(context.ownKey), publicKeyBytes(key)) < 0,
       handshakes: this.#handshakes,

@@ -2,6 +2,8 @@
  * The shared UDP sockets: one for each local address, all on one port. Checks, reflections and WireGuard's packets go
  * through the same socket, so a hole punched for one is a hole for all, and an answer leaves from where it was asked.
  *
+ * Spare sockets stand beside them, on ports of their own, for what is not to touch the mappings of the shared ones.
+ *
  * A socket is known by a small number that is never given to another one, so that a path of a closed socket can be told
  * from a path of its successor.
  */
@@ -38,6 +40,7 @@ export interface BindFailure {
 }
 
 interface OpenSocket extends SharedSocket {
+  readonly isSpare: boolean
   readonly socket: Socket
   /** Shared by all sends of the socket: one for each would be garbage for every packet. */
   readonly onSent: (error: Error | null) => void
@@ -62,9 +65,9 @@ export class SharedSockets {
     return this.#port
   }
 
-  /** The open sockets, oldest first. */
+  /** The open shared sockets, oldest first. */
   sockets(): readonly SharedSocket[] {
-    return [...this.#open.values()].map(({ id, address, marked }) => ({ id, address, marked }))
+    return this.#shared.map(({ id, address, marked }) => ({ id, address, marked }))
   }
 
   /**
@@ -73,7 +76,7 @@ export class SharedSockets {
    */
   setAddresses(ips: readonly string[]): readonly BindFailure[] {
     const wanted = new Set(ips)
-    const present = new Set([...this.#open.values()].map(({ address }) => address.ip))
+    const present = new Set(this.#shared.map(({ address }) => address.ip))
     const failures: BindFailure[] = []
     for (const ip of wanted) {
       if (present.has(ip)) continue
@@ -83,8 +86,17 @@ export class SharedSockets {
         failures.push({ ip, code: errorCode(error) })
       }
     }
-    for (const { id, address } of [...this.#open.values()]) if (!wanted.has(address.ip)) this.#closeSocket(id)
+    for (const { id, address } of this.#shared) if (!wanted.has(address.ip)) this.#closeSocket(id)
     return failures
+  }
+
+  /** Opens a spare socket on a free port of `ip`. Throws the system's error. */
+  openSpare(ip: string): SharedSocket {
+    return this.#openSocket(ip, 0)
+  }
+
+  closeSpare(socketId: number): void {
+    if (this.#open.get(socketId)?.isSpare === true) this.#closeSocket(socketId)
   }
 
   /** Gives all sockets, those opened later too, another mark; 0 takes it away. */
@@ -113,10 +125,19 @@ export class SharedSockets {
     for (const id of [...this.#open.keys()]) this.#closeSocket(id)
   }
 
-  #openSocket(ip: string): void {
-    const socket = bindUdpSocket({ ip, port: this.#port })
-    this.#port = socket.address().port
-    enlargeBuffers(socket)
+  get #shared(): readonly OpenSocket[] {
+    return [...this.#open.values()].filter(({ isSpare }) => !isSpare)
+  }
+
+  /** A shared socket, or a spare one where a port is given. */
+  #openSocket(ip: string, sparePort?: number): OpenSocket {
+    const isSpare = sparePort !== undefined
+    const socket = bindUdpSocket({ ip, port: sparePort ?? this.#port })
+    const { port } = socket.address()
+    if (!isSpare) {
+      this.#port = port
+      enlargeBuffers(socket)
+    }
     const { onDatagram, onSendError } = this.#handlers
     const id = this.#nextId++
     const isIpv6 = familyOf(ip) === 6
@@ -128,7 +149,8 @@ export class SharedSockets {
     socket.on('error', () => undefined)
     const open: OpenSocket = {
       id,
-      address: { ip, port: this.#port },
+      address: { ip, port },
+      isSpare,
       marked: this.#mark === 0 || markUdpSocket(socket, this.#mark),
       socket,
       onSent(error) {
@@ -138,6 +160,7 @@ export class SharedSockets {
       },
     }
     this.#open.set(id, open)
+    return open
   }
 
   #closeSocket(id: number): void {

@@ -45,6 +45,7 @@ function looping(t: TestContext, wireguardPort?: number) {
     remember: () => asked.push('remember'),
     setEndpoint: (_peer, { ip }) => asked.push(`endpoint ${ip}`),
     probeReachability: () => asked.push('probe'),
+    askUdpProbe: ({ server }) => asked.push(`udp probe ${server}`),
     serve: (serves) => asked.push(`serve ${serves}`),
   }
   const { log, lines } = recordingLogger()

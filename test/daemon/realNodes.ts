@@ -180,6 +180,7 @@ export async function startRealNode(
     remember: () => {},
     answerKnock: (id, answer) => knocking.answer(id, answer),
     probeReachability: () => {},
+    askUdpProbe: () => {},
     serve: () => {},
     setEndpoint: () => {},
   })

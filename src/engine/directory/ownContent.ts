@@ -19,6 +19,6 @@ export function ownContent(
   return { candidates: [...findings.candidates, ...hosts], multiaddrs, nat: natOf(findings) }
 }
 
-export function natOf({ mapping }: Findings): NatBehaviour {
-  return { mapping, filtering: 'unknown' }
+export function natOf({ mapping, filtering }: Findings): NatBehaviour {
+  return { mapping, filtering }
 }

@@ -10,6 +10,7 @@ import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { isDropped } from '../../base/drops.js'
 import { SECOND } from '../../base/time.js'
+import type { UdpProbeAnswer, UdpProbeRequest } from '../../wire/udpProbe.js'
 import { PersistentMap } from '../persistentMap.js'
 import { lookAround } from './acquaintances.js'
 import { listeningPorts, ownAddresses, tellAddresses } from './announced.js'
@@ -44,6 +45,7 @@ import { limitRequests, REQUEST_LIMITS } from './requests.js'
 import { closeFormerConnections } from './returns.js'
 import { Servers } from './servers.js'
 import type { MeshState } from './state.js'
+import { UdpProbes } from './udpProbe.js'
 
 /** How many nodes of the DHT are looked through for further relays. */
 const MAX_NODES_TO_SEARCH = 64
@@ -96,6 +98,11 @@ export interface Mesh {
   setServing(serves: boolean): Promise<void>
   /** Has another node dial us back. Never rejects. */
   probeReachability(signal: AbortSignal): Promise<Probe>
+  /**
+   * Has a connected server send us a UDP datagram. Rejects where there is no direct connection to it at the address
+   * named, or no answer.
+   */
+  askUdpProbe(server: string, request: UdpProbeRequest, signal: AbortSignal): Promise<UdpProbeAnswer>
   /** Closes all connections and sockets. */
   stop(): Promise<void>
 }
@@ -202,6 +209,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     ping,
   )
   const dialBack = new DialBack(network, servers, onDrop)
+  const udpProbes = new UdpProbes(network, options.udpProbes, onDrop)
   const reachability = new Reachability(network, servers, onDrop, onAddresses)
   const foundNodes = new FoundNodes({
     remembered,
@@ -251,6 +259,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     if (!serves) await servers.offer(parts, undefined)
     await relayServer.setServing(serves)
     await dialBack.setServing(parts, serves)
+    await udpProbes.setServing(parts, serves && options.udpProbes !== undefined)
     // Last: who hears of it may use all the rest.
     if (serves) await servers.offer(parts, options.services)
   }
@@ -358,6 +367,8 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       return reachability.probe(parts, listeningPorts(parts), signal)
     },
 
+    askUdpProbe: (server, request, signal) => udpProbes.ask(parts, server, request, signal),
+
     async stop() {
       // libp2p waits for connections to close by timers that keep no process alive: without one that does, a program that
       // has nothing else to do would end in the middle.
@@ -371,6 +382,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
         relays.setActive(false)
         await relayServer.setServing(false)
         await dialBack.setServing(parts, false)
+        await udpProbes.setServing(parts, false)
         lanNodes?.stop()
         await foundNodes.stop()
         idleConnections.stop()

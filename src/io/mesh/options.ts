@@ -11,6 +11,7 @@ import type { NodeMemory } from './nodeMemory.js'
 import type { RecordJudge } from './recordStore.js'
 import type { RequestLimits } from './requests.js'
 import type { MeshState } from './state.js'
+import type { UdpProbeSockets } from './udpProbe.js'
 
 /** Where the mesh writes what happens: pino, or anything of its shape. */
 export interface MeshLog {
@@ -63,6 +64,8 @@ export interface MeshOptions {
   readonly gossip?: GossipOptions
   /** Answers a knock; undefined closes its stream without an answer. */
   readonly onKnock: (knock: Knock) => Promise<Uint8Array | undefined>
+  /** With what UDP probes are sent to those who ask; without it none is. */
+  readonly udpProbes?: UdpProbeSockets
   /** False for an address that is reached through our own tunnel: it is never dialled. */
   readonly mayDial?: (ip: string) => boolean
   /** The firewall mark of all TCP sockets. */
