@@ -270,11 +270,12 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     port,
     peerId,
     status: () => {
-      const { addresses, bootstrap } = mesh.state()
+      const { addresses, bootstrap, servers, reservations } = mesh.state()
       return {
         peerId,
         addresses,
         ...engineStatus(engine),
+        mesh: { servers: servers.length, relays: reservations },
         bootstrap: bootstrapStatus(bootstrap),
         network: config.network,
         version: VERSION,

@@ -78,6 +78,13 @@ export interface NatStatus {
   readonly reflexive: readonly string[]
 }
 
+export interface MeshStatus {
+  /** Connected nodes that serve. */
+  readonly servers: number
+  /** At how many circuit relays there is a reservation, through which others reach us. */
+  readonly relays: number
+}
+
 export interface Status {
   /** Null for a bootstrap node. */
   readonly interface: string | null
@@ -89,6 +96,7 @@ export interface Status {
   /** Null until it is found out. */
   readonly reachable: boolean | null
   readonly nat: NatStatus
+  readonly mesh: MeshStatus
   readonly peers: readonly PeerStatus[]
   readonly drops: Readonly<Partial<Record<DropReason, number>>>
   readonly bootstrap: readonly BootstrapStatus[]

@@ -100,6 +100,7 @@ export const sampleStatus: Status = {
     udp: true,
     reflexive: ['203.0.113.10:51821'],
   },
+  mesh: { servers: 1, relays: 1 },
   peers,
   drops: { unrecognised: 3, 'stun-malformed': 1 },
   bootstrap: [
@@ -132,6 +133,7 @@ export const sampleBootstrap: Status = {
     udp: null,
     reflexive: [],
   },
+  mesh: { servers: 0, relays: 0 },
   peers: [],
   drops: {},
   bootstrap: [],

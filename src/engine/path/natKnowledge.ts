@@ -159,7 +159,9 @@ export class NatKnowledge {
   review(now: Instant): void {
     const reflection = this.#reflection
     const former = this.#udp.getsOut
-    this.#udp.review(reflection.round, reflection.begunAt, this.#isConnected, now)
+    // Silence says something where the very host that should reflect is connected over TCP.
+    const isServed = this.#isConnected && this.#probers.length > 0
+    this.#udp.review(reflection.round, reflection.begunAt, isServed, now)
     this.#tellOfUdp(former)
     if (!this.#isConnected) this.#abort(now)
     if (reflection.isAsking || reflection.round !== 'answered') return

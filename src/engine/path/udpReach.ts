@@ -1,6 +1,6 @@
 /**
- * Whether UDP gets out at all. Where every reflector stays silent in several rounds, while the mesh is connected over
- * TCP, it does not; then they are asked again now and then, to notice when that ends.
+ * Whether UDP gets out at all. Where every reflector stays silent in several rounds, while servers that reflect are
+ * connected over TCP, it does not; then they are asked again now and then, to notice when that ends.
  */
 
 import { type Backoff, backoffMs } from '../../base/backoff.js'
@@ -32,15 +32,15 @@ export class UdpReach {
     return this.#askAt
   }
 
-  /** The round that began at `begunAt` stands so. Without a mesh over TCP silence says nothing of UDP. */
-  review(round: RoundState, begunAt: Instant | undefined, isConnected: boolean, now: Instant): void {
+  /** The round that began at `begunAt` stands so. Without a server connected over TCP silence says nothing of UDP. */
+  review(round: RoundState, begunAt: Instant | undefined, isServed: boolean, now: Instant): void {
     if (round === 'answered') {
       this.#getsOut = true
       this.#silentRounds = 0
       this.#askAt = undefined
       return
     }
-    if (round === 'nobody-asked' || !isConnected) {
+    if (round === 'nobody-asked' || !isServed) {
       this.#getsOut = undefined
       this.#silentRounds = 0
       this.#countedRound = undefined
