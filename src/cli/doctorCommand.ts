@@ -2,22 +2,13 @@
 
 import { causeOf } from '../base/userError.js'
 import { askStatus, NotRunningError } from '../daemon/controlClient.js'
-import { type Finding, finding } from '../daemon/finding.js'
+import { type Diagnosis, finding } from '../daemon/finding.js'
 import { diagnoseMachine, type MachineFacts } from '../daemon/machineDiagnosis.js'
 import { diagnoseNode } from '../daemon/nodeDiagnosis.js'
 import { controlSocketPath, listNodes } from '../daemon/runDirectory.js'
 import type { Status } from '../daemon/status.js'
 import { paintFor } from './colours.js'
 import { renderDiagnosis } from './doctorTable.js'
-
-/** What it found; `doctor --json` prints this. */
-export interface Diagnosis {
-  /** False where anything has to be mended: there is a failure. */
-  readonly ok: boolean
-  readonly machine: readonly Finding[]
-  /** Each node that runs here. */
-  readonly nodes: readonly { readonly node: string; readonly findings: readonly Finding[] }[]
-}
 
 export interface DoctorOptions {
   readonly runDir: string

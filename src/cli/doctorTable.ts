@@ -1,8 +1,7 @@
 /** `tunnelbore doctor` for people: a block for the machine, and one for each node that runs. */
 
-import type { Finding, Severity } from '../daemon/finding.js'
+import type { Diagnosis, Finding, Severity } from '../daemon/finding.js'
 import { type Colour, type Paint, plain } from './colours.js'
-import type { Diagnosis } from './doctorCommand.js'
 
 const COLOURS: Readonly<Record<Severity, Colour>> = {
   ok: 'green',

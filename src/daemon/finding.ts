@@ -1,4 +1,4 @@
-/** One line of what `tunnelbore doctor` has to say. */
+/** What `tunnelbore doctor` has to say, line by line. */
 
 /**
  * - `ok`: as it should be
@@ -28,4 +28,13 @@ export function finding(
   mend: string,
 ): Finding {
   return { about, severity, says, mend }
+}
+
+/** All that was found; `doctor --json` prints this. */
+export interface Diagnosis {
+  /** False where anything has to be mended: there is a failure. */
+  readonly ok: boolean
+  readonly machine: readonly Finding[]
+  /** Each node that runs here. */
+  readonly nodes: readonly { readonly node: string; readonly findings: readonly Finding[] }[]
 }

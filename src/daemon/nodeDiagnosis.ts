@@ -13,7 +13,8 @@ export function diagnoseNode(status: Status): readonly Finding[] {
 }
 
 function mesh({ mesh: { servers }, bootstrap, reachable, interface: name }: Status): Finding {
-  if (servers > 0) return ok('mesh', `connected to ${servers} node${servers === 1 ? '' : 's'} that serve`)
+  if (servers === 1) return ok('mesh', 'connected to one node that serves')
+  if (servers > 0) return ok('mesh', `connected to ${servers} nodes that serve`)
   if (name === null || reachable === true) {
     const mend = 'nothing, for the first node of a mesh; else name another with --bootstrap'
     return finding('note', 'mesh', 'no other node that serves is connected', mend)

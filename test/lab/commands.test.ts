@@ -1,11 +1,12 @@
 /** `status`, `doctor` and `resolve` on real nodes. What they print in each case is told by the tests of `src/cli`. */
 
 import assert from 'node:assert/strict'
-import { dirname } from 'node:path'
+import { mkdir, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import type { Diagnosis } from '../../src/cli/doctorCommand.js'
-import type { Finding } from '../../src/daemon/finding.js'
+import type { Diagnosis, Finding } from '../../src/daemon/finding.js'
 import type { ResolvedRecord, Status } from '../../src/daemon/status.js'
+import { run } from './command.js'
 import { Fleet, type Machine } from './fleet.js'
 import { Laboratory } from './laboratory.js'
 import { generateWireGuardKeys } from './wireguard.js'
@@ -96,8 +97,11 @@ describe('doctor', () => {
   })
 
   test('ends with 1 where something has to be mended: here the tool wg', async () => {
-    const env = { PATH: dirname(process.execPath) }
-    const { stdout } = await alice.daemon.cli('doctor', [], { exitCodes: [1], env })
+    const PATH = join(lab.directory, 'programs')
+    await mkdir(PATH)
+    await symlink(process.execPath, join(PATH, 'node'))
+    await symlink((await run('which', ['nsenter'])).stdout.trim(), join(PATH, 'nsenter'))
+    const { stdout } = await alice.daemon.cli('doctor', [], { exitCodes: [1], env: { PATH } })
     assert.match(stdout, /failure wg: the tool wg was not found\n {10}→ install wireguard-tools\n/)
   })
 })
