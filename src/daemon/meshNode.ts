@@ -188,7 +188,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       multiaddrs: rankOwnMultiaddrs(multiaddrs, serves),
       reflectors: reflectorsToAsk(servers, stun.addresses, (reason) => engine.drop(reason)),
       gossips,
-      udpProbers: udpProbersOf(servers, (reason) => engine.drop(reason)),
+      udpProbers: udpProbersOf(servers),
     })
   }
 

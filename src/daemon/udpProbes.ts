@@ -1,7 +1,7 @@
 /** UDP probes: who sends them to us, and with which sockets we send them to others. */
 
 import { familyOf, scopeOf } from '../base/address.js'
-import { type DropReason, isDropped } from '../base/drops.js'
+import { isDropped } from '../base/drops.js'
 import type { UdpProber } from '../engine/inputs.js'
 import type { ServerState } from '../io/mesh/state.js'
 import type { UdpProbeSockets } from '../io/mesh/udpProbe.js'
@@ -9,21 +9,16 @@ import { bindOtherPort } from '../io/otherPort.js'
 import type { SharedSockets } from '../io/sharedSockets.js'
 import { decodeServices } from '../wire/services.js'
 
-/** The connected servers that reflect, each at the address of our connection to it: there it sees us where we are. */
-export function udpProbersOf(
-  servers: readonly ServerState[],
-  onDrop: (reason: DropReason) => void,
-): readonly UdpProber[] {
+/**
+ * The connected servers that reflect, each at the address of our connection to it: there it sees us where we are. Services
+ * that do not decode are counted where reflectors are chosen.
+ */
+export function udpProbersOf(servers: readonly ServerState[]): readonly UdpProber[] {
   return servers.flatMap(({ peerId, services, ip }) => {
     const decoded = decodeServices(services)
-    if (isDropped(decoded)) {
-      onDrop(decoded.dropped)
-      return []
-    }
+    if (isDropped(decoded) || ip === undefined) return []
     const [first] = decoded.reflectors
-    return first === undefined || ip === undefined
-      ? []
-      : [{ server: peerId, reflector: { ip, port: first.port } }]
+    return first === undefined ? [] : [{ server: peerId, reflector: { ip, port: first.port } }]
   })
 }
 

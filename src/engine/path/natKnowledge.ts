@@ -9,21 +9,22 @@
  *        └── we are seen at another address, or another socket counts ◄──────┘
  *   a gateway that maps ports ─► its own outer address: a second NAT?
  *
- * One uplink counts: the one whose mapping is the strictest, IPv4 first.
+ * One uplink counts: of IPv4 if there is one, and of those the one whose mapping is the strictest.
  */
 
-import { familyOf } from '../../base/address.js'
 import { backoffMs } from '../../base/backoff.js'
 import type { Random } from '../../base/random.js'
 import { after, earliest, HOUR, type Instant, MINUTE, SECOND } from '../../base/time.js'
 import type { Emit } from '../effects.js'
 import type { Input, LocalSocket, UdpProber } from '../inputs.js'
+import type { Uplink } from './findings.js'
 import { keepaliveMs, measureLifetime, type NatLifetime } from './natLifetime.js'
 import { hasSecondNat, preservesPort } from './natMapping.js'
 import { type Experiment, filteringOf, type Helpers, NOTHING_TRIED, natTrial } from './natProbing.js'
 import { NatSteps, type Outcome } from './natSteps.js'
+import { helpersFor, isAsBefore, uplinkThatCounts } from './natUplink.js'
 import type { Route } from './path.js'
-import type { Reflection, Uplink } from './reflection.js'
+import type { Reflection } from './reflection.js'
 import { UdpReach } from './udpReach.js'
 
 /** Changes come in bursts, and a node that starts has better things to do. */
@@ -72,7 +73,7 @@ export class NatKnowledge {
   #probers: readonly UdpProber[] = []
   #external: string | undefined = undefined
   /** What the findings are about; they hold no more where it changes. */
-  #subject: { readonly name: string; readonly uplink: Uplink } | undefined = undefined
+  #subject: Uplink | undefined = undefined
   #state: State = { name: 'idle' }
   #startAt: Instant | undefined = undefined
   #failures = 0
@@ -163,19 +164,24 @@ export class NatKnowledge {
     const isServed = this.#isConnected && this.#probers.length > 0
     this.#udp.review(reflection.round, reflection.begunAt, isServed, now)
     this.#tellOfUdp(former)
-    if (!this.#isConnected) this.#abort(now)
+    if (!this.#isConnected || this.#hasLostItsAddress) this.#abort(now)
     if (reflection.isAsking || reflection.round !== 'answered') return
-    const uplink = this.#uplinkThatCounts()
-    const subject = uplink && { name: nameOf(uplink), uplink }
-    if (subject?.name === this.#subject?.name) return
+    const uplink = uplinkThatCounts(reflection.uplinks)
+    const known = this.#subject
+    if (uplink !== undefined && known !== undefined && isAsBefore(uplink, known)) {
+      // With a reflector less the mapping cannot be told; it is what it was.
+      this.#subject = uplink.mapping === 'unknown' ? { ...uplink, mapping: known.mapping } : uplink
+      return
+    }
+    if (uplink === undefined && known === undefined) return
     this.#abort(now)
-    this.#subject = subject
+    this.#subject = uplink
     this.#trial = NOTHING_TRIED
     this.#lifetime = undefined
     this.#failures = 0
     this.#startAt = undefined
     this.#tell()
-    if (subject !== undefined) this.#startWithin(SETTLED_MS, now)
+    if (uplink !== undefined) this.#startWithin(SETTLED_MS, now)
   }
 
   wake(now: Instant): void {
@@ -196,36 +202,23 @@ export class NatKnowledge {
     return this.#isConnected && this.#subject !== undefined && this.#probers.length > 0
   }
 
+  /** The spare socket is at an address that the machine no longer has. */
+  get #hasLostItsAddress(): boolean {
+    const state = this.#state
+    if (state.name === 'idle') return false
+    return !this.#reflection.hasSocket(state.name === 'opening' ? state.ip : state.steps.socket.address.ip)
+  }
+
   get #isUnsure(): boolean {
-    const { uplink } = this.#subject ?? {}
+    const uplink = this.#subject
     return uplink !== undefined && filteringOf(this.#trial, uplink.mapping) === 'unknown'
-  }
-
-  #uplinkThatCounts(): Uplink | undefined {
-    const { uplinks, findings } = this.#reflection
-    const depends = (mapping: string) => mapping.endsWith('-dependent')
-    const strictest = uplinks.filter(
-      ({ mapping }) => mapping === findings.mapping || (depends(mapping) && depends(findings.mapping)),
-    )
-    return strictest.find(({ socket }) => familyOf(socket.address.ip) === 4) ?? strictest[0]
-  }
-
-  /** Servers of the uplink's family. Those that the shared sockets do not talk to make the best strangers. */
-  #helpers(uplink: Uplink): Helpers | undefined {
-    const family = familyOf(uplink.socket.address.ip)
-    const fit = this.#probers.filter(({ reflector }) => familyOf(reflector.ip) === family)
-    const known = fit.find(({ reflector }) => this.#reflection.asks(reflector.ip)) ?? fit[0]
-    if (known === undefined) return undefined
-    const strangers = fit.filter(({ reflector }) => reflector.ip !== known.reflector.ip)
-    const talkedTo = ({ reflector }: UdpProber) => Number(this.#reflection.asks(reflector.ip))
-    return { known, strangers: strangers.sort((a, b) => talkedTo(a) - talkedTo(b)) }
   }
 
   #open(now: Instant): void {
     this.#startAt = undefined
     this.#askable = namesOf(this.#probers)
-    const { uplink } = this.#subject ?? {}
-    const helpers = uplink && this.#helpers(uplink)
+    const uplink = this.#subject
+    const helpers = uplink && helpersFor(uplink, this.#probers, (ip) => this.#reflection.asks(ip))
     if (uplink === undefined || helpers === undefined) return
     const { ip } = uplink.socket.address
     this.#state = { name: 'opening', ip, until: after(now, OPENING_MS), helpers }
@@ -240,7 +233,7 @@ export class NatKnowledge {
   }
 
   *#experiment(helpers: Helpers): Experiment<undefined> {
-    const { uplink } = this.#subject ?? {}
+    const uplink = this.#subject
     if (uplink === undefined) return undefined
     this.#trial = yield* natTrial(uplink.socket.address.ip, uplink.mapping, helpers)
     this.#tell()
@@ -297,7 +290,7 @@ export class NatKnowledge {
 
   /** What was found out goes into our record. */
   #tell(): void {
-    const { uplink } = this.#subject ?? {}
+    const uplink = this.#subject
     this.#reflection.probed = {
       filtering: uplink === undefined ? 'unknown' : filteringOf(this.#trial, uplink.mapping),
       portDependent: this.#trial.portDependent === true,
@@ -314,12 +307,6 @@ export class NatKnowledge {
   #log(message: string, fields: Readonly<Record<string, string>>): void {
     this.#emit({ type: 'log', level: 'info', message, fields })
   }
-}
-
-/** The same as long as what was found out holds: ports change all the while. */
-function nameOf({ socket, seen, mapping }: Uplink): string {
-  const ips = [...new Set(seen.map(({ ip }) => ip))].sort()
-  return [socket.address.ip, mapping, ...ips].join(' ')
 }
 
 function namesOf(probers: readonly UdpProber[]): string {

@@ -13,11 +13,12 @@ import { type Dropped, type DropReason, drop } from '../../base/drops.js'
 import type { Random } from '../../base/random.js'
 import { after, earliest, elapsed, type Instant } from '../../base/time.js'
 import type { Candidate } from '../../wire/candidate.js'
-import type { NatFiltering, NatMapping } from '../../wire/record.js'
+import type { NatMapping } from '../../wire/record.js'
 import { type DecodedStun, encodeStun } from '../../wire/stun/message.js'
 import { BINDING } from '../../wire/stun/registry.js'
 import type { Emit } from '../effects.js'
 import type { LocalSocket, MachineRoute, SocketId } from '../inputs.js'
+import type { Findings, Probed, Uplink } from './findings.js'
 import { strictestMapping, toldMapping } from './natMapping.js'
 import { type Route, sameRoute } from './path.js'
 import { socketsFor } from './reachability.js'
@@ -52,30 +53,6 @@ interface Inquiry extends Route {
       }
     | { readonly name: 'answered'; readonly at: Instant; readonly seen: SocketAddress }
     | { readonly name: 'silent' }
-}
-
-/** What the answers say of us. */
-export interface Findings {
-  /** Our addresses as reflectors see them, without those that are a socket's own. */
-  readonly candidates: readonly Candidate[]
-  /** How the NAT of the sockets that have most to say maps; of several uplinks, the strictest. */
-  readonly mapping: NatMapping
-  /** As probes told it; see natProbing.ts. */
-  readonly filtering: NatFiltering
-}
-
-/** A socket, and how reflectors at different addresses see it. */
-export interface Uplink {
-  readonly socket: LocalSocket
-  readonly seen: readonly SocketAddress[]
-  readonly mapping: NatMapping
-}
-
-/** What probes have told of the NAT, beyond what reflections tell. */
-export interface Probed {
-  readonly filtering: NatFiltering
-  /** True where a mapping also depends on the remote port. */
-  readonly portDependent: boolean
 }
 
 export class Reflection {
@@ -212,6 +189,11 @@ export class Reflection {
   /** When the last round of questions began. */
   get begunAt(): Instant | undefined {
     return this.#begunAt
+  }
+
+  /** True where a shared socket is at this address. */
+  hasSocket(ip: string): boolean {
+    return this.#sockets.some(({ address }) => address.ip === ip)
   }
 
   /** True where a reflector at this address is asked. */

@@ -43,6 +43,8 @@ export class NatHouse {
   readonly asked: string[] = []
   /** True while the network outside lets no UDP pass. */
   blocksUdp = false
+  /** True to wake all the while, also where nothing is due. */
+  fidgets = false
   readonly #socket: LocalSocket
   readonly #send: (datagram: Datagram) => void
   readonly #spares = new Map<number, LocalSocket>()
@@ -86,6 +88,19 @@ export class NatHouse {
     this.nat.meshChanged(true, servers, this.now)
   }
 
+  /** Something comes to the spare socket. */
+  receiveAtSpare(datagram: Uint8Array, remote: SocketAddress): void {
+    for (const { id } of [...this.#spares.values()])
+      this.nat.received({ socket: id, remote }, datagram, this.now)
+  }
+
+  /** Only so many of the servers reflect now. */
+  reflectAt(count: number): void {
+    const reflectors = this.servers.slice(0, count).map(({ reflector }) => reflector)
+    this.reflection.change({ reflectors }, this.now)
+    this.reflection.renew(this.now)
+  }
+
   leave(): void {
     this.nat.meshChanged(false, [], this.now)
   }
@@ -100,6 +115,7 @@ export class NatHouse {
       // Things happen in between, which may want an earlier wake-up.
       const step = Math.min(Math.max(0, next - this.now), LINK_MS)
       if (next > this.now) queue.run(step)
+      if (this.fidgets) this.nat.wake(this.now)
       if (this.now >= end) return
       if (next > this.now) continue
       this.reflection.wake(this.now)

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { NAT_KINDS } from '../../../simulations/network/natKinds.js'
 import type { Dependence, NatSpec } from '../../../simulations/topology.js'
 import { HOUR, MINUTE, SECOND } from '../../../src/base/time.js'
+import { udpProbeDatagram } from '../../../src/wire/udpProbe.js'
 import { NatHouse } from './natHouse.js'
 
 const DEPENDENCES: readonly Dependence[] = [
@@ -114,6 +115,64 @@ describe('the trial', () => {
     const before = house.sent.length
     house.pass(4 * HOUR)
     assert.equal(house.sent.length, before)
+  })
+})
+
+describe('what is known', () => {
+  it('stays where a reflector is gone, or a server of the mesh', () => {
+    const house = new NatHouse({ nat: NAT_KINDS['address-restricted'] })
+    house.findOut()
+    house.pass(20 * MINUTE)
+    const asked = house.asked.length
+    house.nat.meshChanged(true, house.servers.slice(0, 1), house.now)
+    house.reflectAt(1)
+    house.pass(10 * SECOND)
+    assert.equal(house.reflection.findings.filtering, 'address-dependent')
+    house.reflectAt(2)
+    house.pass(10 * SECOND)
+    assert.equal(house.reflection.findings.filtering, 'address-dependent')
+    assert.equal(house.asked.length, asked)
+  })
+
+  it('is forgotten with the address of the machine, and what is under way called off', () => {
+    const house = new NatHouse({ nat: {} })
+    house.findOut()
+    assert.equal(house.openSpares, 1)
+    house.reflection.change({ sockets: [] }, house.now)
+    house.nat.review(house.now)
+    assert.equal(house.openSpares, 0)
+  })
+
+  it('is the same where it is woken all the while', () => {
+    fc.assert(
+      fc.property(anyNat, (spec) => {
+        const [calm, fidgety] = [new NatHouse({ nat: spec }), new NatHouse({ nat: spec })]
+        fidgety.fidgets = true
+        assert.deepEqual(fidgety.findOut(), calm.findOut())
+        assert.deepEqual([fidgety.sent, fidgety.asked], [calm.sent, calm.asked])
+        assert.deepEqual(fidgety.nat.status, calm.nat.status)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('is not touched by what strangers send to the spare socket', () => {
+    const nonce = fc.uint8Array({ minLength: 12, maxLength: 12 })
+    const anyDatagram = fc.oneof(fc.uint8Array({ maxLength: 100 }), nonce.map(udpProbeDatagram))
+    fc.assert(
+      fc.property(fc.array(anyDatagram, { maxLength: 10 }), (datagrams) => {
+        const house = new NatHouse({ nat: NAT_KINDS['port-restricted'] })
+        house.join()
+        house.pass(2_100)
+        assert.equal(house.openSpares, 1)
+        for (const datagram of datagrams)
+          for (const { reflector } of house.servers) house.receiveAtSpare(datagram, reflector)
+        house.pass(20 * SECOND)
+        assert.equal(house.reflection.findings.filtering, 'address-and-port-dependent')
+        assert.equal(house.nat.status.hairpinning, false)
+      }),
+      { numRuns: 20 },
+    )
   })
 })
 
