@@ -60,6 +60,12 @@ function program(): Command {
     .option('--interface <interface>', 'which node is to ask (default: the first that runs)')
     .option('--run-dir <dir>', 'where the control socket is', DEFAULT_RUN_DIR)
     .action(resolve)
+  command
+    .command('doctor')
+    .description('say what this machine and this network allow, and what mends what they do not')
+    .option('--json', 'for programs', false)
+    .option('--run-dir <dir>', 'where the control sockets are', DEFAULT_RUN_DIR)
+    .action(doctor)
   return command
 }
 
@@ -173,6 +179,12 @@ async function resolve(key: string, flags: AskFlags & { readonly interface?: str
   await printRecord(key, { node: checkedNode(flags.interface), runDir: flags.runDir, json: flags.json })
 }
 
+/** What is found is the output; that something has to be mended is the exit code. */
+async function doctor({ json, runDir }: AskFlags): Promise<void> {
+  const { printDiagnosis } = await import('./cli/doctorCommand.js')
+  if (!(await printDiagnosis({ json, runDir }))) process.exitCode = 1
+}
+
 /** The name of a node as the user gave it. */
 function checkedNode(name: string | undefined): string | undefined {
   if (name === undefined || isNodeName(name)) return name
@@ -183,7 +195,7 @@ function checkedNode(name: string | undefined): string | undefined {
 async function main(argv: readonly string[]): Promise<0 | 1 | 2> {
   try {
     await program().parseAsync(argv, { from: 'user' })
-    return 0
+    return process.exitCode === 1 ? 1 : 0
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return 0
@@ -201,7 +213,7 @@ async function main(argv: readonly string[]): Promise<0 | 1 | 2> {
 function usageMessage(error: CommanderError): string {
   const said =
     error.code === 'commander.help'
-      ? 'a command is missing: up, bootstrap, status or resolve'
+      ? 'a command is missing: up, bootstrap, status, resolve or doctor'
       : error.message.replace(/^error: /, '').replace(/\.?\s*\n\s*/g, ' ')
   return `${said}; see tunnelbore --help`
 }

@@ -64,6 +64,9 @@ export const DROP_REASONS = {
   'reach-malformed':
     'a request to be dialled back, or an answer to one, that does not decode or names an address that may not be asked for',
   'reach-rate-limited': 'a request to be dialled back beyond what is done for an asker, a server, or in all',
+  'udp-probe-malformed': 'a request for a UDP probe, or an answer to one, that does not decode',
+  'udp-probe-rate-limited':
+    'a request for a UDP probe beyond what is sent for an asker, to an address, or in all',
   'reservation-malformed': "a relay's answer to a request for a reservation that does not decode",
   'gossip-malformed': 'a gossiped message of a wrong length, or with fields that none of ours has',
   'gossip-rate-limited':

@@ -52,6 +52,7 @@ export interface Errands {
   remember(peer: PublicKey, signedRecord: Uint8Array): void
   setEndpoint(peer: PublicKey, endpoint: SocketAddress): void
   probeReachability(): void
+  askUdpProbe(effect: Extract<Effect, { type: 'ask-udp-probe' }>): void
   serve(serves: boolean): void
   openSockets(ip: string, count: number): void
   /** The engine is to be told of the sockets, as streams have come or gone. */
@@ -285,6 +286,15 @@ export class EngineLoop {
       case 'probe-reachability':
         errands.probeReachability()
         break
+      case 'ask-udp-probe':
+        errands.askUdpProbe(effect)
+        break
+      case 'open-spare-socket':
+        this.#openSpare(effect.ip)
+        break
+      case 'close-spare-socket':
+        this.shared.closeSpare(effect.socket)
+        break
       case 'serve':
         errands.serve(effect.serves)
         break
@@ -317,6 +327,16 @@ export class EngineLoop {
       this.handle({ type: 'relay-opened', session, addresses: this.#relay.open(session, ips) })
     } catch (error) {
       this.handle({ type: 'relay-failed', session, reason: causeOf(error) })
+    }
+  }
+
+  #openSpare(ip: string): void {
+    try {
+      const { id, address } = this.shared.openSpare(ip)
+      this.handle({ type: 'spare-socket-opened', socket: { id, address, device: '', purpose: 'spare' } })
+    } catch (error) {
+      this.#log.debug({ ip, cause: causeOf(error) }, 'cannot open a spare socket')
+      this.handle({ type: 'spare-socket-failed', ip })
     }
   }
 

@@ -10,7 +10,7 @@
  */
 
 import { multiaddr } from '@multiformats/multiaddr'
-import { formatSocketAddress, type SocketAddress } from '../base/address.js'
+import type { SocketAddress } from '../base/address.js'
 import { isDropped } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
 import { elapsed, SECOND } from '../base/time.js'
@@ -56,6 +56,7 @@ import type { Logger } from './logger.js'
 import { Machine } from './machine.js'
 import { MeshErrands } from './meshErrands.js'
 import { NamedReflectors } from './namedReflectors.js'
+import { natStatus } from './natStatus.js'
 import { rankOwnMultiaddrs } from './ownMultiaddrs.js'
 import { chooseListenPort, loopbackPort } from './ports.js'
 import { reflectorsToAsk, reflectorsToTell, relaysToAsk } from './reflectors.js'
@@ -63,6 +64,7 @@ import { controlSocketPath } from './runDirectory.js'
 import type { StateFile } from './state.js'
 import { type ResolvedRecord, resolvedRecord, type Status } from './status.js'
 import { Tunnels } from './tunnels.js'
+import { udpProbersOf, udpProbeSockets } from './udpProbes.js'
 import type { Undo } from './undo.js'
 import { wildcards } from './wildcards.js'
 
@@ -212,6 +214,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       reflectors: reflectorsToAsk(servers, stun.addresses, (reason) => engine.drop(reason)),
       relays: relaysToAsk(servers),
       gossips,
+      udpProbers: udpProbersOf(servers),
     })
   }
 
@@ -248,6 +251,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     },
     onKnock: ({ from, bytes }) =>
       knocks.ask((id) => loop.handle({ type: 'knock-received', id, from, knock: bytes })),
+    udpProbes: udpProbeSockets(loop.shared),
     mayDial: (ip) => !leavesByTunnel(machine.routes, ip) && (given.has(ip) || isForOthers(ip)),
     ...(fwMark === 0 ? {} : { socketMark: fwMark }),
     relayStreams: {
@@ -280,6 +284,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     remember: (peer, signedRecord) => memory.put(peer, signedRecord),
     answerKnock: (id, answer) => knocks.answer(id, answer),
     probeReachability: () => errands.probeReachability(),
+    askUdpProbe: (effect) => errands.askUdpProbe(effect),
     serve: (serves) => errands.serve(serves),
     openSockets: (ip, count) => machine.openSockets(ip, count),
     streamsChanged: () => machine.tellSockets(),
@@ -299,11 +304,12 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     port,
     peerId,
     status: () => {
-      const { addresses, bootstrap } = mesh.state()
+      const { addresses, bootstrap, servers, reservations } = mesh.state()
       return {
         peerId,
         addresses,
         ...engineStatus(engine),
+        mesh: { servers: servers.length, relays: reservations },
         bootstrap: bootstrapStatus(bootstrap),
         network: config.network,
         version: VERSION,
@@ -360,7 +366,7 @@ function engineStatus(engine: Node): Pick<Status, 'reachable' | 'nat' | 'drops' 
   const { reachable = null, nat, drops, relay = null } = engine.status(now())
   return {
     reachable,
-    nat: { ...nat, reflexive: nat.reflexive.map(formatSocketAddress) },
+    nat: natStatus(nat),
     drops: drops.toJSON(),
     relay,
   }

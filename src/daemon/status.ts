@@ -64,6 +64,16 @@ export interface BootstrapStatus {
 export interface NatStatus {
   readonly mapping: NatMapping
   readonly filtering: NatFiltering
+  /** Whether the outer port is the inner one. */
+  readonly portPreserving: boolean | null
+  /** Whether what is sent to our own outer address comes back. */
+  readonly hairpinning: boolean | null
+  /** A mapping that rests lives at least so long. */
+  readonly lifetimeS: number | null
+  /** Whether there is another NAT above the nearest gateway. */
+  readonly secondNat: boolean | null
+  /** False where no UDP gets out. */
+  readonly udp: boolean | null
   /** Our addresses as reflectors see them, `ip:port`. */
   readonly reflexive: readonly string[]
 }
@@ -81,6 +91,13 @@ export interface RelayStatus {
   readonly bytes: number
 }
 
+export interface MeshStatus {
+  /** Connected nodes that serve. */
+  readonly servers: number
+  /** At how many circuit relays there is a reservation, through which others reach us. */
+  readonly relays: number
+}
+
 export interface Status {
   /** Null for a bootstrap node. */
   readonly interface: string | null
@@ -92,6 +109,7 @@ export interface Status {
   /** Null until it is found out. */
   readonly reachable: boolean | null
   readonly nat: NatStatus
+  readonly mesh: MeshStatus
   readonly peers: readonly PeerStatus[]
   readonly drops: Readonly<Partial<Record<DropReason, number>>>
   /** Null for a node that relays for nobody, whether it serves the mesh or not (`--no-relay`). */

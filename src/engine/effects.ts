@@ -2,6 +2,7 @@
 
 import type { SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
+import type { ProbeSource } from '../wire/udpProbe.js'
 import type { RelaySessionId, SocketId, StreamRelay } from './inputs.js'
 
 export type Effect =
@@ -78,6 +79,24 @@ export type Effect =
       readonly local: string
       readonly remote: SocketAddress
       readonly datagram: Uint8Array
+    }
+  /**
+   * Open a UDP socket on a free port of this address, beside the shared ones; answered by `spare-socket-opened` or
+   * `spare-socket-failed`. What it receives comes as `datagram-received`.
+   */
+  | { readonly type: 'open-spare-socket'; readonly ip: string }
+  | { readonly type: 'close-spare-socket'; readonly socket: SocketId }
+  /**
+   * Ask a connected server to send a UDP probe to this port of ours, from its address `at`; answered by
+   * `udp-probe-answered`.
+   */
+  | {
+      readonly type: 'ask-udp-probe'
+      readonly server: string
+      readonly at: string
+      readonly port: number
+      readonly from: ProbeSource
+      readonly nonce: Uint8Array
     }
   | {
       readonly type: 'log'

@@ -12,8 +12,9 @@ export type SocketId = number
  * - `shared`: one a local address, all on one port: everything goes through it, and candidates are paired with it
  * - `punching`: opened for one effort of birthday punching, on a port of its own; it is a path's at most
  * - `stream`: no UDP socket, but a stream that stands in for UDP, and reaches the ports of one relay
+ * - `spare`: to find out about the NAT, on a port of its own; not among those of `sockets-changed`
  */
-export type SocketPurpose = 'shared' | 'punching' | 'stream'
+export type SocketPurpose = 'shared' | 'punching' | 'stream' | 'spare'
 
 /** The relay to which a stream leads. */
 export interface StreamRelay {
@@ -77,6 +78,14 @@ export interface ReachabilityVerdict {
   readonly servers: number
 }
 
+/** A connected server that sends UDP probes to those who ask. */
+export interface UdpProber {
+  /** The text of its peer id. */
+  readonly server: string
+  /** Where it reflects; the address is that of our direct connection to it. */
+  readonly reflector: SocketAddress
+}
+
 export type Input =
   /** The time that `nextWake` named has come, or any other time. */
   | { readonly type: 'woken' }
@@ -109,6 +118,8 @@ export type Input =
       readonly relays: readonly RelayOffer[]
       /** True where somebody hears what we gossip. */
       readonly gossips: boolean
+      /** Who sends UDP probes, in the order to prefer; nobody where absent. */
+      readonly udpProbers?: readonly UdpProber[]
     }
   /** A look-up yields a record, possibly several times, then ends. */
   | { readonly type: 'record-found'; readonly peer: PublicKey; readonly sealedRecord: Uint8Array }
@@ -151,3 +162,18 @@ export type Input =
       readonly remote: SocketAddress
       readonly datagram: Uint8Array
     }
+  /** The spare socket that was asked for is open, on a port of its own; it is not one of the shared sockets. */
+  | { readonly type: 'spare-socket-opened'; readonly socket: LocalSocket }
+  | { readonly type: 'spare-socket-failed'; readonly ip: string }
+  /**
+   * What a server said to a request for a UDP probe: `ip` is where it was sent, undefined where it was not;
+   * `otherPort` from which port, where that is not the server's usual one. The probe itself comes as a datagram.
+   */
+  | {
+      readonly type: 'udp-probe-answered'
+      readonly nonce: Uint8Array
+      readonly ip: string | undefined
+      readonly otherPort: number | undefined
+    }
+  /** Our address on the far side of the nearest gateway, as that gateway tells it over a port mapping protocol. */
+  | { readonly type: 'external-address-told'; readonly ip: string | undefined }

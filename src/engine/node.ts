@@ -31,6 +31,7 @@ import { Takeover } from './loopback/takeover.js'
 import { PairNames } from './pairNames.js'
 import type { CheckSubject, PathContext } from './path/agent.js'
 import { Birthdays } from './path/birthdays.js'
+import { NatKnowledge } from './path/natKnowledge.js'
 import type { Route } from './path/path.js'
 import { DEFAULT_PUNCH_LIMITS, PunchBudget, type PunchLimits } from './path/punchLimits.js'
 import { isUsable } from './path/reachability.js'
@@ -84,6 +85,7 @@ export class Node {
   readonly #strangers: Strangers
   readonly #discovery: Discovery<Peer>
   readonly #reflection: Reflection
+  readonly #nat: NatKnowledge
   readonly #names = new PairNames<Peer>()
   readonly #stun: StunDesk<Peer>
   readonly #role: Role
@@ -107,6 +109,7 @@ export class Node {
     this.#takeover = new Takeover(this.#endpoints, options.formerEndpoints, emit)
     this.#strangers = new Strangers(keys, now.instant)
     this.#reflection = new Reflection(emit, random)
+    this.#nat = new NatKnowledge(emit, random, this.#reflection)
     this.#role = new Role(options.role, random, emit)
     const drop = (reason: DropReason) => this.drop(reason)
     const { relay, punching = DEFAULT_PUNCH_LIMITS } = options
@@ -176,6 +179,7 @@ export class Node {
         streams: this.#streams,
         machine: () => this.#reachable,
       },
+      nat: this.#nat,
       indices: new Map(),
     }
   }
@@ -235,6 +239,7 @@ export class Node {
     let next = earliest(this.#reflection.nextWake, this.#discovery.nextWake)
     next = earliest(next, earliest(this.#role.nextWake, this.#context.birthdays.nextWake))
     next = earliest(next, earliest(this.#relay?.nextWake, this.#streams.nextWake))
+    next = earliest(next, this.#nat.nextWake)
     for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
     return earliest(next, this.#reflection.settlesAt)
   }
@@ -250,7 +255,11 @@ export class Node {
     return {
       serves,
       reachable,
-      nat: { ...natOf(this.#reflection.findings), reflexive: candidates.map(({ address }) => address) },
+      nat: {
+        ...natOf(this.#reflection.findings),
+        ...this.#nat.status,
+        reflexive: candidates.map(({ address }) => address),
+      },
       peers: [...this.#peers.values()].map((peer) =>
         peerStatus(peer, this.#allSockets, this.knownRecord(peer.key, now), now),
       ),
@@ -303,6 +312,13 @@ export class Node {
       case 'reachability-probed':
         this.#role.probed(input, now.instant)
         break
+      case 'spare-socket-opened':
+      case 'spare-socket-failed':
+      case 'udp-probe-answered':
+      case 'external-address-told':
+        this.#nat.handle(input, now.instant)
+        this.#discovery.describe(now)
+        break
       default:
         if (input.type === 'mesh-changed') {
           this.#role.setConnected(input.connected, now.instant)
@@ -310,11 +326,14 @@ export class Node {
           for (const peer of this.#peers.values()) peer.relaysChanged()
         }
         this.#discovery.handle(input, now)
+        if (input.type === 'mesh-changed')
+          this.#nat.meshChanged(input.connected, input.udpProbers ?? [], now.instant)
     }
   }
 
   #wake(now: Now): void {
     this.#reflection.wake(now.instant)
+    this.#nat.wake(now.instant)
     this.#role.wake(now.instant)
     this.#relay?.wake(now.instant)
     this.#streams.wake(now.instant)
@@ -353,6 +372,10 @@ export class Node {
   // From the network
 
   #datagramReceived(from: Route, datagram: Uint8Array, now: Now): void {
+    if (this.#nat.received(from, datagram, now.instant)) {
+      this.#discovery.describe(now)
+      return
+    }
     switch (classify(datagram)) {
       case 'wireguard':
         this.#wireguardReceived(from, datagram, now)
@@ -559,11 +582,13 @@ export class Node {
   }
 
   #surroundingsChanged(now: Now): void {
+    this.#nat.review(now.instant)
     this.#discovery.describe(now)
     for (const peer of this.#peers.values()) peer.surroundingsChanged(now)
   }
 
   #reflected(now: Now): void {
+    this.#nat.review(now.instant)
     this.#discovery.describe(now)
     if (this.#context.paths.streamSockets.length > 0)
       for (const peer of this.#peers.values()) peer.waysToRelaysChanged(now)

@@ -34,6 +34,7 @@ import { PathAgent, type PathContext, type Proved } from './path/agent.js'
 import { Birthday } from './path/birthday.js'
 import { type BirthdayPlan, planBirthday } from './path/birthdayPlan.js'
 import type { Birthdays } from './path/birthdays.js'
+import type { NatKnowledge } from './path/natKnowledge.js'
 import { type Route, sameRoute } from './path/path.js'
 import { plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
@@ -54,6 +55,7 @@ export interface PeerContext {
   readonly paths: PathContext
   readonly relays: RelayContext
   readonly birthdays: Birthdays
+  readonly nat: Pick<NatKnowledge, 'keepaliveMs'>
   /** Index of a handshake or session of our WireGuard → whose it is. */
   readonly indices: Map<number, Peer>
 }
@@ -109,7 +111,7 @@ export class Peer implements DiscoveredPeer {
       isPlausible: (record) => this.#isPlausible(record),
     })
     this.#contact = this.#pursuit.contact
-    this.#watch = new PathWatch(this.flow, this.agent)
+    this.#watch = new PathWatch(this.flow, this.agent, () => context.nat.keepaliveMs)
     this.#birthday = new Birthday({
       birthdays: context.birthdays,
       agent: this.agent,

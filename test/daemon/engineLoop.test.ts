@@ -47,6 +47,7 @@ function looping(t: TestContext, wireguardPort?: number) {
     remember: () => asked.push('remember'),
     setEndpoint: (_peer, { ip }) => asked.push(`endpoint ${ip}`),
     probeReachability: () => asked.push('probe'),
+    askUdpProbe: ({ server }) => asked.push(`udp probe ${server}`),
     serve: (serves) => asked.push(`serve ${serves}`),
     openSockets: (ip, count) => asked.push(`open ${count} at ${ip}`),
     streamsChanged: () => asked.push('streams'),

@@ -181,6 +181,7 @@ export async function startRealNode(
     remember: () => {},
     answerKnock: (id, answer) => knocking.answer(id, answer),
     probeReachability: () => {},
+    askUdpProbe: () => {},
     serve: () => {},
     openSockets: () => {},
     streamsChanged: () => {},

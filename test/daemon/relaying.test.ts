@@ -173,6 +173,7 @@ const NO_ERRANDS: Errands = {
   setEndpoint: () => {},
   probeReachability: () => {},
   serve: () => {},
+  askUdpProbe: () => {},
   openSockets: () => {},
   streamsChanged: () => {},
 }

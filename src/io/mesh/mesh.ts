@@ -10,6 +10,7 @@ import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { isDropped } from '../../base/drops.js'
 import { SECOND } from '../../base/time.js'
+import type { UdpProbeAnswer, UdpProbeRequest } from '../../wire/udpProbe.js'
 import { PersistentMap } from '../persistentMap.js'
 import { lookAround } from './acquaintances.js'
 import { listeningPorts, ownAddresses, tellAddresses } from './announced.js'
@@ -45,6 +46,7 @@ import { limitRequests, REQUEST_LIMITS } from './requests.js'
 import { closeFormerConnections } from './returns.js'
 import { Servers } from './servers.js'
 import type { MeshState } from './state.js'
+import { UdpProbes } from './udpProbe.js'
 
 /** How many nodes of the DHT are looked through for further relays. */
 const MAX_NODES_TO_SEARCH = 64
@@ -105,6 +107,11 @@ export interface Mesh {
   closeRelayStream(stream: number): void
   /** Has another node dial us back. Never rejects. */
   probeReachability(signal: AbortSignal): Promise<Probe>
+  /**
+   * Has a connected server send us a UDP datagram. Rejects where there is no direct connection to it at the address
+   * named, or no answer.
+   */
+  askUdpProbe(server: string, request: UdpProbeRequest, signal: AbortSignal): Promise<UdpProbeAnswer>
   /** Closes all connections and sockets. */
   stop(): Promise<void>
 }
@@ -218,6 +225,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     ping,
   )
   const dialBack = new DialBack(network, servers, onDrop)
+  const udpProbes = new UdpProbes(network, options.udpProbes, onDrop)
   const reachability = new Reachability(network, servers, onDrop, onAddresses)
   const foundNodes = new FoundNodes({
     remembered,
@@ -268,6 +276,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     await relayServer.setServing(serves)
     await dialBack.setServing(parts, serves)
     await relayStreams?.setServing(parts, serves)
+    await udpProbes.setServing(parts, serves && options.udpProbes !== undefined)
     // Last: who hears of it may use all the rest.
     if (serves) await servers.offer(parts, options.services)
   }
@@ -384,6 +393,8 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       return reachability.probe(parts, listeningPorts(parts), signal)
     },
 
+    askUdpProbe: (server, request, signal) => udpProbes.ask(parts, server, request, signal),
+
     async stop() {
       // libp2p waits for connections to close by timers that keep no process alive: without one that does, a program that
       // has nothing else to do would end in the middle.
@@ -399,6 +410,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
         await dialBack.setServing(parts, false)
         await relayStreams?.setServing(parts, false)
         relayStreams?.stop()
+        await udpProbes.setServing(parts, false)
         lanNodes?.stop()
         await foundNodes.stop()
         idleConnections.stop()
