@@ -54,6 +54,7 @@ function nodeBlock(status: Status, paint: Paint): string {
     ['reachable', status.reachable === null ? 'not known yet' : status.reachable ? 'yes' : 'no'],
     ['nat', natText(mapping, filtering)],
     ['reflexive', list(reflexive)],
+    ['mapped', list(status.mapped.map(mappedText))],
     ...status.bootstrap.map(
       (node): Row => ['bootstrap', `${node.multiaddr} (${bootstrapText(node, paint)})`],
     ),
@@ -103,6 +104,13 @@ function pathText({ path }: PeerStatus): string | null {
 function natText(mapping: string, filtering: string): string {
   if (mapping === 'none' && filtering === 'none') return 'none'
   return `${mapping} mapping, ${filtering} filtering`
+}
+
+function mappedText({ protocol, by, internal, external, verdict }: Status['mapped'][number]): string {
+  const doubt = { believed: '', unconfirmed: ', not confirmed yet', 'second-nat': ', behind a second NAT' }[
+    verdict
+  ]
+  return `${protocol} ${external} to ${internal} (${by}${doubt})`
 }
 
 function dropsText({ drops }: Status): string | null {

@@ -53,6 +53,10 @@ export interface NodeConfig {
   readonly gossipLimit: number
   /** Whether nodes on the LANs of this machine are found, and find us, by mDNS. */
   readonly lan: boolean
+  /** Whether gateways are asked to open our ports (PCP, NAT-PMP, UPnP). */
+  readonly portMapping: boolean
+  /** Further TCP ports at which libp2p listens: where networks let little else out, 443. */
+  readonly alsoListen: readonly number[]
   /** Undefined: the one remembered in the state file, else {@link DEFAULT_LISTEN_PORT} or the next that is free. */
   readonly listenPort: number | undefined
   /** Absolute path. */
@@ -92,6 +96,8 @@ const NODE_KEYS = [
   'network-key',
   'gossip-limit',
   'lan',
+  'port-mapping',
+  'also-listen',
   'listen-port',
   'state-dir',
   'run-dir',
@@ -124,6 +130,8 @@ function nodeConfig(sources: readonly Settings[]): NodeConfig {
     networkKeyFile: setting(sources, 'network-key', readPath),
     gossipLimit: setting(sources, 'gossip-limit', readGossipLimit) ?? DEFAULT_GOSSIP_LIMIT,
     lan: setting(sources, 'lan', readBoolean) ?? true,
+    portMapping: setting(sources, 'port-mapping', readBoolean) ?? true,
+    alsoListen: [...new Set(setting(sources, 'also-listen', listOf(readPort, 'ports')) ?? [])],
     listenPort: setting(sources, 'listen-port', readPort),
     stateDir: setting(sources, 'state-dir', readPath) ?? DEFAULT_STATE_DIR,
     runDir: setting(sources, 'run-dir', readPath) ?? DEFAULT_RUN_DIR,
@@ -227,9 +235,9 @@ function refuseUnknownKeys(sources: readonly Settings[], known: readonly string[
   }
 }
 
-function listOf<Value>(read: Reader<Value>): Reader<readonly Value[]> {
+function listOf<Value>(read: Reader<Value>, what = 'strings'): Reader<readonly Value[]> {
   return (value, at) => {
-    if (!Array.isArray(value)) throw wrong(at, 'must be a list of strings', value)
+    if (!Array.isArray(value)) throw wrong(at, `must be a list of ${what}`, value)
     return value.map((entry) => read(entry, at))
   }
 }

@@ -45,6 +45,10 @@ export interface Errands {
   setEndpoint(peer: PublicKey, endpoint: SocketAddress): void
   probeReachability(): void
   serve(serves: boolean): void
+  probeGateway(effect: Extract<Effect, { type: 'probe-gateway' }>): void
+  mapPort(effect: Extract<Effect, { type: 'map-port' }>): void
+  unmapPort(effect: Extract<Effect, { type: 'unmap-port' }>): void
+  announceMapped(addresses: readonly SocketAddress[]): void
 }
 
 /** Who uses a loopback socket: a peer, or WireGuard for any peer. */
@@ -189,6 +193,18 @@ export class EngineLoop {
         break
       case 'serve':
         errands.serve(effect.serves)
+        break
+      case 'probe-gateway':
+        errands.probeGateway(effect)
+        break
+      case 'map-port':
+        errands.mapPort(effect)
+        break
+      case 'unmap-port':
+        errands.unmapPort(effect)
+        break
+      case 'announce-mapped':
+        errands.announceMapped(effect.addresses)
         break
       case 'log':
         this.#log[effect.level](effect.fields, effect.message)

@@ -28,6 +28,7 @@ import { Takeover } from './loopback/takeover.js'
 import { PairNames } from './pairNames.js'
 import type { CheckSubject } from './path/agent.js'
 import type { Route } from './path/path.js'
+import { PortMapping, type PortMappingOptions } from './path/portMapping.js'
 import { isUsable } from './path/reachability.js'
 import { Reflection } from './path/reflection.js'
 import { StunDesk } from './path/stunDesk.js'
@@ -42,6 +43,8 @@ export interface NodeOptions extends DiscoveryOptions {
   readonly formerEndpoints: ReadonlyMap<PublicKey, SocketAddress | undefined>
   /** A node that serves answers plain Binding requests of anybody. */
   readonly role: RoleOption
+  /** Absent where no gateway is to be asked for ports. */
+  readonly portMapping?: PortMappingOptions | undefined
 }
 
 /** Checks that bore holes, for all peers together. */
@@ -63,6 +66,7 @@ export class Node {
   readonly #strangers: Strangers
   readonly #discovery: Discovery<Peer>
   readonly #reflection: Reflection
+  readonly #portMapping: PortMapping
   readonly #names = new PairNames<Peer>()
   readonly #stun: StunDesk<Peer>
   readonly #role: Role
@@ -84,6 +88,7 @@ export class Node {
     this.#takeover = new Takeover(this.#endpoints, options.formerEndpoints, emit)
     this.#strangers = new Strangers(keys, now.instant)
     this.#reflection = new Reflection(emit, random)
+    this.#portMapping = new PortMapping(options.portMapping, emit)
     this.#role = new Role(options.role, random, emit)
     const drop = (reason: DropReason) => this.drop(reason)
     const transactions = new Transactions<CheckSubject>(random, MAX_OPEN_CHECKS)
@@ -156,7 +161,7 @@ export class Node {
 
   #earliestWake(): Instant | undefined {
     let next = earliest(this.#reflection.nextWake, this.#discovery.nextWake)
-    next = earliest(next, this.#role.nextWake)
+    next = earliest(next, earliest(this.#role.nextWake, this.#portMapping.nextWake))
     for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
     return earliest(next, this.#reflection.settlesAt)
   }
@@ -169,10 +174,13 @@ export class Node {
   status(now: Now): NodeStatus {
     const { candidates } = this.#reflection.findings
     const { serves, reachable } = this.#role
+    const { ports, hasSecondNat } = this.#portMapping.findings
     return {
       serves,
       reachable,
       nat: { ...natOf(this.#reflection.findings), reflexive: candidates.map(({ address }) => address) },
+      mapped: ports,
+      hasSecondNat,
       peers: [...this.#peers.values()].map((peer) =>
         peerStatus(peer, this.#context.paths.sockets, this.knownRecord(peer.key, now), now),
       ),
@@ -211,6 +219,13 @@ export class Node {
       case 'reachability-probed':
         this.#role.probed(input, now.instant)
         break
+      case 'gateway-answered':
+      case 'gateway-probed':
+      case 'port-mapped':
+      case 'port-mapping-failed':
+        this.#portMapping.handle(input, now.instant)
+        this.#portsMapped(now)
+        break
       default:
         if (input.type === 'mesh-changed') this.#role.setConnected(input.connected, now.instant)
         this.#discovery.handle(input, now)
@@ -219,6 +234,8 @@ export class Node {
 
   #wake(now: Now): void {
     this.#reflection.wake(now.instant)
+    this.#portMapping.wake(now.instant)
+    this.#portsMapped(now)
     this.#role.wake(now.instant)
     this.#discovery.describe(now)
     for (const peer of this.#peers.values()) {
@@ -400,12 +417,16 @@ export class Node {
       now.instant,
     )
     this.#reflection.change({ sockets }, now.instant)
+    this.#portMapping.change({ sockets }, now.instant)
+    this.#portsMapped(now)
     this.#surroundingsChanged(now)
   }
 
   #routesRead(routes: readonly MachineRoute[], now: Now): void {
     this.#context.paths.routes = routes
     this.#reflection.change({ routes }, now.instant)
+    this.#portMapping.change({ routes }, now.instant)
+    this.#portsMapped(now)
     this.#surroundingsChanged(now)
   }
 
@@ -414,7 +435,16 @@ export class Node {
     for (const peer of this.#peers.values()) peer.surroundingsChanged(now)
   }
 
+  /** Tells the record, and whoever finds out whether we are reached, what gateways have opened. */
+  #portsMapped(now: Now): void {
+    this.#discovery.setMapped(this.#portMapping.candidates)
+    this.#discovery.describe(now)
+    this.#role.setMapped(this.#portMapping.announced, now.instant)
+  }
+
   #reflected(now: Now): void {
+    this.#portMapping.setReflexive(this.#reflection.findings.candidates, now.instant)
+    this.#portsMapped(now)
     this.#discovery.describe(now)
     for (const peer of this.#peers.values()) {
       // Which of its addresses are worth a try depends on where we are.

@@ -7,6 +7,7 @@ import { elapsed, type Now } from '../base/time.js'
 import type { NatBehaviour, PeerRecord } from '../wire/record.js'
 import type { LocalSocket } from './inputs.js'
 import type { Path } from './path/path.js'
+import type { MappedPort } from './path/portMapping.js'
 import type { Peer, PeerState } from './peer.js'
 
 export interface PeerStatus {
@@ -26,6 +27,10 @@ export interface NodeStatus {
   readonly serves: boolean
   /** Whether others reach it; undefined as long as that was not found out. */
   readonly reachable: boolean | undefined
+  /** What gateways say that they have opened for us. */
+  readonly mapped: readonly MappedPort[]
+  /** True where a gateway's outer address is not where others see us. */
+  readonly hasSecondNat: boolean
   readonly nat: NatBehaviour & { readonly reflexive: readonly SocketAddress[] }
   readonly peers: readonly PeerStatus[]
   readonly drops: DropCounters

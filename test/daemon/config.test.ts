@@ -50,6 +50,8 @@ test('with nothing but an interface the defaults hold', () => {
     networkKeyFile: undefined,
     gossipLimit: 2_000,
     lan: true,
+    portMapping: true,
+    alsoListen: [],
     listenPort: undefined,
     stun: [],
     reachability: 'auto',
@@ -68,6 +70,8 @@ test('every option can come from a file, whose paths start from its folder', () 
       network-key = "tb.key"
       gossip-limit = 300
       lan = false
+      port-mapping = false
+      also-listen = [443, 8443, 443]
       listen-port = 4000
       stun = ["stun.example.org:3478", "192.0.2.1:3478", "[2001:DB8::1]:19302"]
       reachable = true
@@ -83,6 +87,8 @@ test('every option can come from a file, whose paths start from its folder', () 
     networkKeyFile: '/etc/tb.key',
     gossipLimit: 300,
     lan: false,
+    portMapping: false,
+    alsoListen: [443, 8443],
     listenPort: 4000,
     stun: [
       { host: 'stun.example.org', port: 3478 },

@@ -45,6 +45,10 @@ function looping(t: TestContext, wireguardPort?: number) {
     remember: () => asked.push('remember'),
     setEndpoint: (_peer, { ip }) => asked.push(`endpoint ${ip}`),
     probeReachability: () => asked.push('probe'),
+    probeGateway: () => asked.push('probeGateway'),
+    mapPort: () => asked.push('mapPort'),
+    unmapPort: () => asked.push('unmapPort'),
+    announceMapped: () => asked.push('announceMapped'),
     serve: (serves) => asked.push(`serve ${serves}`),
   }
   const { log, lines } = recordingLogger()

@@ -181,6 +181,10 @@ export async function startRealNode(
     answerKnock: (id, answer) => knocking.answer(id, answer),
     probeReachability: () => {},
     serve: () => {},
+    probeGateway: () => {},
+    mapPort: () => {},
+    unmapPort: () => {},
+    announceMapped: () => {},
     setEndpoint: () => {},
   })
   const move = (address: string): void => {

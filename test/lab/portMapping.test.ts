@@ -1,0 +1,128 @@
+/**
+ * Machines behind gateways that open ports when they are asked: by UPnP, NAT-PMP or PCP, of a real `miniupnpd`. The
+ * machine `closed` is behind a symmetric NAT that opens none: it meets others who are behind such NATs only where theirs
+ * has opened a port.
+ */
+
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import type { Status } from '../../src/daemon/status.js'
+import type { MappingProtocol } from '../../src/engine/path/portMapping.js'
+import { until } from '../until.js'
+import { Fleet } from './fleet.js'
+import type { Gateway, GatewayKind } from './gateway.js'
+import { Laboratory } from './laboratory.js'
+import type { PortDaemon } from './portDaemon.js'
+
+const FOUND_OUT_MS = 90_000
+
+interface Case {
+  readonly name: string
+  readonly kind: GatewayKind
+  readonly protocol: MappingProtocol
+}
+
+const CASES: readonly Case[] = [
+  { name: 'upnp', kind: 'symmetric', protocol: 'upnp' },
+  { name: 'natpmp', kind: 'port-restricted', protocol: 'nat-pmp' },
+  { name: 'pcp', kind: 'symmetric', protocol: 'pcp' },
+]
+
+let lab: Laboratory
+let fleet: Fleet
+const gateways = new Map<string, { readonly gateway: Gateway; readonly ports: PortDaemon }>()
+
+before(async () => {
+  lab = await Laboratory.create()
+  const hosts = await Promise.all(
+    CASES.map(async ({ name, kind, protocol }) => {
+      const gateway = await lab.gateway(kind, { name: `${name}-gateway` })
+      gateways.set(name, { gateway, ports: await gateway.openPorts([protocol]) })
+      return [name, await lab.host({ name, behind: gateway })] as const
+    }),
+  )
+  fleet = await Fleet.create(lab, { ...Object.fromEntries(hosts), closed: 'symmetric' })
+  await Promise.all(fleet.machines.map((machine) => fleet.startMachine(machine, { portMapping: true })))
+  await Promise.all(fleet.machines.map(({ daemon }) => daemon.untilPublished()))
+})
+
+after(() => lab.close())
+
+function placeOf(name: string): { readonly gateway: Gateway; readonly ports: PortDaemon } {
+  const place = gateways.get(name)
+  assert.ok(place !== undefined)
+  return place
+}
+
+async function untilMapped(name: string): Promise<Status['mapped']> {
+  const { daemon } = fleet.machine(name)
+  return until(
+    `${name} to have its ports open`,
+    async () => {
+      const { mapped } = await daemon.status()
+      return mapped.length === 2 && mapped.every(({ verdict }) => verdict === 'believed') ? mapped : undefined
+    },
+    FOUND_OUT_MS,
+  )
+}
+
+for (const { name, kind, protocol } of CASES) {
+  describe(`Behind a ${kind} NAT with ${protocol}`, () => {
+    test('both ports are opened, at the address that others see', async () => {
+      const mapped = await untilMapped(name)
+      const { gateway, ports } = placeOf(name)
+      for (const { by, external } of mapped) {
+        assert.equal(by, protocol)
+        assert.ok(external.startsWith(`${gateway.address}:`), external)
+      }
+      const outer = mapped.map((port) => `${port.protocol} ${port.external.split(':')[1]}`)
+      assert.deepEqual([...(await ports.open())].sort(), outer.toSorted())
+    })
+
+    test('the record names the mapped address', async () => {
+      const mapped = await untilMapped(name)
+      const udp = mapped.find((port) => port.protocol === 'udp')?.external
+      const { publicKey } = fleet.machine(name).wireguard.keys
+      await until('the record to name it', async () => {
+        const { stdout } = await fleet.machine('closed').daemon.cli('resolve', [publicKey, '--json'])
+        const { candidates } = JSON.parse(stdout) as {
+          readonly candidates: readonly { readonly type: string; readonly address: string }[]
+        }
+        return candidates.some(({ type, address }) => type === 'mapped' && address === udp)
+      })
+    })
+
+    test('others reach its TCP port, so it serves the mesh', async () => {
+      const mapped = await untilMapped(name)
+      const [ip, port] = mapped.find((each) => each.protocol === 'tcp')?.external.split(':') ?? []
+      await until(
+        `${name} to be reachable`,
+        async () => (await fleet.machine(name).daemon.status()).reachable === true,
+        FOUND_OUT_MS,
+      )
+      const { addresses } = await fleet.machine(name).daemon.status()
+      assert.ok(addresses.some((address) => address.startsWith(`/ip4/${ip}/tcp/${port}/`)))
+    })
+
+    test('a machine behind a symmetric NAT that opens nothing has a direct path to it', async () => {
+      await untilMapped(name)
+      const [from, to] = [fleet.machine('closed'), fleet.machine(name)]
+      const { received } = await from.host.ping(to.tunnelAddress, { count: 3 })
+      assert.ok(received > 0)
+      const { path } = await from.daemon.untilDirect(to.wireguard.keys.publicKey)
+      assert.ok(kind !== 'symmetric' || path?.type === 'mapped', path?.type)
+    })
+  })
+}
+
+test('A machine whose gateway opens nothing says so of itself', async () => {
+  const { mapped, reachable } = await fleet.machine('closed').daemon.status()
+  assert.deepEqual([mapped, reachable], [[], false])
+})
+
+test('When the daemons end, the ports are closed again', async () => {
+  for (const { name } of CASES) {
+    await fleet.machine(name).daemon.stop()
+    assert.deepEqual(await placeOf(name).ports.open(), [])
+  }
+})
