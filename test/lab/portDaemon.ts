@@ -84,7 +84,10 @@ export class PortDaemon {
       'gateway',
       'prerouting_miniupnpd',
     ])
-    return [...stdout.matchAll(/(tcp|udp) dport (\d+)/g)].map(([, protocol, port]) => `${protocol} ${port}`)
+    // The rules test the protocol's number in the packet's header, which nft lists as it is.
+    return [...stdout.matchAll(/ 0x(6|11) th dport (\d+)/g)].map(
+      ([, protocol, port]) => `${protocol === '6' ? 'tcp' : 'udp'} ${port}`,
+    )
   }
 
   async stop(): Promise<void> {

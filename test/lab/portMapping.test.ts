@@ -41,7 +41,8 @@ before(async () => {
       return [name, await lab.host({ name, behind: gateway })] as const
     }),
   )
-  fleet = await Fleet.create(lab, { ...Object.fromEntries(hosts), closed: 'symmetric' })
+  const beside = await lab.host({ name: 'beside', behind: placeOf('upnp').gateway })
+  fleet = await Fleet.create(lab, { ...Object.fromEntries(hosts), beside, closed: 'symmetric' })
   await Promise.all(fleet.machines.map((machine) => fleet.startMachine(machine, { portMapping: true })))
   await Promise.all(fleet.machines.map(({ daemon }) => daemon.untilPublished()))
 })
@@ -76,7 +77,8 @@ for (const { name, kind, protocol } of CASES) {
         assert.ok(external.startsWith(`${gateway.address}:`), external)
       }
       const outer = mapped.map((port) => `${port.protocol} ${port.external.split(':')[1]}`)
-      assert.deepEqual([...(await ports.open())].sort(), outer.toSorted())
+      const open = await ports.open()
+      for (const port of outer) assert.ok(open.includes(port), `${port} is not among ${open}`)
     })
 
     test('the record names the mapped address', async () => {
@@ -115,12 +117,24 @@ for (const { name, kind, protocol } of CASES) {
   })
 }
 
+test('Two machines behind one gateway, with the same port of their own, get one outer port each', async () => {
+  const ofBoth = [...(await untilMapped('upnp')), ...(await untilMapped('beside'))]
+  assert.equal(new Set(ofBoth.map(({ internal }) => internal.split(':')[1])).size, 1)
+  assert.equal(new Set(ofBoth.map(({ protocol, external }) => `${protocol} ${external}`)).size, 4)
+})
+
 test('A machine whose gateway opens nothing says so of itself', async () => {
-  const { mapped, reachable } = await fleet.machine('closed').daemon.status()
-  assert.deepEqual([mapped, reachable], [[], false])
+  const { daemon } = fleet.machine('closed')
+  await until(
+    'it to be found unreachable',
+    async () => (await daemon.status()).reachable === false,
+    FOUND_OUT_MS,
+  )
+  assert.deepEqual((await daemon.status()).mapped, [])
 })
 
 test('When the daemons end, the ports are closed again', async () => {
+  await fleet.machine('beside').daemon.stop()
   for (const { name } of CASES) {
     await fleet.machine(name).daemon.stop()
     assert.deepEqual(await placeOf(name).ports.open(), [])
