@@ -85,6 +85,8 @@ const RENEWAL = { soonest: 30 * SECOND, latest: 12 * HOUR }
 /** Each mapping that fails is asked for again ever more rarely; so are gateways that do not answer. In ms. */
 const RETRY = { first: 30 * SECOND, longest: 30 * MINUTE }
 const SEARCH = { first: MINUTE, longest: HOUR }
+/** What changes comes in bursts. */
+const SETTLED_MS = 200
 /** What is not answered by then was lost in the shell, whose own deadlines are shorter. */
 const LOST_MS = 30 * SECOND
 /** Somebody else in the LAN has the port: the next ones are tried. */
@@ -235,11 +237,16 @@ export class PortMapping {
           port.held = undefined
           hasExpired = true
         }
-        if (site.by === undefined) continue
-        if (port.asking !== undefined && port.asking <= now) this.#retry(site, port, now)
+        if (site.by !== undefined && port.asking !== undefined && port.asking <= now)
+          this.#retry(site, port, now)
+      }
+    }
+    // A failure of one port may have the other one asked for, too.
+    for (const site of this.#sites) {
+      if (site.by === undefined) continue
+      for (const port of site.ports)
         if (port.asking === undefined && port.nextAt !== undefined && port.nextAt <= now)
           this.#ask(site, port, now)
-      }
     }
     if (hasExpired) this.#review()
   }
@@ -471,7 +478,15 @@ function newSite(wanted: MappingSite & { readonly port: number }, now: Instant):
       conflicts: 0,
     }
   })
-  return { ...wanted, probing: undefined, probeAt: now, probes: 0, by: undefined, spare: [], ports }
+  return {
+    ...wanted,
+    probing: undefined,
+    probeAt: after(now, SETTLED_MS),
+    probes: 0,
+    by: undefined,
+    spare: [],
+    ports,
+  }
 }
 
 /** Our addresses behind the gateways of default routes that are worth to be asked. */

@@ -56,6 +56,7 @@ class Player {
     this.mapping.change({ routes }, at(this.ms))
     this.mapping.change({ sockets }, at(this.ms))
     this.#perform()
+    this.pass(SECOND)
   }
 
   see(candidates: readonly Candidate[]): void {
@@ -173,7 +174,7 @@ describe('Which gateways are asked', () => {
     const player = atHome(undefined, [])
     player.pass(5 * HOUR)
     assert.deepEqual(
-      player.times('probe-gateway').map((ms) => ms / MINUTE),
+      player.times('probe-gateway').map((ms) => Math.floor(ms / MINUTE)),
       [0, 1, 3, 7, 15, 31, 63, 123, 183, 243],
     )
     assert.deepEqual(player.of('map-port'), [])
@@ -213,9 +214,9 @@ describe('What is asked for', () => {
       port: external === PORT ? 40_000 : external,
       lifetimeMs: HOUR,
     }))
-    player.pass(2 * HOUR - 1)
+    player.pass(2 * HOUR - 2 * SECOND)
     assert.deepEqual(
-      player.times('map-port').map((ms) => ms / MINUTE),
+      player.times('map-port').map((ms) => Math.floor(ms / MINUTE)),
       [0, 0, 30, 30, 60, 60, 90, 90],
     )
     assert.deepEqual(
@@ -267,9 +268,9 @@ describe('What is asked for', () => {
     let isGone = false
     const player = atHome(() => (isGone ? 'silent' : {}))
     isGone = true
-    player.pass(MAPPING_LIFETIME_MS - 1)
+    player.pass(MAPPING_LIFETIME_MS - SECOND)
     assert.equal(player.mapping.candidates.length, 1)
-    player.pass(1)
+    player.pass(SECOND)
     assert.equal(player.mapping.candidates.length, 0)
     assert.deepEqual(player.of('announce-mapped').at(-1)?.addresses, [])
     isGone = false

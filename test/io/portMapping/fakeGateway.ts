@@ -52,7 +52,7 @@ export async function httpGateway(
   const server = createServer(async (request: IncomingMessage, response) => {
     let body = ''
     for await (const chunk of request) body += String(chunk)
-    const action = /#(\w+)/.exec(String(request.headers['soapaction'] ?? ''))?.[1]
+    const action = /#(\w+)/.exec(request.rawHeaders.join('\n'))?.[1]
     const what = [request.method, request.url, action].filter((part) => part !== undefined).join(' ')
     asked.push({ what, body })
     answer(what, body, response)
