@@ -7,7 +7,7 @@ import { formatSocketAddress } from '../base/address.js'
 import type { DropReason } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
 import type { UnixTime } from '../base/time.js'
-import type { MappedTransport, MappingProtocol, MappingVerdict } from '../engine/path/portMapping.js'
+import type { MappedTransport, MappingProtocol, MappingVerdict } from '../engine/path/mappedPort.js'
 import type { CandidateType } from '../wire/candidate.js'
 import type { NatBehaviour, NatFiltering, NatMapping, PeerRecord } from '../wire/record.js'
 

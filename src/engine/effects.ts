@@ -3,7 +3,7 @@
 import type { SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
 import type { SocketId } from './inputs.js'
-import type { MappingProtocol, MappingSite, PortToMap } from './path/portMapping.js'
+import type { MappingProtocol, MappingSite, PortToMap } from './path/mappedPort.js'
 
 export type Effect =
   /** Send from a shared socket. */

@@ -3,7 +3,7 @@
 import type { Prefix, SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
 import type { UnixTime } from '../base/time.js'
-import type { MappedTransport, MappingProtocol, MappingSite } from './path/portMapping.js'
+import type { MappedTransport, MappingProtocol, MappingSite } from './path/mappedPort.js'
 
 /** Names one open UDP socket; never used again for another. */
 export type SocketId = number

@@ -6,8 +6,8 @@ import type { PublicKey } from '../base/publicKey.js'
 import { elapsed, type Now } from '../base/time.js'
 import type { NatBehaviour, PeerRecord } from '../wire/record.js'
 import type { LocalSocket } from './inputs.js'
+import type { MappedPort } from './path/mappedPort.js'
 import type { Path } from './path/path.js'
-import type { MappedPort } from './path/portMapping.js'
 import type { Peer, PeerState } from './peer.js'
 
 export interface PeerStatus {

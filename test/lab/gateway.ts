@@ -20,7 +20,7 @@
  * hold the port, and the next packet from inside to that remote would be given another one. There is no hairpinning.
  */
 
-import type { MappingProtocol } from '../../src/engine/path/portMapping.js'
+import type { MappingProtocol } from '../../src/engine/path/mappedPort.js'
 import type { Namespace } from './namespace.js'
 import { PortDaemon, portRules } from './portDaemon.js'
 import type { Segment, UplinkOptions } from './segment.js'

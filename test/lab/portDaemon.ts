@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { MappingProtocol } from '../../src/engine/path/portMapping.js'
+import type { MappingProtocol } from '../../src/engine/path/mappedPort.js'
 import type { LabProcess } from './labProcess.js'
 import type { Namespace } from './namespace.js'
 

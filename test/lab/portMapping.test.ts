@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Status } from '../../src/daemon/status.js'
-import type { MappingProtocol } from '../../src/engine/path/portMapping.js'
+import type { MappingProtocol } from '../../src/engine/path/mappedPort.js'
 import { until } from '../until.js'
 import { Fleet } from './fleet.js'
 import type { Gateway, GatewayKind } from './gateway.js'

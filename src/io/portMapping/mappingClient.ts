@@ -2,7 +2,7 @@
 
 import type { SocketAddress } from '../../base/address.js'
 import type { DropReason } from '../../base/drops.js'
-import type { MappingSite, PortToMap } from '../../engine/path/portMapping.js'
+import type { MappingSite, PortToMap } from '../../engine/path/mappedPort.js'
 
 /** What became of a port. */
 export type MappingOutcome =

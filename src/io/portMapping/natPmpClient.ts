@@ -2,7 +2,7 @@
 
 import { isDropped } from '../../base/drops.js'
 import { SECOND } from '../../base/time.js'
-import type { MappingSite, PortToMap } from '../../engine/path/portMapping.js'
+import type { MappingSite, PortToMap } from '../../engine/path/mappedPort.js'
 import {
   decodeNatPmpResponse,
   encodeNatPmpAddress,

@@ -3,7 +3,7 @@
 import { familyOf } from '../../base/address.js'
 import { isDropped } from '../../base/drops.js'
 import { SECOND } from '../../base/time.js'
-import type { MappingSite, PortToMap } from '../../engine/path/portMapping.js'
+import type { MappingSite, PortToMap } from '../../engine/path/mappedPort.js'
 import { decodePcpResponse, encodePcpAnnounce, encodePcpMap, PCP_RESULT } from '../../wire/pcp.js'
 import {
   CONTROL_PORT,

@@ -2,7 +2,7 @@
 
 import type { Effect } from '../../engine/effects.js'
 import type { Input } from '../../engine/inputs.js'
-import type { MappingProtocol, PortToMap } from '../../engine/path/portMapping.js'
+import type { MappingProtocol, PortToMap } from '../../engine/path/mappedPort.js'
 import type { MappingClient, OnDrop } from './mappingClient.js'
 import { NatPmpClient } from './natPmpClient.js'
 import { PcpClient } from './pcpClient.js'

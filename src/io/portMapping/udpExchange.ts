@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:dgram'
 import { familyOf, type SocketAddress, scopeOf } from '../../base/address.js'
-import type { MappingSite } from '../../engine/path/portMapping.js'
+import type { MappingSite } from '../../engine/path/mappedPort.js'
 import { bindUdpSocket } from '../udpSocket.js'
 
 /** RFC 6886 section 3.1 and RFC 6887 section 8.1.1 wait longer; a gateway that is there answers within milliseconds. */

@@ -7,7 +7,7 @@
 import { canonicalIp } from '../../base/address.js'
 import { isDropped } from '../../base/drops.js'
 import { SECOND } from '../../base/time.js'
-import type { MappingSite, PortToMap } from '../../engine/path/portMapping.js'
+import type { MappingSite, PortToMap } from '../../engine/path/mappedPort.js'
 import {
   type ActionAnswer,
   type ConnectionService,

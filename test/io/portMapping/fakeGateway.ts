@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
-import type { MappingProtocol, MappingSite, PortToMap } from '../../../src/engine/path/portMapping.js'
+import type { MappingProtocol, MappingSite, PortToMap } from '../../../src/engine/path/mappedPort.js'
 
 export const SITE: MappingSite = { gateway: '127.0.0.1', device: 'lo', local: '127.0.0.1' }
 export const NONCE = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
