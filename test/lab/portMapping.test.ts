@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test'
 import type { Status } from '../../src/daemon/status.js'
 import type { MappingProtocol } from '../../src/engine/path/mappedPort.js'
 import { until } from '../until.js'
+import type { Capture } from './capture.js'
 import { Fleet } from './fleet.js'
 import type { Gateway, GatewayKind } from './gateway.js'
 import { Laboratory } from './laboratory.js'
@@ -30,6 +31,7 @@ const CASES: readonly Case[] = [
 
 let lab: Laboratory
 let fleet: Fleet
+const captures = new Map<string, Capture>()
 const gateways = new Map<string, { readonly gateway: Gateway; readonly ports: PortDaemon }>()
 
 before(async () => {
@@ -42,8 +44,16 @@ before(async () => {
     }),
   )
   const beside = await lab.host({ name: 'beside', behind: placeOf('upnp').gateway })
-  fleet = await Fleet.create(lab, { ...Object.fromEntries(hosts), beside, closed: 'symmetric' })
-  await Promise.all(fleet.machines.map((machine) => fleet.startMachine(machine, { portMapping: true })))
+  fleet = await Fleet.create(lab, {
+    ...Object.fromEntries(hosts),
+    beside,
+    closed: 'symmetric',
+    still: 'port-restricted',
+  })
+  for (const name of ['closed', 'still']) captures.set(name, await fleet.machine(name).host.capture())
+  await Promise.all(
+    fleet.machines.map((machine) => fleet.startMachine(machine, { portMapping: machine.name !== 'still' })),
+  )
   await Promise.all(fleet.machines.map(({ daemon }) => daemon.untilPublished()))
 })
 
@@ -126,6 +136,30 @@ test('Two machines behind one gateway, with the same port of their own, get one 
 test('A machine whose gateway opens nothing has nothing to say of it', async () => {
   const { mapped, drops } = await fleet.machine('closed').daemon.status()
   assert.deepEqual([mapped, drops['gateway-malformed']], [[], undefined])
+})
+
+/** Who was asked for ports, by what a machine sent to the ports of the three protocols. */
+async function askedBy(name: string): Promise<readonly string[]> {
+  const packets = (await captures.get(name)?.packets()) ?? []
+  const { address } = fleet.machine(name).host
+  const asked = packets.flatMap(({ transport }) =>
+    transport?.source.ip === address && [1900, 5350, 5351].includes(transport.destination.port)
+      ? [`${transport.protocol} ${transport.destination.ip} ${transport.destination.port}`]
+      : [],
+  )
+  return [...new Set(asked)].sort()
+}
+
+test('Nobody is asked but the gateway, and all UPnP devices of the LAN', async () => {
+  const gateway = fleet.machine('closed').host.address.replace(/\d+$/, '1')
+  assert.deepEqual(
+    await askedBy('closed'),
+    ['udp 239.255.255.250 1900', `udp ${gateway} 1900`, `udp ${gateway} 5351`].sort(),
+  )
+})
+
+test('With --no-port-mapping nobody is asked', async () => {
+  assert.deepEqual(await askedBy('still'), [])
 })
 
 test('When the daemons end, the ports are closed again', async () => {

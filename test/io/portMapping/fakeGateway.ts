@@ -25,14 +25,15 @@ export interface UdpGateway {
 export async function udpGateway(
   t: TestContext,
   answer: (request: Uint8Array) => readonly Uint8Array[],
+  { gateway }: MappingSite = SITE,
 ): Promise<UdpGateway> {
-  const socket: Socket = createSocket('udp4')
+  const socket: Socket = createSocket(gateway.includes(':') ? 'udp6' : 'udp4')
   const heard: Uint8Array[] = []
   socket.on('message', (request, { address, port }) => {
     heard.push(new Uint8Array(request))
     for (const bytes of answer(request)) socket.send(bytes, port, address)
   })
-  socket.bind(0, SITE.gateway)
+  socket.bind(0, gateway)
   await once(socket, 'listening')
   t.after(() => socket.close())
   return { port: socket.address().port, heard }

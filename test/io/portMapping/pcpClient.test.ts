@@ -40,6 +40,27 @@ test('a gateway that answers is found, and opens a port', async (t) => {
   assert.deepEqual(drops, [])
 })
 
+test('a firewall of IPv6 is asked for a pinhole, from our address', async (t) => {
+  const site = { gateway: '::1', device: 'lo', local: '::1' }
+  const outer = new Uint8Array(16)
+  outer[15] = 1
+  const answer = (request: Uint8Array) => {
+    const response = granted(request, { port: 51_821 })
+    if (response.length === 60) response.set(outer, 44)
+    return [response]
+  }
+  const { port, heard } = await udpGateway(t, answer, site)
+  const outcome = await new PcpClient(() => {}, port).map({ ...portToMap('pcp'), site }, LIFETIME_MS, signal)
+  assert.deepEqual(outcome, {
+    type: 'mapped',
+    external: { ip: '::1', port: 51_821 },
+    lifetimeMs: LIFETIME_MS,
+  })
+  // The client's address, and that any outer one will do.
+  assert.deepEqual(heard[0]?.slice(8, 24), outer)
+  assert.deepEqual(heard[0]?.slice(44), new Uint8Array(16))
+})
+
 test('a lost request is sent again', async (t) => {
   let lost = 0
   const { port } = await udpGateway(t, (request) => (lost++ < 1 ? [] : [granted(request)]))
