@@ -1,6 +1,6 @@
 /** What our record says of us: where we seem to be, where we are, and what our NAT does. */
 
-import { isGlobal, sameSocketAddress } from '../../base/address.js'
+import { isGlobal } from '../../base/address.js'
 import type { Candidate } from '../../wire/candidate.js'
 import type { NatBehaviour } from '../../wire/record.js'
 import type { LocalSocket } from '../inputs.js'
@@ -17,10 +17,7 @@ export function ownContent(
   const hosts: Candidate[] = sockets
     .map(({ address }): Candidate => ({ type: 'host', address }))
     .sort((a, b) => Number(isGlobal(b.address.ip)) - Number(isGlobal(a.address.ip)))
-  // Whoever sent to a mapped address first sees us there as well.
-  const isMapped = ({ address }: Candidate) => mapped.some((each) => sameSocketAddress(each.address, address))
-  const reflexive = findings.candidates.filter((candidate) => !isMapped(candidate))
-  return { candidates: [...mapped, ...reflexive, ...hosts], multiaddrs, nat: natOf(findings) }
+  return { candidates: [...mapped, ...findings.candidates, ...hosts], multiaddrs, nat: natOf(findings) }
 }
 
 export function natOf({ mapping }: Findings): NatBehaviour {

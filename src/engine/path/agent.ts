@@ -11,7 +11,7 @@
  * proved by itself, and takes what comes over any proved path.
  */
 
-import type { SocketAddress } from '../../base/address.js'
+import { type SocketAddress, sameSocketAddress } from '../../base/address.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import type { TokenBucket } from '../../base/rateLimit.js'
 import { after, earliest, elapsed, type Instant, type Now } from '../../base/time.js'
@@ -152,7 +152,11 @@ export class PathAgent {
 
   /** The peer is at these addresses now; those no longer named are forgotten unless they are proved. */
   offer(candidates: readonly Candidate[]): void {
-    this.#candidates = candidates
+    // Whoever sent to a mapped address sees the peer there as well: what is said of an address first counts.
+    this.#candidates = candidates.filter(
+      ({ address }, index) =>
+        candidates.findIndex((each) => sameSocketAddress(each.address, address)) === index,
+    )
     this.#pairUp()
   }
 

@@ -11,9 +11,3 @@ test('a mapped address goes before those that reflectors see, and before our own
   const { candidates } = ownContent({ candidates: [SEEN], mapping: 'unknown' }, [SOCKET], [], [MAPPED])
   assert.deepEqual(candidates, [MAPPED, SEEN, { type: 'host', address: SOCKET.address }])
 })
-
-test('a mapped address that a reflector sees as well is named once, as mapped', () => {
-  const seen: Candidate = { ...MAPPED, type: 'server-reflexive' }
-  const { candidates } = ownContent({ candidates: [seen, SEEN], mapping: 'unknown' }, [], [], [MAPPED])
-  assert.deepEqual(candidates, [MAPPED, SEEN])
-})
