@@ -74,6 +74,7 @@ function nodeOptions(command: Command): Command {
     .addOption(repeatable('--bootstrap <multiaddr>', 'a known node; may be repeated'))
     .option('--network <name>', 'the mesh to join (default: "tunnelbore")')
     .option('--network-key <file>', 'close the network with a pre-shared key')
+    .option('--no-port-mapping', 'do not ask the gateway to open our ports (PCP, NAT-PMP, UPnP)')
     .option('--no-lan', 'neither look for nodes on the LAN by mDNS nor be found there')
     .option(
       '--gossip-limit <nodes>',
@@ -89,6 +90,15 @@ function nodeOptions(command: Command): Command {
       '--listen-port <port>',
       'UDP for packets and checks, TCP for libp2p (default: 51821 or the next free one, kept)',
       numberOrText,
+    )
+    .addOption(
+      new Option(
+        '--also-listen <port>',
+        'a further TCP port for libp2p, such as 443; may be repeated',
+      ).argParser((value: string, sofar: readonly (number | string)[] = []) => [
+        ...sofar,
+        numberOrText(value),
+      ]),
     )
     .option('--state-dir <dir>', 'what is remembered (default: "/var/lib/tunnelbore")')
     .option('--run-dir <dir>', `where the control socket is (default: "${DEFAULT_RUN_DIR}")`)
@@ -134,7 +144,7 @@ async function bootstrap(flags: Flags): Promise<void> {
 
 /** The command line, then the file that it names. */
 async function settings(flags: Flags): Promise<readonly Settings[]> {
-  const { config, reachable, unreachable, lan, ...rest } = flags
+  const { config, reachable, unreachable, lan, portMapping, ...rest } = flags
   const values = Object.fromEntries(
     Object.entries(rest).map(([name, value]) => [
       name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
@@ -143,8 +153,9 @@ async function settings(flags: Flags): Promise<readonly Settings[]> {
   )
   const override = {
     ...(reachable === true || unreachable === true ? { reachable: reachable === true } : {}),
-    // Where --no-lan is not given commander says true, which is not to hide what the file says.
+    // Where --no-… is not given commander says true, which is not to hide what the file says.
     ...(lan === false ? { lan } : {}),
+    ...(portMapping === false ? { 'port-mapping': false } : {}),
   }
   const commandLine: Settings = {
     file: undefined,

@@ -78,6 +78,8 @@ export const DROP_REASONS = {
   'lan-malformed':
     "an answer of mDNS under our network's name that does not decode, or names nothing on that LAN",
   'lan-rate-limited': 'what mDNS brought beyond what is read, or remembered, of a LAN',
+  'gateway-malformed':
+    'an answer of a gateway to a request for a port that does not decode, is of another gateway, or answers nothing asked',
   'knock-for-others': 'a gossiped knock under a name of no pair of ours',
   'knock-stale': 'a gossiped knock from a time too far from ours',
   'knock-replayed': "a gossiped knock that is not newer than that peer's last",

@@ -55,6 +55,7 @@ function nodeBlock(status: Status, paint: Paint): string {
     ['nat', natText(status.nat)],
     ['udp', udp === false ? paint('nothing gets out', 'red') : null],
     ['reflexive', list(reflexive)],
+    ['mapped', list(status.mapped.map(mappedText))],
     ...status.bootstrap.map(
       (node): Row => ['bootstrap', `${node.multiaddr} (${bootstrapText(node, paint)})`],
     ),
@@ -123,6 +124,13 @@ function relayText({ relay }: Status): string | null {
   const { sessions, maxSessions, bytes, refused } = relay
   const refusals = refused === 0 ? '' : `, ${refused} refused`
   return `${sessions} of at most ${maxSessions} sessions, ${humaniseBytes(bytes)} passed on${refusals}`
+}
+
+function mappedText({ protocol, by, internal, external, verdict }: Status['mapped'][number]): string {
+  const doubt = { believed: '', unconfirmed: ', not confirmed yet', 'second-nat': ', behind a second NAT' }[
+    verdict
+  ]
+  return `${protocol} ${external} to ${internal} (${by}${doubt})`
 }
 
 function dropsText({ drops }: Status): string | null {

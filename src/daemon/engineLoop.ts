@@ -57,6 +57,10 @@ export interface Errands {
   openSockets(ip: string, count: number): void
   /** The engine is to be told of the sockets, as streams have come or gone. */
   streamsChanged(): void
+  probeGateway(effect: Extract<Effect, { type: 'probe-gateway' }>): void
+  mapPort(effect: Extract<Effect, { type: 'map-port' }>): void
+  unmapPort(effect: Extract<Effect, { type: 'unmap-port' }>): void
+  announceMapped(addresses: readonly SocketAddress[]): void
 }
 
 /** Who uses a loopback socket: a peer, or WireGuard for any peer. */
@@ -306,6 +310,18 @@ export class EngineLoop {
         break
       case 'send-relay':
         this.#sendRelayed(effect.session, effect.local, effect.remote, effect.datagram)
+        break
+      case 'probe-gateway':
+        errands.probeGateway(effect)
+        break
+      case 'map-port':
+        errands.mapPort(effect)
+        break
+      case 'unmap-port':
+        errands.unmapPort(effect)
+        break
+      case 'announce-mapped':
+        errands.announceMapped(effect.addresses)
         break
       case 'log':
         this.#log[effect.level](effect.fields, effect.message)

@@ -3,6 +3,7 @@
  * which way each prefix leaves. Read at the start and whenever something changes.
  */
 
+import { canonicalIp } from '../base/address.js'
 import { causeOf, UserError } from '../base/userError.js'
 import type { Input, LocalSocket, MachineRoute } from '../engine/inputs.js'
 import { type LocalAddress, localAddresses } from '../io/localAddresses.js'
@@ -119,9 +120,10 @@ export class Machine {
     const tunnels = await this.#tunnels.names()
     const routes = await readRoutes()
     if (this.#stopped) return []
-    this.#routes = routes.map(({ prefix, device }) => ({
+    this.#routes = routes.map(({ prefix, device, gateway }) => ({
       prefix,
       device,
+      gateway: gateway === undefined ? undefined : canonicalIp(gateway),
       tunnel: device !== undefined && tunnels.has(device),
     }))
     const addresses = localAddresses(tunnels)

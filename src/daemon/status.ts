@@ -7,6 +7,7 @@ import { formatSocketAddress } from '../base/address.js'
 import type { DropReason } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
 import type { UnixTime } from '../base/time.js'
+import type { MappedTransport, MappingProtocol, MappingVerdict } from '../engine/path/mappedPort.js'
 import type { CandidateType } from '../wire/candidate.js'
 import type { NatBehaviour, NatFiltering, NatMapping, PeerRecord } from '../wire/record.js'
 
@@ -98,6 +99,18 @@ export interface MeshStatus {
   readonly relays: number
 }
 
+/** A port that a gateway says it has opened. */
+export interface MappedStatus {
+  readonly protocol: MappedTransport
+  readonly by: MappingProtocol
+  /** Ours, `ip:port`. */
+  readonly internal: string
+  /** The gateway's, `ip:port`. */
+  readonly external: string
+  /** Others are told only of what is `believed`; `second-nat`: others see us elsewhere. */
+  readonly verdict: MappingVerdict
+}
+
 export interface Status {
   /** Null for a bootstrap node. */
   readonly interface: string | null
@@ -110,6 +123,8 @@ export interface Status {
   readonly reachable: boolean | null
   readonly nat: NatStatus
   readonly mesh: MeshStatus
+  /** Ports that gateways have opened. */
+  readonly mapped: readonly MappedStatus[]
   readonly peers: readonly PeerStatus[]
   readonly drops: Readonly<Partial<Record<DropReason, number>>>
   /** Null for a node that relays for nobody, whether it serves the mesh or not (`--no-relay`). */

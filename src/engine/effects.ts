@@ -4,6 +4,7 @@ import type { SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
 import type { ProbeSource } from '../wire/udpProbe.js'
 import type { RelaySessionId, SocketId, StreamRelay } from './inputs.js'
+import type { MappingProtocol, MappingSite, PortToMap } from './path/mappedPort.js'
 
 export type Effect =
   /** Send from a shared socket. */
@@ -61,6 +62,18 @@ export type Effect =
     }
   /** Keep the newest record of a peer on disk; it comes back as one of `NodeOptions.remembered`. */
   | { readonly type: 'remember'; readonly peer: PublicKey; readonly signedRecord: Uint8Array }
+  /** Ask a gateway which of these it speaks; answered by `gateway-answered`, each once, and `gateway-probed`. */
+  | {
+      readonly type: 'probe-gateway'
+      readonly site: MappingSite
+      readonly protocols: readonly MappingProtocol[]
+    }
+  /** Have a gateway open a port, or keep it open; answered by `port-mapped` or `port-mapping-failed`. */
+  | { readonly type: 'map-port'; readonly port: PortToMap; readonly lifetimeMs: number }
+  /** Have a gateway close a port, as far as it can be reached. */
+  | { readonly type: 'unmap-port'; readonly port: PortToMap }
+  /** Tell the mesh that libp2p's port is open at these addresses too; they replace those told before. */
+  | { readonly type: 'announce-mapped'; readonly addresses: readonly SocketAddress[] }
   /** Ask others whether they reach us; answered by `reachability-probed`. */
   | { readonly type: 'probe-reachability' }
   /** Begin to serve the mesh (DHT, circuit relay, reflection), or stop. Not emitted for the role at the start. */

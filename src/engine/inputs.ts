@@ -3,6 +3,7 @@
 import type { Prefix, SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
 import type { UnixTime } from '../base/time.js'
+import type { MappedTransport, MappingProtocol, MappingSite } from './path/mappedPort.js'
 
 /** Names one open UDP socket; never used again for another. */
 export type SocketId = number
@@ -54,6 +55,8 @@ export interface MachineRoute {
   readonly device: string | undefined
   /** True where it leaves by a WireGuard interface. */
   readonly tunnel: boolean
+  /** The next hop; undefined where the destination is on the link. */
+  readonly gateway?: string | undefined
 }
 
 /** A node that passes on what two peers send each other, as the mesh offers it. */
@@ -141,6 +144,31 @@ export type Input =
   | { readonly type: 'loopback-failed'; readonly peer: PublicKey }
   /** A publication ended; with no acknowledgement nobody holds the record. */
   | { readonly type: 'publication-ended'; readonly period: number; readonly acknowledgements: number }
+  /** A gateway speaks a protocol by which it opens ports. */
+  | { readonly type: 'gateway-answered'; readonly site: MappingSite; readonly by: MappingProtocol }
+  /** A probe of a gateway ended: all that were asked for have answered, or had their time. */
+  | { readonly type: 'gateway-probed'; readonly site: MappingSite }
+  /** A gateway says that it has opened a port of ours. */
+  | {
+      readonly type: 'port-mapped'
+      readonly site: MappingSite
+      readonly by: MappingProtocol
+      readonly protocol: MappedTransport
+      readonly internalPort: number
+      readonly external: SocketAddress
+      readonly lifetimeMs: number
+    }
+  /** It has not. `conflict`: somebody else has the outer port. */
+  | {
+      readonly type: 'port-mapping-failed'
+      readonly site: MappingSite
+      readonly by: MappingProtocol
+      readonly protocol: MappedTransport
+      readonly internalPort: number
+      readonly reason: 'conflict' | 'refused' | 'silent'
+      /** For people. */
+      readonly detail: string
+    }
   /** A probe of our reachability ended. */
   | ({ readonly type: 'reachability-probed' } & ReachabilityVerdict)
   /**

@@ -33,6 +33,7 @@ import type { CheckSubject, PathContext } from './path/agent.js'
 import { Birthdays } from './path/birthdays.js'
 import { NatKnowledge } from './path/natKnowledge.js'
 import type { Route } from './path/path.js'
+import { PortMapping, type PortMappingOptions } from './path/portMapping.js'
 import { DEFAULT_PUNCH_LIMITS, PunchBudget, type PunchLimits } from './path/punchLimits.js'
 import { isUsable } from './path/reachability.js'
 import { Reflection } from './path/reflection.js'
@@ -60,6 +61,8 @@ export interface NodeOptions extends DiscoveryOptions {
   readonly membership?: Uint8Array
   /** What checks that bore holes may cost, for all peers together. */
   readonly punching?: PunchLimits
+  /** Absent where no gateway is to be asked for ports. */
+  readonly portMapping?: PortMappingOptions | undefined
 }
 
 /** Requests to member relays, for all peers together: two relays are asked for each that is looked for. */
@@ -86,6 +89,7 @@ export class Node {
   readonly #discovery: Discovery<Peer>
   readonly #reflection: Reflection
   readonly #nat: NatKnowledge
+  readonly #portMapping: PortMapping
   readonly #names = new PairNames<Peer>()
   readonly #stun: StunDesk<Peer>
   readonly #role: Role
@@ -110,6 +114,7 @@ export class Node {
     this.#strangers = new Strangers(keys, now.instant)
     this.#reflection = new Reflection(emit, random)
     this.#nat = new NatKnowledge(emit, random, this.#reflection)
+    this.#portMapping = new PortMapping(options.portMapping, emit)
     this.#role = new Role(options.role, random, emit)
     const drop = (reason: DropReason) => this.drop(reason)
     const { relay, punching = DEFAULT_PUNCH_LIMITS } = options
@@ -240,6 +245,7 @@ export class Node {
     next = earliest(next, earliest(this.#role.nextWake, this.#context.birthdays.nextWake))
     next = earliest(next, earliest(this.#relay?.nextWake, this.#streams.nextWake))
     next = earliest(next, this.#nat.nextWake)
+    next = earliest(next, this.#portMapping.nextWake)
     for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
     return earliest(next, this.#reflection.settlesAt)
   }
@@ -252,6 +258,7 @@ export class Node {
   status(now: Now): NodeStatus {
     const { candidates } = this.#reflection.findings
     const { serves, reachable } = this.#role
+    const { ports } = this.#portMapping.findings
     return {
       serves,
       reachable,
@@ -260,6 +267,7 @@ export class Node {
         ...this.#nat.status,
         reflexive: candidates.map(({ address }) => address),
       },
+      mapped: ports,
       peers: [...this.#peers.values()].map((peer) =>
         peerStatus(peer, this.#allSockets, this.knownRecord(peer.key, now), now),
       ),
@@ -319,6 +327,13 @@ export class Node {
         this.#nat.handle(input, now.instant)
         this.#discovery.describe(now)
         break
+      case 'gateway-answered':
+      case 'gateway-probed':
+      case 'port-mapped':
+      case 'port-mapping-failed':
+        this.#portMapping.handle(input, now.instant)
+        this.#portsMapped(now)
+        break
       default:
         if (input.type === 'mesh-changed') {
           this.#role.setConnected(input.connected, now.instant)
@@ -334,6 +349,8 @@ export class Node {
   #wake(now: Now): void {
     this.#reflection.wake(now.instant)
     this.#nat.wake(now.instant)
+    this.#portMapping.wake(now.instant)
+    this.#portsMapped(now)
     this.#role.wake(now.instant)
     this.#relay?.wake(now.instant)
     this.#streams.wake(now.instant)
@@ -560,6 +577,8 @@ export class Node {
       now.instant,
     )
     this.#reflection.change({ sockets }, now.instant)
+    this.#portMapping.change({ sockets }, now.instant)
+    this.#portsMapped(now)
     this.#surroundingsChanged(now)
   }
 
@@ -578,6 +597,8 @@ export class Node {
   #routesRead(routes: readonly MachineRoute[], now: Now): void {
     this.#context.paths.routes = routes
     this.#reflection.change({ routes }, now.instant)
+    this.#portMapping.change({ routes }, now.instant)
+    this.#portsMapped(now)
     this.#surroundingsChanged(now)
   }
 
@@ -587,8 +608,20 @@ export class Node {
     for (const peer of this.#peers.values()) peer.surroundingsChanged(now)
   }
 
+  /** Tells the record, and whoever finds out whether we are reached, what gateways have opened. */
+  #portsMapped(now: Now): void {
+    // What the nearest gateway tells of itself.
+    const ip = this.#portMapping.findings.ports[0]?.external.ip
+    this.#nat.handle({ type: 'external-address-told', ip }, now.instant)
+    this.#discovery.setMapped(this.#portMapping.candidates)
+    this.#discovery.describe(now)
+    this.#role.setMapped(this.#portMapping.announced, now.instant)
+  }
+
   #reflected(now: Now): void {
     this.#nat.review(now.instant)
+    this.#portMapping.setReflexive(this.#reflection.findings.candidates, now.instant)
+    this.#portsMapped(now)
     this.#discovery.describe(now)
     if (this.#context.paths.streamSockets.length > 0)
       for (const peer of this.#peers.values()) peer.waysToRelaysChanged(now)

@@ -90,6 +90,15 @@ export const sampleStatus: Status = {
   peerId: PEER_ID,
   addresses: [`/ip4/192.168.1.2/tcp/51821/p2p/${PEER_ID}`],
   reachable: false,
+  mapped: [
+    {
+      protocol: 'udp',
+      by: 'pcp',
+      internal: '192.168.1.2:51821',
+      external: '203.0.113.10:51821',
+      verdict: 'believed',
+    },
+  ],
   nat: {
     mapping: 'endpoint-independent',
     filtering: 'address-and-port-dependent',
@@ -124,6 +133,7 @@ export const sampleBootstrap: Status = {
   peerId: PEER_ID,
   addresses: [],
   reachable: null,
+  mapped: [],
   nat: {
     mapping: 'none',
     filtering: 'none',

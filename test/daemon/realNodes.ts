@@ -185,6 +185,10 @@ export async function startRealNode(
     serve: () => {},
     openSockets: () => {},
     streamsChanged: () => {},
+    probeGateway: () => {},
+    mapPort: () => {},
+    unmapPort: () => {},
+    announceMapped: () => {},
     setEndpoint: () => {},
   })
   const move = (address: string): void => {

@@ -174,6 +174,10 @@ const NO_ERRANDS: Errands = {
   probeReachability: () => {},
   serve: () => {},
   askUdpProbe: () => {},
+  probeGateway: () => {},
+  mapPort: () => {},
+  unmapPort: () => {},
+  announceMapped: () => {},
   openSockets: () => {},
   streamsChanged: () => {},
 }

@@ -12,11 +12,12 @@ export function ownContent(
   findings: Findings,
   sockets: readonly LocalSocket[],
   multiaddrs: readonly string[],
+  mapped: readonly Candidate[] = [],
 ): OwnContent {
   const hosts: Candidate[] = sockets
     .map(({ address }): Candidate => ({ type: 'host', address }))
     .sort((a, b) => Number(isGlobal(b.address.ip)) - Number(isGlobal(a.address.ip)))
-  return { candidates: [...findings.candidates, ...hosts], multiaddrs, nat: natOf(findings) }
+  return { candidates: [...mapped, ...findings.candidates, ...hosts], multiaddrs, nat: natOf(findings) }
 }
 
 export function natOf({ mapping, filtering }: Findings): NatBehaviour {

@@ -11,7 +11,7 @@
  * proved by itself, and takes what comes over any proved path.
  */
 
-import type { SocketAddress } from '../../base/address.js'
+import { type SocketAddress, sameSocketAddress } from '../../base/address.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import { isStreamAddress } from '../../base/streamAddress.js'
 import { after, earliest, elapsed, type Instant, type Now } from '../../base/time.js'
@@ -177,8 +177,13 @@ export class PathAgent {
 
   /** The peer is at these addresses now; those no longer named are forgotten unless they are proved. */
   offer(candidates: readonly Candidate[]): void {
-    // Which addresses are relays is not for the peer to say.
-    this.#candidates = candidates.filter(({ type }) => type !== 'relayed')
+    // Which addresses are relays is not for the peer to say. Whoever sent to a mapped address sees the peer there as well:
+    // what is said of an address first counts.
+    this.#candidates = candidates.filter(
+      ({ type, address }, index) =>
+        type !== 'relayed' &&
+        candidates.findIndex((each) => sameSocketAddress(each.address, address)) === index,
+    )
     this.#pairUp()
   }
 

@@ -8,12 +8,13 @@ import '../nodeCompatibility.js'
 
 import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
+import type { SocketAddress } from '../../base/address.js'
 import { isDropped } from '../../base/drops.js'
 import { SECOND } from '../../base/time.js'
 import type { UdpProbeAnswer, UdpProbeRequest } from '../../wire/udpProbe.js'
 import { PersistentMap } from '../persistentMap.js'
 import { lookAround } from './acquaintances.js'
-import { listeningPorts, ownAddresses, tellAddresses } from './announced.js'
+import { outerPorts, ownAddresses, tellAddresses } from './announced.js'
 import { DeadPeers } from './deadPeers.js'
 import { Dht } from './dht.js'
 import { DialBack } from './dialBack.js'
@@ -92,6 +93,8 @@ export interface Mesh {
    * they live. Nodes to which we want a connection are dialled without the pause that they had come to.
    */
   networkChanged(has: (ip: string) => boolean): void
+  /** Gateways have opened our TCP port at these addresses: others are told of them, and probes ask for them. */
+  setMapped(addresses: readonly SocketAddress[]): void
   /**
    * Begins to serve the mesh, or stops: the DHT's server, the circuit relay, dialling others back; a node that serves holds no
    * reservations. Those who are connected are told. Resolves when it is done; the latest call holds.
@@ -125,6 +128,7 @@ const SPARED_CONNECTIONS = { serving: 12, other: 4 }
 export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const { network, judge, log, onDrop } = options
   let running = false
+  let mapped: readonly SocketAddress[] = []
   let { serves } = options
   const stopped = new AbortController()
   const onChange = () => {
@@ -185,7 +189,8 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     },
   } satisfies ConnectionGater
 
-  const addresses = () => ownAddresses(parts, options.announces, reachability.reachedAt, relays.circuits)
+  const addresses = () =>
+    ownAddresses(parts, options.announces, mapped, reachability.reachedAt, relays.circuits)
   const node = await makeNode(options, new Libp2pDatastore(store), gater, addresses, onDrop, gossip)
   const { libp2p, parts, kadDht, relayServer, sockets, ping } = node
   const self = libp2p.peerId
@@ -390,7 +395,12 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     closeRelayStream: (stream) => relayStreams?.close(stream),
 
     probeReachability(signal) {
-      return reachability.probe(parts, listeningPorts(parts), signal)
+      return reachability.probe(parts, outerPorts(parts, mapped), signal)
+    },
+
+    setMapped(addresses) {
+      mapped = addresses
+      onAddresses()
     },
 
     askUdpProbe: (server, request, signal) => udpProbes.ask(parts, server, request, signal),

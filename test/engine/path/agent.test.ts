@@ -91,6 +91,14 @@ describe('punching', () => {
     assert.deepEqual(run(0, 100), [])
   })
 
+  it('takes an address that is named twice for what it was named first', () => {
+    agent.offer([candidate('mapped', FAR), candidate('server-reflexive', FAR)])
+    agent.punch(START)
+    assert.equal(run(0, 0).length, 1)
+    prove(FAR, 20)
+    assert.equal(agent.current?.type, 'mapped')
+  })
+
   it('pairs every candidate with every socket that can reach it', () => {
     machine([HOME, OFFICE, HOME6])
     const far6 = { ip: '2001:db8:2::1', port: 1 }
