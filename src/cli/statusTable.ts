@@ -57,6 +57,8 @@ function nodeBlock(status: Status, paint: Paint): string {
     ...status.bootstrap.map(
       (node): Row => ['bootstrap', `${node.multiaddr} (${bootstrapText(node, paint)})`],
     ),
+    ['mtu', status.mtu === null ? null : String(status.mtu)],
+    ...status.warnings.map((warning): Row => ['warning', paint(warning, 'red')]),
     ['dropped', dropsText(status)],
     ['uptime', humaniseSeconds(status.uptimeS)],
     ['version', status.version],

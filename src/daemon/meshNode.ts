@@ -92,7 +92,7 @@ export interface MeshNodeOptions {
 }
 
 /** What every status says, with or without an interface. */
-export type CommonStatus = Omit<Status, 'interface' | 'publicKey' | 'peers'>
+export type CommonStatus = Omit<Status, 'interface' | 'publicKey' | 'mtu' | 'warnings' | 'peers'>
 
 export interface MeshNode {
   readonly loop: EngineLoop

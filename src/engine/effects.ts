@@ -12,6 +12,17 @@ export type Effect =
       readonly remote: SocketAddress
       readonly datagram: Uint8Array
     }
+  /**
+   * Send from a shared socket in one packet that nobody may fragment on the way; answered by `too-large` where the
+   * packet cannot even leave.
+   */
+  | {
+      readonly type: 'send-unfragmented'
+      readonly peer: PublicKey
+      readonly socket: SocketId
+      readonly remote: SocketAddress
+      readonly datagram: Uint8Array
+    }
   /** Hand a message to WireGuard from the peer's loopback endpoint. */
   | { readonly type: 'deliver'; readonly peer: PublicKey; readonly datagram: Uint8Array }
   | { readonly type: 'open-loopback'; readonly peer: PublicKey; readonly address: SocketAddress }

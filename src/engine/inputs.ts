@@ -58,6 +58,19 @@ export type Input =
   | { readonly type: 'wireguard-sent'; readonly peer: PublicKey | undefined; readonly datagram: Uint8Array }
   /** The interface was read: all its peers. */
   | { readonly type: 'interface-read'; readonly peers: readonly InterfacePeer[] }
+  /**
+   * The MTU of WireGuard's interface, in bytes. Told only where what is sent can be kept from being fragmented: without
+   * it, no path is asked what it carries.
+   */
+  | { readonly type: 'mtu-read'; readonly device: string; readonly mtu: number }
+  /** What was to be sent unfragmented is larger than the network device takes. */
+  | {
+      readonly type: 'too-large'
+      readonly peer: PublicKey
+      readonly socket: SocketId
+      readonly remote: SocketAddress
+      readonly size: number
+    }
   /** The shared sockets that are open now; those not named are closed. */
   | { readonly type: 'sockets-changed'; readonly sockets: readonly LocalSocket[] }
   | { readonly type: 'routes-read'; readonly routes: readonly MachineRoute[] }

@@ -30,7 +30,7 @@ import type { CheckSubject } from './path/agent.js'
 import type { Route } from './path/path.js'
 import { isUsable } from './path/reachability.js'
 import { Reflection } from './path/reflection.js'
-import { StunDesk } from './path/stunDesk.js'
+import { StunDesk, type StunEvent } from './path/stunDesk.js'
 import { Transactions } from './path/transactions.js'
 import { Peer, type PeerContext } from './peer.js'
 import { Role, type RoleOption } from './role.js'
@@ -120,6 +120,7 @@ export class Node {
         routes: [],
       },
       indices: new Map(),
+      interfaceMtu: undefined,
     }
   }
 
@@ -204,6 +205,13 @@ export class Node {
         break
       case 'routes-read':
         this.#routesRead(input.routes, now)
+        break
+      case 'mtu-read':
+        this.#context.interfaceMtu = { device: input.device, mtu: input.mtu }
+        for (const peer of this.#peers.values()) peer.settle(now)
+        break
+      case 'too-large':
+        this.#peers.get(input.peer)?.tooLarge(input, input.size, now)
         break
       case 'loopback-failed':
         this.#loopbackFailed(input.peer)
@@ -302,18 +310,22 @@ export class Node {
         event.by.checkReceived(from, event.holdsFirstMessage, now)
         break
       case 'check-answered':
-        this.#checkAnswered(event.agent.peer, from, event.sentAt, event.holdsFirstMessage, now)
+        this.#checkAnswered(event, from, now)
         break
       case 'reflected':
         this.#reflected(now)
     }
   }
 
-  #checkAnswered(key: PublicKey, from: Route, sentAt: Instant, peerHolds: boolean, now: Now): void {
-    const peer = this.#peers.get(key)
+  #checkAnswered(
+    { agent, sentAt, holdsFirstMessage, size }: Extract<StunEvent<Peer>, { type: 'check-answered' }>,
+    from: Route,
+    now: Now,
+  ): void {
+    const peer = this.#peers.get(agent.peer)
     if (peer === undefined) return
     this.#discovery.reclaim(peer, now)
-    peer.checkAnswered(from, sentAt, peerHolds, now)
+    peer.checkAnswered(from, sentAt, holdsFirstMessage, now, size)
   }
 
   /** Whether an answer would go out where the question came in; counts a drop where it would not. */

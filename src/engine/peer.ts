@@ -27,6 +27,7 @@ import type { Flow, Forwarding } from './loopback/forwarding.js'
 import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
 import type { Takeover } from './loopback/takeover.js'
 import { PathAgent, type PathContext, type Proved } from './path/agent.js'
+import { type InterfaceMtu, MtuProbing } from './path/mtuProbing.js'
 import { type Route, sameRoute } from './path/path.js'
 import { plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
@@ -45,6 +46,8 @@ export interface PeerContext {
   readonly paths: PathContext
   /** Index of a handshake or session of our WireGuard → whose it is. */
   readonly indices: Map<number, Peer>
+  /** Undefined where nothing can be sent unfragmented. */
+  interfaceMtu: InterfaceMtu | undefined
 }
 
 export type PeerState = 'idle' | 'resolving' | 'punching' | 'direct' | 'relayed' | 'unreachable' | 'external'
@@ -60,6 +63,7 @@ export class Peer implements DiscoveredPeer {
   readonly #pursuit: Pursuit
   readonly #contact: Contact
   readonly #watch: PathWatch
+  readonly mtu: MtuProbing
   readonly #firstMessage: FirstMessage
   /** Where it was since there was a path. */
   readonly #places = new Places()
@@ -83,6 +87,8 @@ export class Peer implements DiscoveredPeer {
     this.#contact = this.#pursuit.contact
     this.agent = new PathAgent(key, keys, context.paths, () => this.holdsFirstMessage)
     this.#watch = new PathWatch(this.flow, this.agent)
+    const { emit } = context
+    this.mtu = new MtuProbing({ agent: this.agent, emit, interfaceMtu: () => context.interfaceMtu })
     this.#firstMessage = new FirstMessage({
       precedes: compare(publicKeyBytes(context.ownKey), publicKeyBytes(key)) < 0,
       handshakes: this.#handshakes,
@@ -186,9 +192,20 @@ export class Peer implements DiscoveredPeer {
   }
 
   /** Our check was answered. */
-  checkAnswered(route: Route, sentAt: Instant, peerHolds: boolean, now: Now): void {
+  checkAnswered(route: Route, sentAt: Instant, peerHolds: boolean, now: Now, size?: number): void {
     this.agent.answered(route, sentAt, peerHolds, now.instant)
-    if (this.agent.current !== undefined && sameRoute(route, this.agent.current)) this.flow.answered()
+    if (this.agent.current !== undefined && sameRoute(route, this.agent.current)) {
+      if (size !== undefined) this.mtu.answered(size, now.instant)
+      else if (this.flow.unheardSince !== undefined) this.mtu.doubt(now.instant)
+      this.flow.answered()
+    }
+    this.settle(now)
+  }
+
+  /** A check of `size` bytes is larger than the network device takes. */
+  tooLarge(route: Route, size: number, now: Now): void {
+    if (this.agent.current !== undefined && sameRoute(route, this.agent.current))
+      this.mtu.tooLarge(size, now.instant)
     this.settle(now)
   }
 
@@ -285,6 +302,7 @@ export class Peer implements DiscoveredPeer {
     if (verdict === 'suspect') this.#suspect(now.instant)
     else if (verdict === 'ask') this.agent.probe(now.instant)
     this.#watch.wake(now.instant)
+    this.mtu.wake(this.#watch.isActive(now.instant), now)
     this.settle(now)
   }
 
@@ -294,6 +312,7 @@ export class Peer implements DiscoveredPeer {
       this.#pursuit.nextWake,
       this.#firstMessage.nextWake,
       this.#watch.nextWake,
+      this.mtu.nextWake,
     ].reduce(earliest, undefined)
   }
 
@@ -309,6 +328,7 @@ export class Peer implements DiscoveredPeer {
     this.#pursuit.pursue(now)
     this.#firstMessage.release(now.instant)
     this.#watch.settle(now.instant)
+    this.mtu.settle(this.#watch.isActive(now.instant), now.instant)
     this.flow.attentive =
       this.#handshakes.awaitsProof || !this.#watch.isActive(now.instant) || this.#needsPath(now.instant)
   }

@@ -340,6 +340,7 @@ const IANA_ATTRIBUTES = {
   software: 0x8022, // SOFTWARE, RFC 8489
   fingerprint: 0x8028, // FINGERPRINT, RFC 8489
   holdsFirstMessage: 0xc0b0, // ours, from the unassigned part of 0xC000-0xFFFF (first come, first served)
+  padding: 0xc0bf, // ours, from the same part
 }
 
 /** The same registry's error codes. */
@@ -375,6 +376,7 @@ const anyMessage: fc.Arbitrary<StunMessage> = fc.record(
     unknownAttributes: fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 8 }),
     software: fc.string({ unit: 'binary', maxLength: 40 }),
     holdsFirstMessage: fc.constant(true),
+    padding: fc.integer({ min: 0, max: 2_000 }),
   },
   { requiredKeys: ['messageClass', 'method', 'transactionId'], noNullPrototype: true },
 )

@@ -78,6 +78,8 @@ interface Pair extends Route {
 export interface CheckSubject {
   readonly agent: PathAgent
   readonly route: Route
+  /** Of a check that was padded, to learn what the path carries: its length in bytes. */
+  readonly size?: number
 }
 
 /** What all agents of a node share. */
@@ -325,6 +327,16 @@ export class PathAgent {
       remote: pair.remote,
       datagram: encodeCheck(this.keys, id, this.#holdsFirstMessage(), now.unix),
     })
+  }
+
+  /** Asks the path in use with a check of `size` bytes, which arrives whole or not at all. */
+  askWithSize(size: number, now: Now): void {
+    const pair = this.#current
+    if (pair === undefined) return
+    const { socket, remote } = pair
+    const id = this.#context.transactions.begin({ agent: this, route: { socket, remote }, size }, now.instant)
+    const datagram = encodeCheck(this.keys, id, this.#holdsFirstMessage(), now.unix, size)
+    this.#context.emit({ type: 'send-unfragmented', peer: this.peer, socket, remote, datagram })
   }
 
   #mayChase(now: Instant): boolean {

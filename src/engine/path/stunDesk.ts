@@ -56,6 +56,8 @@ export type StunEvent<Checked> =
       readonly agent: PathAgent
       readonly sentAt: Instant
       readonly holdsFirstMessage: boolean
+      /** Of a padded check: its length in bytes. */
+      readonly size: number | undefined
     }
   | { readonly type: 'reflected' }
 
@@ -138,13 +140,13 @@ export class StunDesk<Checked extends CheckedPeer> {
     }
     const transaction = transactions.get(response.transactionId)
     if (transaction === undefined || isLate(transaction, now)) return 'stun-unknown-transaction'
-    const { agent, route } = transaction.subject
+    const { agent, route, size } = transaction.subject
     if (!verifyIntegrity(response, agent.keys.outgoing.hmac)) return 'stun-bad-integrity'
     // RFC 8445 section 7.2.5.2.1: the answer comes from where the check went, to where it left.
     if (!sameRoute(from, route)) return 'stun-unknown-transaction'
     transactions.end(response.transactionId)
     if (response.messageClass !== 'success') return 'stun-unsupported'
     const holdsFirstMessage = response.holdsFirstMessage ?? false
-    return { type: 'check-answered', agent, sentAt: transaction.sentAt, holdsFirstMessage }
+    return { type: 'check-answered', agent, sentAt: transaction.sentAt, holdsFirstMessage, size }
   }
 }

@@ -33,6 +33,8 @@ export interface StunAttributes {
   readonly software?: string
   /** HOLDS-FIRST-MESSAGE, which is there or not, and has no value. False is the same as absent. */
   readonly holdsFirstMessage?: boolean
+  /** PADDING: so many bytes that mean nothing, sent as zeros. */
+  readonly padding?: number
 }
 
 export interface StunError {
@@ -66,7 +68,8 @@ export function encodeAttributes(
   mask: Uint8Array,
 ): readonly (readonly [type: number, value: Uint8Array])[] {
   const attributes: [number, Uint8Array][] = []
-  const { username, mappedAddress, priority, error, unknownAttributes, software, holdsFirstMessage } = message
+  const { username, mappedAddress, priority, error, unknownAttributes, software } = message
+  const { holdsFirstMessage, padding } = message
   if (username !== undefined) attributes.push([ATTRIBUTE.username, encodeUsername(username)])
   if (mappedAddress !== undefined)
     attributes.push([ATTRIBUTE.xorMappedAddress, encodeXorAddress(mappedAddress, mask)])
@@ -76,6 +79,7 @@ export function encodeAttributes(
     attributes.push([ATTRIBUTE.unknownAttributes, encodeTypes(unknownAttributes)])
   if (software !== undefined) attributes.push([ATTRIBUTE.software, encodeText(software)])
   if (holdsFirstMessage === true) attributes.push([ATTRIBUTE.holdsFirstMessage, NO_VALUE])
+  if (padding !== undefined) attributes.push([ATTRIBUTE.padding, new Uint8Array(padding)])
   return attributes
 }
 
@@ -123,6 +127,9 @@ export function decodeAttribute(
       return 'read'
     case ATTRIBUTE.holdsFirstMessage:
       message.holdsFirstMessage = true
+      return 'read'
+    case ATTRIBUTE.padding:
+      message.padding = value.length
       return 'read'
     case ATTRIBUTE.mappedAddress:
     case ATTRIBUTE.messageIntegrity:

@@ -29,6 +29,8 @@ export const ATTRIBUTE = {
   fingerprint: 0x8028,
   /** Our own, from the range for everybody (0xc000 up): the sender keeps a first message of WireGuard's back. */
   holdsFirstMessage: 0xc0b0,
+  /** Our own, from the same range: zeros that make a check as long as a packet of WireGuard's. */
+  padding: 0xc0bf,
 } as const
 
 /** ERROR-CODE values (RFC 8489 section 14.8) that are sent here. */
