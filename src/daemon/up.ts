@@ -111,7 +111,7 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
   const watch = new InterfaceWatch(reader, keys.publicKey, onRead, log)
   undo.push(() => watch.stop())
 
-  answerControl((): Status => {
+  const status = (): Status => {
     const handshakes = new Map(
       dump.peers.map(({ publicKey, latestHandshake }) => [publicKey, latestHandshake]),
     )
@@ -125,7 +125,8 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
       warnings: mtuWarnings(config.interface, interfaceMtu.mtu, peers),
       peers: peers.map((peer) => peerStatus(peer, handshakes.get(peer.publicKey), when)),
     }
-  }, node.resolve)
+  }
+  answerControl({ status, resolve: node.resolve, why: node.why })
   await endpoints.written()
   log.info({ port: node.port, peers: dump.peers.length, peerId: node.peerId }, 'tunnelbore is up')
   return { failed: watch.failed }

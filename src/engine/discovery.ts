@@ -62,7 +62,8 @@ export interface DiscoveredPeer {
   lookUpEnded(now: Now): void
   knocked(now: Now): void
   knockAnswered(now: Now): void
-  knockFailed(why: string, now: Now): void
+  /** `closed`: its node took the knock, and ended without an answer. */
+  knockFailed(why: string, now: Now, closed?: boolean): void
   reclaimed(now: Now): void
   surroundingsChanged(now: Now): void
   settle(now: Now): void
@@ -220,7 +221,7 @@ export class Discovery<Peer extends DiscoveredPeer> implements Means {
         this.#knockAnswered(input.peer, input.answer, now)
         break
       case 'knock-failed':
-        this.#parts.peers.get(input.peer)?.knockFailed(input.reason, now)
+        this.#parts.peers.get(input.peer)?.knockFailed(input.reason, now, input.closed)
         break
       case 'publication-ended':
         this.#own.publications.ended(input.period, input.acknowledgements, now)

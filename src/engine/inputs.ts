@@ -97,7 +97,13 @@ export type Input =
       readonly knock: Uint8Array
     }
   | { readonly type: 'knock-answered'; readonly peer: PublicKey; readonly answer: Uint8Array }
-  | { readonly type: 'knock-failed'; readonly peer: PublicKey; readonly reason: string }
+  | {
+      readonly type: 'knock-failed'
+      readonly peer: PublicKey
+      readonly reason: string
+      /** True where its node took the knock, and ended without an answer. */
+      readonly closed?: boolean
+    }
   /** Somebody's record came in by gossip. Its seal was verified; whose it is, its blinded key tells us at most. */
   | { readonly type: 'record-gossiped'; readonly sealedRecord: Uint8Array }
   /** A knock on somebody, or an answer to one, came in by gossip. */

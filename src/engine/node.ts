@@ -35,6 +35,7 @@ import { Transactions } from './path/transactions.js'
 import { Peer, type PeerContext } from './peer.js'
 import { Role, type RoleOption } from './role.js'
 import { type NodeStatus, peerStatus } from './status.js'
+import { type Explanation, explain } from './why.js'
 
 export interface NodeOptions extends DiscoveryOptions {
   readonly loopback: LoopbackPlan
@@ -179,6 +180,12 @@ export class Node {
       ),
       drops: this.drops,
     }
+  }
+
+  /** Why a peer is direct, relayed or unreachable; undefined for a key that is no peer of the interface. */
+  why(key: PublicKey, now: Now): Explanation | undefined {
+    const peer = this.#peers.get(key)
+    return peer === undefined ? undefined : explain(peer.evidence(now), now)
   }
 
   /** The record of a peer that this node knows. */

@@ -33,6 +33,7 @@ import { plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
 import type { Reflection } from './path/reflection.js'
 import { PathWatch } from './roam/watch.js'
+import type { Evidence } from './why.js'
 
 /** What all peers of a node share. */
 export interface PeerContext {
@@ -119,6 +120,27 @@ export class Peer implements DiscoveredPeer {
       return 'checks pass, but the handshake is unanswered: preshared key or peer entry missing on one side?'
     }
     return path.proof === 'handshake' ? "proved by WireGuard's own handshake" : 'proved by a check'
+  }
+
+  /** What there is to say to those who ask why it is as it is. */
+  evidence(now: Now): Evidence {
+    const { discovery, reflection } = this.#context
+    return {
+      state: this.state,
+      path: this.agent.current,
+      isSound: this.agent.isSound,
+      isUnderWay: this.#contact.isUnderWay,
+      lastSentAt: this.flow.lastSentAt,
+      lastHeardAt: this.flow.lastHeardAt,
+      holdsFirstMessage: this.holdsFirstMessage,
+      unansweredFirstMessages: this.#firstMessage.unanswered,
+      isIgnored: this.#firstMessage.isIgnored,
+      isOnline: discovery.isOnline,
+      record: this.#record(now),
+      ownMapping: reflection.findings.mapping,
+      effort: this.#pursuit.effort,
+      checks: this.agent.ledger.addresses,
+    }
   }
 
   /** WireGuard sent a message to the peer's loopback endpoint, and it was not forwarded on the spot. */
@@ -243,6 +265,7 @@ export class Peer implements DiscoveredPeer {
   /** The peer knocked: it wants us to check now. */
   knocked(now: Now): void {
     this.#log('it knocked')
+    this.#pursuit.effort.heardKnock(now.instant)
     this.#pursuit.heardOf(this.#places.note(this.#record(now)))
     this.#contact.inTouch()
     this.offerCandidates(now)
@@ -261,8 +284,8 @@ export class Peer implements DiscoveredPeer {
     this.settle(now)
   }
 
-  knockFailed(why: string, now: Now): void {
-    this.#pursuit.knockFailed(why, now.instant)
+  knockFailed(why: string, now: Now, closed = false): void {
+    this.#pursuit.knockFailed(why, closed, now.instant)
     this.settle(now)
   }
 
@@ -426,6 +449,7 @@ export class Peer implements DiscoveredPeer {
 
   #want(now: Instant): void {
     if (!this.#contact.begin(now)) return
+    if (this.#pursuit.effort.begin(now)) this.agent.ledger.clear()
     this.#context.reflection.refresh(now)
     this.agent.probe(now)
     this.agent.punch(now)

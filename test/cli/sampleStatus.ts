@@ -2,6 +2,7 @@
 
 import { type PublicKey, publicKeyFromBytes } from '../../src/base/publicKey.js'
 import type { PeerStatus, ResolvedRecord, Status } from '../../src/daemon/status.js'
+import type { Explanation } from '../../src/engine/why.js'
 
 export const PEER_ID = '12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5'
 
@@ -144,4 +145,41 @@ export const sampleRecord: ResolvedRecord = {
   ],
   addresses: [`/ip4/203.0.113.1/tcp/51821/p2p/${PEER_ID}/p2p-circuit/p2p/${PEER_ID}`],
   nat: { mapping: 'endpoint-independent', filtering: 'unknown' },
+}
+
+export const sampleExplanation: Explanation = {
+  state: 'unreachable',
+  verdict: { type: 'checks-unanswered', addresses: 2, because: 'both-symmetric' },
+  effort: { sinceS: 70, attempts: 3, underWay: false },
+  findings: [
+    { type: 'traffic', lastSentS: null, lastHeardS: null, waits: true },
+    { type: 'mesh', online: true },
+    { type: 'record', ageS: 40, addresses: 2, relays: 1 },
+    { type: 'look-ups', begun: 2, ended: 2 },
+    { type: 'knock', how: 'stream', agoS: 12, result: 'failed', reason: 'no address to dial' },
+    { type: 'knock', how: 'gossip', agoS: 11, result: 'answered' },
+    { type: 'knocked-by-peer', agoS: 5 },
+    { type: 'nat', own: 'address-dependent', peer: 'address-dependent' },
+    {
+      type: 'checks',
+      address: '192.168.1.20:51821',
+      candidate: 'host',
+      sent: 7,
+      answered: 0,
+      received: 0,
+      lastSentS: 4,
+      lastHeardS: null,
+    },
+    {
+      type: 'checks',
+      address: '203.0.113.20:51821',
+      candidate: 'server-reflexive',
+      sent: 1,
+      answered: 0,
+      received: 2,
+      lastSentS: 4,
+      lastHeardS: 3,
+    },
+    { type: 'handshakes', unanswered: 2 },
+  ],
 }

@@ -20,6 +20,7 @@ import type { Candidate, CandidateType } from '../../wire/candidate.js'
 import type { Emit } from '../effects.js'
 import type { LocalSocket, MachineRoute } from '../inputs.js'
 import { Chase } from './chase.js'
+import { CheckLedger } from './checkLedger.js'
 import { candidatePriority, encodeCheck } from './checks.js'
 import { choosePath, type Rated } from './choice.js'
 import { type Path, type Proof, type Route, sameRoute } from './path.js'
@@ -111,6 +112,8 @@ export class PathAgent {
   #current: Pair | undefined = undefined
   #proved: Proved | undefined = undefined
   readonly #chase = new Chase()
+  /** For those who ask; nothing is decided by it. */
+  readonly ledger = new CheckLedger()
   /** True where the peer said in its last check or answer that it holds a first message back. */
   peerHolds = false
 
@@ -223,6 +226,7 @@ export class PathAgent {
   /** An authenticated check came in: where it came from, the peer is. It is checked in turn, at once (RFC 8445 section 7.3.1.4). */
   checkReceived(from: Route, peerHolds: boolean, now: Instant): void {
     this.peerHolds = peerHolds
+    this.ledger.received(from.remote, now)
     // One that may not be tried must not take the place of another.
     const pair = this.#find(from) ?? (this.#mayChase(now) ? this.#addReflexive(from) : undefined)
     if (pair === undefined) return
@@ -246,6 +250,7 @@ export class PathAgent {
   /** Our own check over `route`, sent at `sentAt`, was answered. */
   answered(route: Route, sentAt: Instant, peerHolds: boolean, now: Instant): void {
     this.peerHolds = peerHolds
+    this.ledger.answered(route.remote, now)
     const pair = this.#find(route)
     if (pair === undefined) return
     const sample = elapsed(sentAt, now)
@@ -319,6 +324,7 @@ export class PathAgent {
   }
 
   #check(pair: Pair, now: Now): void {
+    this.ledger.sent(pair.type, pair.remote, now.instant)
     const subject = { agent: this, route: { socket: pair.socket, remote: pair.remote } }
     const id = this.#context.transactions.begin(subject, now.instant)
     this.#context.emit({
