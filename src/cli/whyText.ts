@@ -70,6 +70,7 @@ function notArrived({ relays }: Extract<Verdict, { type: 'knock-not-arrived' }>)
 }
 
 function noAnswer(count: number): string {
+  if (count === 1) return ', and the one address that was checked did not answer'
   return count === 0 ? '' : `, and none of ${addresses(count)} answered a check`
 }
 
@@ -128,7 +129,7 @@ function findingText(finding: Finding): string {
       return `${address} (${candidate}): ${ours}${theirs}`
     }
     case 'handshakes':
-      return `handshakes: ${plural(finding.unanswered, 'first message')} in a row unanswered`
+      return `handshakes: ${plural(finding.unanswered, 'first message')} in a row came to nothing`
   }
 }
 

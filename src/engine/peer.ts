@@ -25,6 +25,7 @@ import type { Emit } from './effects.js'
 import { FirstMessage } from './loopback/firstMessage.js'
 import type { Flow, Forwarding } from './loopback/forwarding.js'
 import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
+import { Refusals } from './loopback/refusals.js'
 import type { Takeover } from './loopback/takeover.js'
 import { PathAgent, type PathContext, type Proved } from './path/agent.js'
 import { type InterfaceMtu, MtuProbing } from './path/mtuProbing.js'
@@ -32,6 +33,7 @@ import { type Route, sameRoute } from './path/path.js'
 import { plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
 import type { Reflection } from './path/reflection.js'
+import type { PeerState } from './peerState.js'
 import { PathWatch } from './roam/watch.js'
 import type { Evidence } from './why.js'
 
@@ -51,8 +53,6 @@ export interface PeerContext {
   interfaceMtu: InterfaceMtu | undefined
 }
 
-export type PeerState = 'idle' | 'resolving' | 'punching' | 'direct' | 'relayed' | 'unreachable' | 'external'
-
 export class Peer implements DiscoveredPeer {
   readonly key: PublicKey
   /** Changes where something else has the one that it was given. */
@@ -66,6 +66,7 @@ export class Peer implements DiscoveredPeer {
   readonly #watch: PathWatch
   readonly mtu: MtuProbing
   readonly #firstMessage: FirstMessage
+  readonly #refusals: Refusals
   /** Where it was since there was a path. */
   readonly #places = new Places()
   /** What the flow and the forwarding table were last made to agree with. */
@@ -87,6 +88,7 @@ export class Peer implements DiscoveredPeer {
     })
     this.#contact = this.#pursuit.contact
     this.agent = new PathAgent(key, keys, context.paths, () => this.holdsFirstMessage)
+    this.#refusals = new Refusals(this.flow)
     this.#watch = new PathWatch(this.flow, this.agent)
     const { emit } = context
     this.mtu = new MtuProbing({ agent: this.agent, emit, interfaceMtu: () => context.interfaceMtu })
@@ -116,7 +118,7 @@ export class Peer implements DiscoveredPeer {
     const path = this.agent.current
     if (path === undefined) return this.#contact.reason
     if (!this.agent.isSound) return 'its path went silent; looking for it again'
-    if (this.#firstMessage.isIgnored) {
+    if (this.#isIgnored) {
       return 'checks pass, but the handshake is unanswered: preshared key or peer entry missing on one side?'
     }
     return path.proof === 'handshake' ? "proved by WireGuard's own handshake" : 'proved by a check'
@@ -133,8 +135,8 @@ export class Peer implements DiscoveredPeer {
       lastSentAt: this.flow.lastSentAt,
       lastHeardAt: this.flow.lastHeardAt,
       holdsFirstMessage: this.holdsFirstMessage,
-      unansweredFirstMessages: this.#firstMessage.unanswered,
-      isIgnored: this.#firstMessage.isIgnored,
+      unansweredFirstMessages: Math.max(this.#firstMessage.unanswered, this.#refusals.count),
+      isIgnored: this.#isIgnored,
       isOnline: discovery.isOnline,
       record: this.#record(now),
       ownMapping: reflection.findings.mapping,
@@ -169,7 +171,10 @@ export class Peer implements DiscoveredPeer {
   messageOverPath(datagram: Uint8Array, from: Route, now: Now): void {
     const type = wireguardType(datagram)
     if (type === 1 && !this.#acceptFirstMessage(datagram, from, now.instant)) return
-    if (type === 2 && this.#handshakes.settle(datagram)) this.#firstMessage.answered()
+    if (type === 2 && this.#handshakes.settle(datagram)) {
+      this.#firstMessage.answered()
+      this.#refusals.answered(now.instant)
+    }
     this.#deliver(datagram, from, now.instant)
     this.settle(now)
   }
@@ -193,6 +198,7 @@ export class Peer implements DiscoveredPeer {
       this.#context.drop(type === 2 ? 'wireguard-unexpected-second' : 'wireguard-unknown-sender')
       return
     }
+    if (type === 2) this.#refusals.answered(now.instant)
     this.#deliver(datagram, from, now.instant)
     this.settle(now)
   }
@@ -366,9 +372,15 @@ export class Peer implements DiscoveredPeer {
     this.#context.paths.transactions.forget(({ agent }) => agent === this.agent)
   }
 
+  /** True where the path answers checks, and WireGuard's handshakes come to nothing. */
+  get #isIgnored(): boolean {
+    return this.#firstMessage.isIgnored || this.#refusals.count > 1
+  }
+
   // What our WireGuard does
 
   #firstMessageMade(datagram: Uint8Array, now: Instant): void {
+    this.#refusals.made(now)
     const handshake = this.#handshakes.begin(datagram, now)
     this.#index('own', handshake.ourIndex)
     if (!this.#firstMessage.made(handshake, now)) {
@@ -435,6 +447,7 @@ export class Peer implements DiscoveredPeer {
       return false
     }
     this.#firstMessage.yieldToPeer()
+    this.#refusals.peerMade(now)
     return true
   }
 

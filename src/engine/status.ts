@@ -7,7 +7,8 @@ import { elapsed, type Now } from '../base/time.js'
 import type { NatBehaviour, PeerRecord } from '../wire/record.js'
 import type { LocalSocket } from './inputs.js'
 import type { Path } from './path/path.js'
-import type { Peer, PeerState } from './peer.js'
+import type { Peer } from './peer.js'
+import type { PeerState } from './peerState.js'
 
 export interface PeerStatus {
   readonly publicKey: PublicKey

@@ -13,7 +13,7 @@ import type { NatMapping, PeerRecord } from '../wire/record.js'
 import type { Effort, KnockMade, KnockResult } from './directory/effort.js'
 import type { CheckedAddress } from './path/checkLedger.js'
 import type { Path } from './path/path.js'
-import type { PeerState } from './peer.js'
+import type { PeerState } from './peerState.js'
 
 /** Why checks do not meet, as far as it can be told. */
 export type NoDirectPath =
@@ -44,7 +44,7 @@ export type Verdict =
       readonly sinceS: number
       readonly because: NoDirectPath
     }
-  /** Checks pass, and WireGuard's first messages are not answered. */
+  /** Checks pass, and WireGuard's first messages are not answered, or with what WireGuard does not take. */
   | { readonly type: 'handshake-unanswered'; readonly remote: string; readonly firstMessages: number }
   /** There is a path, and nothing comes back over it any more. */
   | { readonly type: 'path-silent'; readonly remote: string }
@@ -132,7 +132,7 @@ export interface Evidence {
   readonly lastHeardAt: Instant | undefined
   /** True where WireGuard's first message waits for a path. */
   readonly holdsFirstMessage: boolean
-  /** WireGuard's first messages in a row that went unanswered over a path that answers checks. */
+  /** WireGuard's first messages in a row that came to nothing, over a path that answers checks. */
   readonly unansweredFirstMessages: number
   /** True where these are more than chance. */
   readonly isIgnored: boolean

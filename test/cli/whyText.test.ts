@@ -21,7 +21,7 @@ test('an explanation is a verdict, the effort, and a line for each finding', () 
   - NATs: address-dependent mapping here, address-dependent mapping there
   - 192.168.1.20:51821 (host): 7 checks sent, the last 4 seconds ago; 0 answered
   - 203.0.113.20:51821 (server-reflexive): 1 check sent, the last 4 seconds ago; 0 answered; 2 of its own came from there, the last 3 seconds ago
-  - handshakes: 2 first messages in a row unanswered
+  - handshakes: 2 first messages in a row came to nothing
 `,
   )
 })

@@ -18,12 +18,10 @@ let alice: Machine
 let guarded: Machine
 /** Has no peer entry for alice, who has one for it. */
 let stranger: Machine
-/** Is stopped. */
-let off: Machine
+/** As all should be, until it is stopped. */
+let friend: Machine
 /** Has never run. */
 let absent: Machine
-/** As all should be. */
-let friend: Machine
 
 before(async () => {
   lab = await Laboratory.create()
@@ -34,9 +32,8 @@ before(async () => {
       alice: 'port-restricted',
       guarded: 'open',
       stranger: 'port-restricted',
-      off: 'port-restricted',
+      friend: 'port-restricted',
       absent: 'open',
-      friend: 'open',
     },
     {
       peer: (of, peer, usual) => {
@@ -46,16 +43,11 @@ before(async () => {
       },
     },
   )
-  ;[alice, guarded, stranger, off, absent, friend] = [
-    'alice',
-    'guarded',
-    'stranger',
-    'off',
-    'absent',
-    'friend',
-  ].map((name) => fleet.machine(name)) as [Machine, Machine, Machine, Machine, Machine, Machine]
-  const running = [alice, guarded, stranger, off, friend]
-  await Promise.all(running.map((machine) => fleet.startMachine(machine)))
+  ;[alice, guarded, stranger, friend, absent] = ['alice', 'guarded', 'stranger', 'friend', 'absent'].map(
+    (name) => fleet.machine(name),
+  ) as [Machine, Machine, Machine, Machine, Machine]
+  const running = [alice, guarded, stranger, friend]
+  for (const machine of running) await fleet.startMachine(machine)
   await Promise.all(running.map(({ daemon }) => daemon.untilPublished()))
 })
 
@@ -69,7 +61,7 @@ describe('why, of a peer', () => {
   test('that is reached, says since when it is direct', async () => {
     assert.equal((await alice.host.ping(friend.tunnelAddress)).received, 1)
     await untilVerdict(friend, 'direct')
-    assert.match(await whyText(friend), /why: direct: to 203\.0\.113\.\d+:\d+ for /)
+    assert.match(await whyText(friend), /why: direct: to [\d.]+:\d+ for /)
   })
 
   test('with a preshared key on its side only, says that checks pass and the handshake is unanswered', async () => {
@@ -90,11 +82,14 @@ describe('why, of a peer', () => {
   })
 
   test('that is off, says that no knock arrived and no address answered', async () => {
-    await off.daemon.stop()
-    const pinging = pingOn(off)
-    await untilVerdict(off, 'knock-not-arrived')
-    const text = await whyText(off)
-    assert.match(text, /record found, but no knock arrived: .*relays? .* led to it|did not lead to it/)
+    await friend.daemon.stop()
+    const pinging = pingOn(friend)
+    await untilVerdict(friend, 'knock-not-arrived')
+    const text = await whyText(friend)
+    assert.match(
+      text,
+      /record found, but no knock arrived: (none of its \d+ relays led to it|the relay of its circuit did not)/,
+    )
     assert.match(text, /it is off, or offline/)
     assert.match(text, /\n {2}- knock over a stream .*: failed: /)
     await pinging.stop()
@@ -110,7 +105,7 @@ describe('why, of a peer', () => {
 
 describe('why, of a key that is no peer', () => {
   test('says so in one line and ends with 1', async () => {
-    const { stdout, stderr } = await friend.daemon.cli('why', [stranger.wireguard.keys.publicKey], {
+    const { stdout, stderr } = await alice.daemon.cli('why', [alice.wireguard.keys.publicKey], {
       exitCodes: [1],
     })
     assert.equal(stdout, '')
