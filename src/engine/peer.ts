@@ -224,7 +224,7 @@ export class Peer implements DiscoveredPeer {
     this.agent.answered(route, sentAt, peerHolds, now.instant)
     if (this.agent.current !== undefined && sameRoute(route, this.agent.current)) {
       if (size !== undefined) this.mtu.answered(size, now.instant)
-      else if (this.flow.unheardSince !== undefined) this.mtu.doubt(now.instant)
+      else if (this.flow.unheardSince !== undefined) this.mtu.doubt(this.flow.unheardSince, now.instant)
       this.flow.answered()
     }
     this.settle(now)

@@ -8,7 +8,7 @@
  */
 
 import { familyOf } from '../../base/address.js'
-import { after, type Instant, type Now, SECOND } from '../../base/time.js'
+import { after, elapsed, type Instant, type Now, SECOND } from '../../base/time.js'
 import { MIN_TRANSPORT_LENGTH } from '../../wire/wireguard.js'
 import type { Emit } from '../effects.js'
 import type { PathAgent } from './agent.js'
@@ -17,6 +17,9 @@ import type { Path } from './path.js'
 
 /** A path that is in use for a moment only, while others are tried, is not asked. */
 const SETTLED_MS = SECOND
+
+/** Nothing for so long, in answer to packets of WireGuard's, is more than the way there and back. */
+const SILENCE_MS = 750
 
 /** What was found of so many paths is kept, for one that is used again. */
 const MAX_PATHS = 4
@@ -93,9 +96,9 @@ export class MtuProbing {
     this.#current?.tooLarge(size, now)
   }
 
-  /** WireGuard's packets went unanswered, and a small check was not: perhaps they are too large. */
-  doubt(now: Instant): void {
-    this.#current?.doubt(now)
+  /** A small check was answered, and WireGuard's packets were not since `unheardSince`: perhaps they are too large. */
+  doubt(unheardSince: Instant, now: Instant): void {
+    if (elapsed(unheardSince, now) >= SILENCE_MS) this.#current?.doubt(now)
   }
 
   get nextWake(): Instant | undefined {

@@ -71,17 +71,27 @@ describe('a path in use', () => {
   })
 
   it('is found out at once where our own network device takes less', () => {
-    const ana = connected()
-    ana.responder = { peer: BEN, remote: X, carries: 0 }
-    const told: number[] = []
-    const effects = exchange(ana, 2, (effect) => {
-      if (effect.type !== 'send-unfragmented') return
+    const ana = connected(1_372)
+    exchange(ana, 5, (effect) => {
+      if (effect.type !== 'send-unfragmented' || effect.datagram.length <= 1_372) return
       const { peer, socket, remote, datagram } = effect
-      told.push(datagram.length)
       ana.tell({ type: 'too-large', peer, socket, remote, size: datagram.length })
     })
-    assert.ok(effects.length > 0)
-    assert.equal(told[0], FULL_PACKET)
+    assert.equal(mtuOf(ana), 1_340)
+    // None of those that could not leave was tried again.
+    assert.equal(new Set(ana.padded).size, ana.padded.length)
+  })
+
+  it('that swallows what it carried is found out soon after WireGuard hears nothing any more', () => {
+    const ana = connected()
+    exchange(ana, 15)
+    ana.responder = { peer: BEN, remote: X, carries: 1_372 }
+    // Only the peer's WireGuard is silent: small checks pass.
+    for (let sent = 0; sent < 300; sent++) {
+      ana.wireguardSends(BEN, data(5, 1_400))
+      ana.pass(100)
+    }
+    assert.equal(mtuOf(ana), 1_340)
   })
 })
 
