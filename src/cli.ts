@@ -66,6 +66,15 @@ function program(): Command {
     .option('--json', 'for programs', false)
     .option('--run-dir <dir>', 'where the control sockets are', DEFAULT_RUN_DIR)
     .action(doctor)
+  command
+    .command('why')
+    .description('say why a peer is direct, relayed or unreachable, and what was tried')
+    .argument('<interface or public key>', 'the interface, or the key of a peer of any node that runs')
+    .argument('[public key]', 'where an interface is named: the key of a peer of it')
+    .usage('[options] [interface] <public key>')
+    .option('--json', 'for programs', false)
+    .option('--run-dir <dir>', 'where the control socket is', DEFAULT_RUN_DIR)
+    .action(why)
   return command
 }
 
@@ -196,6 +205,13 @@ async function doctor({ json, runDir }: AskFlags): Promise<void> {
   if (!(await printDiagnosis({ json, runDir }))) process.exitCode = 1
 }
 
+/** One argument is the key; of two, the first is the interface. */
+async function why(first: string, second: string | undefined, flags: AskFlags): Promise<void> {
+  const { printWhy } = await import('./cli/whyCommand.js')
+  const [node, key] = second === undefined ? [undefined, first] : [first, second]
+  await printWhy(key, { node: checkedNode(node), runDir: flags.runDir, json: flags.json })
+}
+
 /** The name of a node as the user gave it. */
 function checkedNode(name: string | undefined): string | undefined {
   if (name === undefined || isNodeName(name)) return name
@@ -224,7 +240,7 @@ async function main(argv: readonly string[]): Promise<0 | 1 | 2> {
 function usageMessage(error: CommanderError): string {
   const said =
     error.code === 'commander.help'
-      ? 'a command is missing: up, bootstrap, status, resolve or doctor'
+      ? 'a command is missing: up, bootstrap, status, resolve, why or doctor'
       : error.message.replace(/^error: /, '').replace(/\.?\s*\n\s*/g, ' ')
   return `${said}; see tunnelbore --help`
 }

@@ -149,6 +149,8 @@ export class EngineLoop {
   #perform(effect: Effect, author: string): void {
     switch (effect.type) {
       case 'send':
+      // Nothing is fragmented here.
+      case 'send-unfragmented':
         this.#send(effect.socket, effect.remote, effect.datagram)
         break
       case 'deliver':

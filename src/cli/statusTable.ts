@@ -60,6 +60,8 @@ function nodeBlock(status: Status, paint: Paint): string {
       (node): Row => ['bootstrap', `${node.multiaddr} (${bootstrapText(node, paint)})`],
     ),
     ['relaying', relayText(status)],
+    ['mtu', status.mtu === null ? null : String(status.mtu)],
+    ...status.warnings.map((warning): Row => ['warning', paint(warning, 'red')]),
     ['dropped', dropsText(status)],
     ['uptime', humaniseSeconds(status.uptimeS)],
     ['version', status.version],

@@ -24,7 +24,18 @@ export async function startBootstrap(config: BootstrapConfig, log: Logger): Prom
       { config, keys, state, datastore, role: 'serves', fwMark: 0, stun: [], wireguard: undefined, log },
       undo,
     )
-    answerControl(() => ({ interface: null, publicKey: null, ...node.status(), peers: [] }), node.resolve)
+    answerControl({
+      status: () => ({
+        interface: null,
+        publicKey: null,
+        ...node.status(),
+        mtu: null,
+        warnings: [],
+        peers: [],
+      }),
+      resolve: node.resolve,
+      why: node.why,
+    })
     for (const multiaddr of node.status().addresses) log.info({ multiaddr }, 'others reach this node at')
     return { failed: NEVER }
   })

@@ -1,8 +1,9 @@
 /**
- * The control socket: HTTP over a unix socket, for `status` and `resolve`.
+ * The control socket: HTTP over a unix socket, for `status`, `resolve` and `why`.
  *
  *     GET /status                → 200, Status
  *     GET /resolve?key=<key>     → 200, ResolvedRecord or null; the key in base64, URL-encoded
+ *     GET /why?key=<key>         → 200, Explanation, or null for a key that is no peer
  *
  * Anything else is 4xx or 5xx with `{"error": "…"}`. Every answer carries the daemon's process id in a header, so that
  * whoever finds the socket taken can say by whom. The bound socket is also what keeps a second daemon off the
@@ -14,6 +15,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { basename, dirname } from 'node:path'
 import { type PublicKey, parsePublicKey } from '../base/publicKey.js'
 import { causeOf, UserError } from '../base/userError.js'
+import type { Explanation } from '../engine/why.js'
 import { PID_HEADER, probe } from './controlClient.js'
 import { BOOTSTRAP_NAME } from './nodeName.js'
 import { prepareRunDirectory, withLock } from './runDirectory.js'
@@ -28,6 +30,8 @@ export interface ControlHandlers {
   status(): Status | Promise<Status>
   /** Undefined where no record is found. The signal fires when the one who asked has gone. */
   resolve(key: PublicKey, signal: AbortSignal): Promise<ResolvedRecord | undefined>
+  /** Undefined where the key is no peer of the interface. */
+  why(key: PublicKey): Explanation | undefined | Promise<Explanation | undefined>
 }
 
 export interface ControlServer {
@@ -103,9 +107,11 @@ async function answer(
   switch (resource) {
     case '/status':
       return reply(response, 200, await handlers.status())
-    case '/resolve': {
+    case '/resolve':
+    case '/why': {
       const key = parsePublicKey(new URLSearchParams(query).get('key') ?? '')
       if (key === undefined) return reply(response, 400, { error: 'key is no WireGuard public key' })
+      if (resource === '/why') return reply(response, 200, (await handlers.why(key)) ?? null)
       const gone = new AbortController()
       response.once('close', () => gone.abort())
       return reply(response, 200, (await handlers.resolve(key, gone.signal)) ?? null)

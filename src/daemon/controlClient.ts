@@ -4,6 +4,7 @@ import { type IncomingMessage, request } from 'node:http'
 import { basename } from 'node:path'
 import type { PublicKey } from '../base/publicKey.js'
 import { causeOf, codeOf, UserError } from '../base/userError.js'
+import type { Explanation } from '../engine/why.js'
 import { BOOTSTRAP_NAME } from './nodeName.js'
 import type { ResolvedRecord, Status } from './status.js'
 
@@ -38,6 +39,12 @@ export async function askStatus(path: string): Promise<Status> {
 export async function askResolve(path: string, key: PublicKey): Promise<ResolvedRecord | undefined> {
   const record = await ask(path, `/resolve?key=${encodeURIComponent(key)}`, RESOLVE_TIMEOUT_MS)
   return record === null ? undefined : (record as ResolvedRecord)
+}
+
+/** Why a peer of the node behind the socket is as it is; undefined where it is none. Throws as {@link askStatus} does. */
+export async function askWhy(path: string, key: PublicKey): Promise<Explanation | undefined> {
+  const explanation = await ask(path, `/why?key=${encodeURIComponent(key)}`, STATUS_TIMEOUT_MS)
+  return explanation === null ? undefined : (explanation as Explanation)
 }
 
 /**

@@ -257,6 +257,9 @@ export class EngineLoop {
         if (isStreamSocket(effect.id)) this.streams.close(effect.id)
         else this.shared.closePunching(effect.id)
         break
+      case 'send-unfragmented':
+        this.#sendUnfragmented(effect)
+        break
       case 'deliver':
         this.#loopback?.send(effect.peer, effect.datagram)
         break
@@ -327,6 +330,12 @@ export class EngineLoop {
         this.#log[effect.level](effect.fields, effect.message)
         break
     }
+  }
+
+  #sendUnfragmented(effect: Extract<Effect, { type: 'send-unfragmented' }>): void {
+    const { peer, socket, remote, datagram } = effect
+    if (!this.shared.sendUnfragmented(socket, remote, datagram))
+      this.handle({ type: 'too-large', peer, socket, remote, size: datagram.length })
   }
 
   #openLoopback(peer: PublicKey, address: SocketAddress): void {

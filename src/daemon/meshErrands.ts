@@ -6,7 +6,7 @@ import { causeOf } from '../base/userError.js'
 import { recordKey } from '../engine/directory/admission.js'
 import type { Effect } from '../engine/effects.js'
 import type { Input } from '../engine/inputs.js'
-import { within } from '../io/mesh/exchange.js'
+import { Unanswered, within } from '../io/mesh/exchange.js'
 import type { Mesh } from '../io/mesh/mesh.js'
 import type { UdpProbeAnswer } from '../wire/udpProbe.js'
 import type { Logger } from './logger.js'
@@ -52,7 +52,8 @@ export class MeshErrands {
         this.#handle({ type: 'knock-answered', peer, answer })
       } catch (error) {
         this.#log.debug({ peer, cause: causeOf(error) }, 'a knock failed')
-        this.#handle({ type: 'knock-failed', peer, reason: causeOf(error) })
+        const closed = error instanceof Unanswered
+        this.#handle({ type: 'knock-failed', peer, reason: causeOf(error), closed })
       }
     })
   }

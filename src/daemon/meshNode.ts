@@ -32,6 +32,7 @@ import type { PunchLimits } from '../engine/path/punchLimits.js'
 import { leavesByTunnel } from '../engine/path/reachability.js'
 import { relayQuotas } from '../engine/relay/quotas.js'
 import type { RoleOption } from '../engine/role.js'
+import type { Explanation } from '../engine/why.js'
 import { localAddresses, ownAddresses } from '../io/localAddresses.js'
 import { canUseLoopbackRange } from '../io/loopbackSockets.js'
 import { identityOfSeed, peerIdOfIdentity } from '../io/mesh/identity.js'
@@ -101,7 +102,7 @@ export interface MeshNodeOptions {
 }
 
 /** What every status says, with or without an interface. */
-export type CommonStatus = Omit<Status, 'interface' | 'publicKey' | 'peers'>
+export type CommonStatus = Omit<Status, 'interface' | 'publicKey' | 'mtu' | 'warnings' | 'peers'>
 
 export interface MeshNode {
   readonly loop: EngineLoop
@@ -110,11 +111,13 @@ export interface MeshNode {
   readonly peerId: string
   status(): CommonStatus
   resolve(peer: PublicKey, signal: AbortSignal): Promise<ResolvedRecord | undefined>
+  why(peer: PublicKey): Explanation | undefined
 }
 
 interface Answers {
   readonly status: () => Status
   readonly resolve: MeshNode['resolve']
+  readonly why: (peer: PublicKey) => Explanation | undefined
 }
 
 /** Takes the control socket, which is also the lock against a second node of this name. Answers once `ready` was called. */
@@ -122,7 +125,7 @@ export async function takeControl(
   config: NodeConfig,
   name: string,
   undo: Undo,
-): Promise<(status: () => Status, resolve: MeshNode['resolve']) => void> {
+): Promise<(answers: Answers) => void> {
   let makeReady: (handlers: Answers) => void = () => undefined
   const ready = new Promise<Answers>((resolve) => {
     makeReady = resolve
@@ -130,9 +133,10 @@ export async function takeControl(
   const control = await serveControl(controlSocketPath(config.runDir, name), {
     status: async () => (await ready).status(),
     resolve: async (key, signal) => (await ready).resolve(key, signal),
+    why: async (key) => (await ready).why(key),
   })
   undo.push(() => control.close())
-  return (status, resolve) => makeReady({ status, resolve })
+  return makeReady
 }
 
 /** Builds everything, opens the ports, reads the machine's network and joins the mesh. */
@@ -334,6 +338,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       }
     },
     resolve: (peer, signal) => resolve({ mesh, engine, sealing }, peer, signal),
+    why: (peer) => engine.why(peer, now()),
   }
 }
 

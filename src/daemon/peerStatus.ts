@@ -21,6 +21,7 @@ export function peerStatus(peer: EnginePeer, latestHandshake: UnixTime | undefin
             remote: formatSocketAddress(path.remote),
             rttMs: path.rttMs === undefined ? null : Math.round(path.rttMs * 100) / 100,
             sinceS: seconds(elapsed(path.provedAt, now.instant)),
+            mtu: peer.mtu ?? null,
           },
     rxBytes: peer.rxBytes,
     txBytes: peer.txBytes,

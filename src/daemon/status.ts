@@ -33,6 +33,11 @@ export interface PathStatus {
   readonly rttMs: number | null
   /** Since when it is in use. */
   readonly sinceS: number
+  /**
+   * The largest MTU of the interface whose packets it carries whole; at most the one that the interface has. Null
+   * where that was not found out.
+   */
+  readonly mtu: number | null
 }
 
 export interface PeerStatus {
@@ -125,6 +130,10 @@ export interface Status {
   readonly mesh: MeshStatus
   /** Ports that gateways have opened. */
   readonly mapped: readonly MappedStatus[]
+  /** Of the interface; null for a bootstrap node, and where it cannot be read. */
+  readonly mtu: number | null
+  /** What is to be mended, each with how: one line. */
+  readonly warnings: readonly string[]
   readonly peers: readonly PeerStatus[]
   readonly drops: Readonly<Partial<Record<DropReason, number>>>
   /** Null for a node that relays for nobody, whether it serves the mesh or not (`--no-relay`). */

@@ -10,9 +10,11 @@ import type { Reachability, UpConfig } from './config.js'
 import { EndpointWriter } from './endpointWriter.js'
 import { FormerEndpoints } from './formerEndpoints.js'
 import { lockInterface } from './interfaceLock.js'
+import { InterfaceMtuWatch } from './interfaceMtuWatch.js'
 import { InterfaceWatch } from './interfaceWatch.js'
 import type { Logger } from './logger.js'
 import { startMeshNode, takeControl } from './meshNode.js'
+import { mtuWarnings } from './mtuWarnings.js'
 import { openNodeDatastore } from './nodeDatastore.js'
 import { peerStatus } from './peerStatus.js'
 import { type RunningNode, startNode } from './runningNode.js'
@@ -83,6 +85,7 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
     await endpoints.stop()
     await former.restore(node.engine.endpointsToRestore)
   })
+  const interfaceMtu = new InterfaceMtuWatch(config.interface, (input) => node.loop.handle(input), log)
   const onRead = (read: InterfaceDump) => {
     if (read.listenPort !== dump.listenPort && read.listenPort !== 0) {
       node.loop.followWireguard(read.listenPort)
@@ -102,26 +105,29 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
       latestHandshake,
     }))
     node.loop.handle({ type: 'interface-read', peers })
+    interfaceMtu.read()
     former.note(read.peers, node.engine.endpointsToRestore)
   }
   onRead(dump)
   const watch = new InterfaceWatch(reader, keys.publicKey, onRead, log)
   undo.push(() => watch.stop())
 
-  answerControl((): Status => {
+  const status = (): Status => {
     const handshakes = new Map(
       dump.peers.map(({ publicKey, latestHandshake }) => [publicKey, latestHandshake]),
     )
     const when = now()
+    const { peers } = node.engine.status(when)
     return {
       interface: config.interface,
       publicKey: keys.publicKey,
       ...node.status(),
-      peers: node.engine
-        .status(when)
-        .peers.map((peer) => peerStatus(peer, handshakes.get(peer.publicKey), when)),
+      mtu: interfaceMtu.mtu ?? null,
+      warnings: mtuWarnings(config.interface, interfaceMtu.mtu, peers),
+      peers: peers.map((peer) => peerStatus(peer, handshakes.get(peer.publicKey), when)),
     }
-  }, node.resolve)
+  }
+  answerControl({ status, resolve: node.resolve, why: node.why })
   await endpoints.written()
   log.info({ port: node.port, peers: dump.peers.length, peerId: node.peerId }, 'tunnelbore is up')
   return { failed: watch.failed }

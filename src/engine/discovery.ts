@@ -65,7 +65,8 @@ export interface DiscoveredPeer {
   knockAnswered(relayed: readonly RelayedSession[], now: Now): void
   /** Sessions at relays that the answer to its knock names; undefined while that had better wait for one. */
   relayedForAnswer(now: Instant): readonly RelayedSession[] | undefined
-  knockFailed(why: string, now: Now): void
+  /** `closed`: its node took the knock, and ended without an answer. */
+  knockFailed(why: string, now: Now, closed?: boolean): void
   reclaimed(now: Now): void
   surroundingsChanged(now: Now): void
   settle(now: Now): void
@@ -228,7 +229,7 @@ export class Discovery<Peer extends DiscoveredPeer> implements Means {
         this.#knockAnswered(input.peer, input.answer, now)
         break
       case 'knock-failed':
-        this.#parts.peers.get(input.peer)?.knockFailed(input.reason, now)
+        this.#parts.peers.get(input.peer)?.knockFailed(input.reason, now, input.closed)
         break
       case 'publication-ended':
         this.#own.publications.ended(input.period, input.acknowledgements, now)

@@ -23,6 +23,17 @@ export type Effect =
   | { readonly type: 'open-stream'; readonly relay: StreamRelay }
   /** Close a punching socket, or a stream. The next `sockets-changed` is without it; none is due because of it. */
   | { readonly type: 'close-socket'; readonly id: SocketId }
+  /**
+   * Send from a shared socket in one packet that nobody may fragment on the way; answered by `too-large` where the
+   * packet cannot even leave.
+   */
+  | {
+      readonly type: 'send-unfragmented'
+      readonly peer: PublicKey
+      readonly socket: SocketId
+      readonly remote: SocketAddress
+      readonly datagram: Uint8Array
+    }
   /** Hand a message to WireGuard from the peer's loopback endpoint. */
   | { readonly type: 'deliver'; readonly peer: PublicKey; readonly datagram: Uint8Array }
   | { readonly type: 'open-loopback'; readonly peer: PublicKey; readonly address: SocketAddress }

@@ -103,6 +103,19 @@ export type Input =
   | { readonly type: 'wireguard-sent'; readonly peer: PublicKey | undefined; readonly datagram: Uint8Array }
   /** The interface was read: all its peers. */
   | { readonly type: 'interface-read'; readonly peers: readonly InterfacePeer[] }
+  /**
+   * The MTU of WireGuard's interface, in bytes. Told only where what is sent can be kept from being fragmented: without
+   * it, no path is asked what it carries.
+   */
+  | { readonly type: 'mtu-read'; readonly device: string; readonly mtu: number }
+  /** What was to be sent unfragmented is larger than the network device takes. */
+  | {
+      readonly type: 'too-large'
+      readonly peer: PublicKey
+      readonly socket: SocketId
+      readonly remote: SocketAddress
+      readonly size: number
+    }
   /** The sockets that are open now, of every purpose; those not named are closed. */
   | { readonly type: 'sockets-changed'; readonly sockets: readonly LocalSocket[] }
   /** A stream could not be opened. One that was opened is among the sockets, and no more when it has ended. */
@@ -135,7 +148,13 @@ export type Input =
       readonly knock: Uint8Array
     }
   | { readonly type: 'knock-answered'; readonly peer: PublicKey; readonly answer: Uint8Array }
-  | { readonly type: 'knock-failed'; readonly peer: PublicKey; readonly reason: string }
+  | {
+      readonly type: 'knock-failed'
+      readonly peer: PublicKey
+      readonly reason: string
+      /** True where its node took the knock, and ended without an answer. */
+      readonly closed?: boolean
+    }
   /** Somebody's record came in by gossip. Its seal was verified; whose it is, its blinded key tells us at most. */
   | { readonly type: 'record-gossiped'; readonly sealedRecord: Uint8Array }
   /** A knock on somebody, or an answer to one, came in by gossip. */

@@ -37,7 +37,7 @@ import { PortMapping, type PortMappingOptions } from './path/portMapping.js'
 import { DEFAULT_PUNCH_LIMITS, PunchBudget, type PunchLimits } from './path/punchLimits.js'
 import { isUsable } from './path/reachability.js'
 import { Reflection } from './path/reflection.js'
-import { StunDesk } from './path/stunDesk.js'
+import { StunDesk, type StunEvent } from './path/stunDesk.js'
 import { Transactions } from './path/transactions.js'
 import { Peer, type PeerContext } from './peer.js'
 import type { RelayRequest } from './relay/clientSession.js'
@@ -48,6 +48,7 @@ import { RelayStreams } from './relay/streams.js'
 import { byteLimit, RelayTable } from './relay/table.js'
 import { Role, type RoleOption } from './role.js'
 import { type NodeStatus, peerStatus } from './status.js'
+import { type Explanation, explain } from './why.js'
 
 export interface NodeOptions extends DiscoveryOptions {
   readonly loopback: LoopbackPlan
@@ -186,6 +187,7 @@ export class Node {
       },
       nat: this.#nat,
       indices: new Map(),
+      interfaceMtu: undefined,
     }
   }
 
@@ -281,6 +283,12 @@ export class Node {
     return this.#relay?.offer(now.instant)
   }
 
+  /** Why a peer is direct, relayed or unreachable; undefined for a key that is no peer of the interface. */
+  why(key: PublicKey, now: Now): Explanation | undefined {
+    const peer = this.#peers.get(key)
+    return peer === undefined ? undefined : explain(peer.evidence(now), now)
+  }
+
   /** The record of a peer that this node knows. */
   knownRecord(peer: PublicKey, now: Now): PeerRecord | undefined {
     return this.#discovery.directory.get(peer, now.unix)?.record
@@ -313,6 +321,13 @@ export class Node {
         break
       case 'stream-failed':
         this.#streams.failed(input.relay, now.instant)
+        break
+      case 'mtu-read':
+        this.#context.interfaceMtu = { device: input.device, mtu: input.mtu }
+        for (const peer of this.#peers.values()) peer.settle(now)
+        break
+      case 'too-large':
+        this.#peers.get(input.peer)?.tooLarge(input, input.size, now)
         break
       case 'loopback-failed':
         this.#loopbackFailed(input.peer)
@@ -441,7 +456,7 @@ export class Node {
         event.by.checkReceived(from, event.holdsFirstMessage, now)
         break
       case 'check-answered':
-        this.#checkAnswered(event.agent.peer, from, event.sentAt, event.holdsFirstMessage, now)
+        this.#checkAnswered(event, from, now)
         break
       case 'reflected':
         this.#reflected(now)
@@ -451,11 +466,15 @@ export class Node {
     }
   }
 
-  #checkAnswered(key: PublicKey, from: Route, sentAt: Instant, peerHolds: boolean, now: Now): void {
-    const peer = this.#peers.get(key)
+  #checkAnswered(
+    { agent, sentAt, holdsFirstMessage, size }: Extract<StunEvent<Peer>, { type: 'check-answered' }>,
+    from: Route,
+    now: Now,
+  ): void {
+    const peer = this.#peers.get(agent.peer)
     if (peer === undefined) return
     this.#discovery.reclaim(peer, now)
-    peer.checkAnswered(from, sentAt, peerHolds, now)
+    peer.checkAnswered(from, sentAt, holdsFirstMessage, now, size)
   }
 
   /** In a closed network any member may be asked; in an open one only a peer, who knows us by our pair's secret. */

@@ -29,19 +29,23 @@ import type { SocketId } from './inputs.js'
 import { FirstMessage } from './loopback/firstMessage.js'
 import type { Flow, Forwarding } from './loopback/forwarding.js'
 import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
+import { Refusals } from './loopback/refusals.js'
 import type { Takeover } from './loopback/takeover.js'
 import { PathAgent, type PathContext, type Proved } from './path/agent.js'
 import { Birthday } from './path/birthday.js'
 import { type BirthdayPlan, planBirthday } from './path/birthdayPlan.js'
 import type { Birthdays } from './path/birthdays.js'
+import { type InterfaceMtu, MtuProbing } from './path/mtuProbing.js'
 import type { NatKnowledge } from './path/natKnowledge.js'
 import { type Route, sameRoute } from './path/path.js'
 import { plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
 import type { Reflection } from './path/reflection.js'
+import type { PeerState } from './peerState.js'
 import type { RelayRequest } from './relay/clientSession.js'
 import { type RelayContext, Relaying, type Situation } from './relay/relaying.js'
 import { PathWatch } from './roam/watch.js'
+import type { Evidence } from './why.js'
 
 /** What all peers of a node share. */
 export interface PeerContext {
@@ -58,9 +62,9 @@ export interface PeerContext {
   readonly nat: Pick<NatKnowledge, 'keepaliveMs'>
   /** Index of a handshake or session of our WireGuard → whose it is. */
   readonly indices: Map<number, Peer>
+  /** Undefined where nothing can be sent unfragmented. */
+  interfaceMtu: InterfaceMtu | undefined
 }
-
-export type PeerState = 'idle' | 'resolving' | 'punching' | 'direct' | 'relayed' | 'unreachable' | 'external'
 
 export class Peer implements DiscoveredPeer {
   readonly key: PublicKey
@@ -73,9 +77,11 @@ export class Peer implements DiscoveredPeer {
   readonly #pursuit: Pursuit
   readonly #contact: Contact
   readonly #watch: PathWatch
+  readonly mtu: MtuProbing
   readonly #relaying: Relaying
   readonly #firstMessage: FirstMessage
   readonly #birthday: Birthday
+  readonly #refusals: Refusals
   /** Where it was since there was a path. */
   readonly #places = new Places()
   /** What the flow and the forwarding table were last made to agree with. */
@@ -119,6 +125,9 @@ export class Peer implements DiscoveredPeer {
       isActive: (now) => this.#watch.isActive(now.instant),
       knock: (now) => this.#pursuit.knock(now),
     })
+    this.#refusals = new Refusals(this.flow)
+    const { emit } = context
+    this.mtu = new MtuProbing({ agent: this.agent, emit, interfaceMtu: () => context.interfaceMtu })
     this.#firstMessage = new FirstMessage({
       precedes: compare(publicKeyBytes(context.ownKey), publicKeyBytes(key)) < 0,
       handshakes: this.#handshakes,
@@ -147,13 +156,34 @@ export class Peer implements DiscoveredPeer {
       return 'trying many ports: one of the NATs has another for each destination'
     if (path === undefined) return this.#contact.reason
     if (!this.agent.isSound) return 'its path went silent; looking for it again'
-    if (this.#firstMessage.isIgnored) {
+    if (this.#isIgnored) {
       return 'checks pass, but the handshake is unanswered: preshared key or peer entry missing on one side?'
     }
     if (path.type === 'relayed') {
       return `over a member relay; ${this.#contact.isUnderWay ? 'looking for' : 'there was no'} direct path`
     }
     return path.proof === 'handshake' ? "proved by WireGuard's own handshake" : 'proved by a check'
+  }
+
+  /** What there is to say to those who ask why it is as it is. */
+  evidence(now: Now): Evidence {
+    const { discovery, reflection } = this.#context
+    return {
+      state: this.state,
+      path: this.agent.current,
+      isSound: this.agent.isSound,
+      isUnderWay: this.#contact.isUnderWay,
+      lastSentAt: this.flow.lastSentAt,
+      lastHeardAt: this.flow.lastHeardAt,
+      holdsFirstMessage: this.holdsFirstMessage,
+      unansweredFirstMessages: Math.max(this.#firstMessage.unanswered, this.#refusals.count),
+      isIgnored: this.#isIgnored,
+      isOnline: discovery.isOnline,
+      record: this.#record(now),
+      ownMapping: reflection.findings.mapping,
+      effort: this.#pursuit.effort,
+      checks: this.agent.ledger.addresses,
+    }
   }
 
   /** WireGuard sent a message to the peer's loopback endpoint, and it was not forwarded on the spot. */
@@ -182,7 +212,10 @@ export class Peer implements DiscoveredPeer {
   messageOverPath(datagram: Uint8Array, from: Route, now: Now): void {
     const type = wireguardType(datagram)
     if (type === 1 && !this.#acceptFirstMessage(datagram, from, now.instant)) return
-    if (type === 2 && this.#handshakes.settle(datagram)) this.#firstMessage.answered()
+    if (type === 2 && this.#handshakes.settle(datagram)) {
+      this.#firstMessage.answered()
+      this.#refusals.answered(now.instant)
+    }
     this.#deliver(datagram, from, now.instant)
     this.settle(now)
   }
@@ -206,6 +239,7 @@ export class Peer implements DiscoveredPeer {
       this.#context.drop(type === 2 ? 'wireguard-unexpected-second' : 'wireguard-unknown-sender')
       return
     }
+    if (type === 2) this.#refusals.answered(now.instant)
     this.#deliver(datagram, from, now.instant)
     this.settle(now)
   }
@@ -228,9 +262,20 @@ export class Peer implements DiscoveredPeer {
   }
 
   /** Our check was answered. */
-  checkAnswered(route: Route, sentAt: Instant, peerHolds: boolean, now: Now): void {
+  checkAnswered(route: Route, sentAt: Instant, peerHolds: boolean, now: Now, size?: number): void {
     this.agent.answered(route, sentAt, peerHolds, now.instant, this.#birthday.expects(route))
-    if (this.agent.current !== undefined && sameRoute(route, this.agent.current)) this.flow.answered()
+    if (this.agent.current !== undefined && sameRoute(route, this.agent.current)) {
+      if (size !== undefined) this.mtu.answered(size, now.instant)
+      else if (this.flow.unheardSince !== undefined) this.mtu.doubt(this.flow.unheardSince, now.instant)
+      this.flow.answered()
+    }
+    this.settle(now)
+  }
+
+  /** A check of `size` bytes is larger than the network device takes. */
+  tooLarge(route: Route, size: number, now: Now): void {
+    if (this.agent.current !== undefined && sameRoute(route, this.agent.current))
+      this.mtu.tooLarge(size, now.instant)
     this.settle(now)
   }
 
@@ -296,6 +341,7 @@ export class Peer implements DiscoveredPeer {
   /** The peer knocked: it wants us to check now. */
   knocked(relayed: readonly RelayedSession[], now: Now): void {
     this.#log('it knocked')
+    this.#pursuit.effort.heardKnock(now.instant)
     this.#pursuit.heardOf(this.#places.note(this.#record(now)))
     this.#contact.inTouch()
     this.#relaying.heard(relayed, this.#needsPath(now.instant), now.instant)
@@ -318,8 +364,8 @@ export class Peer implements DiscoveredPeer {
     this.settle(now)
   }
 
-  knockFailed(why: string, now: Now): void {
-    this.#pursuit.knockFailed(why, now.instant)
+  knockFailed(why: string, now: Now, closed = false): void {
+    this.#pursuit.knockFailed(why, closed, now.instant)
     this.settle(now)
   }
 
@@ -360,6 +406,7 @@ export class Peer implements DiscoveredPeer {
     if (verdict === 'suspect') this.#suspect(now.instant)
     else if (verdict === 'ask') this.agent.probe(now.instant)
     this.#watch.wake(now.instant)
+    this.mtu.wake(this.#watch.isActive(now.instant), now)
     this.settle(now)
   }
 
@@ -371,6 +418,7 @@ export class Peer implements DiscoveredPeer {
       this.#firstMessage.nextWake,
       this.#watch.nextWake,
       this.#birthday.nextWake,
+      this.mtu.nextWake,
     ].reduce(earliest, undefined)
   }
 
@@ -391,6 +439,7 @@ export class Peer implements DiscoveredPeer {
     this.#firstMessage.release(now.instant)
     this.#watch.settle(now.instant)
     this.#birthday.settle(now)
+    this.mtu.settle(this.#watch.isActive(now.instant), now.instant)
     this.flow.attentive =
       this.#handshakes.awaitsProof || !this.#watch.isActive(now.instant) || this.#needsPath(now.instant)
   }
@@ -407,9 +456,15 @@ export class Peer implements DiscoveredPeer {
     this.#relaying.close()
   }
 
+  /** True where the path answers checks, and WireGuard's handshakes come to nothing. */
+  get #isIgnored(): boolean {
+    return this.#firstMessage.isIgnored || this.#refusals.count > 1
+  }
+
   // What our WireGuard does
 
   #firstMessageMade(datagram: Uint8Array, now: Instant): void {
+    this.#refusals.made(now)
     const handshake = this.#handshakes.begin(datagram, now)
     this.#index('own', handshake.ourIndex)
     if (!this.#firstMessage.made(handshake, now)) {
@@ -476,6 +531,7 @@ export class Peer implements DiscoveredPeer {
       return false
     }
     this.#firstMessage.yieldToPeer()
+    this.#refusals.peerMade(now)
     return true
   }
 
@@ -490,6 +546,7 @@ export class Peer implements DiscoveredPeer {
 
   #want(now: Instant): void {
     if (!this.#contact.begin(now)) return
+    if (this.#pursuit.effort.begin(now)) this.agent.ledger.clear()
     this.#context.reflection.refresh(now)
     this.#relaying.begin(now)
     this.agent.probe(now)

@@ -9,7 +9,8 @@ import type { LocalSocket } from './inputs.js'
 import type { MappedPort } from './path/mappedPort.js'
 import type { NatStatus } from './path/natKnowledge.js'
 import type { Path } from './path/path.js'
-import type { Peer, PeerState } from './peer.js'
+import type { Peer } from './peer.js'
+import type { PeerState } from './peerState.js'
 import type { RelayStatus } from './relay/server.js'
 
 export interface PeerStatus {
@@ -17,6 +18,8 @@ export interface PeerStatus {
   readonly state: PeerState
   readonly loopback: SocketAddress
   readonly path: (Path & { readonly local: SocketAddress }) | undefined
+  /** The largest MTU of the interface whose packets the path carries whole; undefined where that is not known. */
+  readonly mtu: number | undefined
   readonly rxBytes: number
   readonly txBytes: number
   /** Milliseconds since the peer issued the record that we know. */
@@ -51,6 +54,7 @@ export function peerStatus(
     state: peer.state,
     loopback: peer.loopback,
     path: path === undefined || socket === undefined ? undefined : { ...path, local: socket.address },
+    mtu: peer.mtu.mtu,
     rxBytes: peer.flow.rxBytes,
     txBytes: peer.flow.txBytes,
     recordAgeMs: record === undefined ? undefined : elapsed(record.issuedAt, now.unix),

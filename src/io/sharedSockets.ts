@@ -13,7 +13,8 @@ import type { Socket } from 'node:dgram'
 import { familyOf, type SocketAddress } from '../base/address.js'
 import { codeOf } from '../base/userError.js'
 import type { SocketPurpose } from '../engine/inputs.js'
-import { bindUdpSocket, enlargeBuffers, markUdpSocket } from './udpSocket.js'
+import { sendUnfragmented, udpSocketFd } from './socketOptions.js'
+import { allowUdpFragments, bindUdpSocket, enlargeBuffers, markUdpSocket } from './udpSocket.js'
 
 export interface SharedSocketHandlers {
   /** `remoteIp` is canonical, `remotePort` never 0. `bytes` are the receiver's to keep. */
@@ -150,6 +151,16 @@ export class SharedSockets {
     }
   }
 
+  /**
+   * Sends a datagram that nobody may fragment on the way, where that can be said (see `socketOptionsAvailable`), and
+   * else nothing. False where it is larger than the network device takes. Never throws.
+   */
+  sendUnfragmented(socketId: number, remote: SocketAddress, bytes: Uint8Array): boolean {
+    const open = this.#open.get(socketId)
+    const fd = open === undefined ? undefined : udpSocketFd(open.socket)
+    return fd === undefined || sendUnfragmented(fd, remote, bytes) !== 'too-large'
+  }
+
   /** Closes all sockets. */
   close(): void {
     for (const id of [...this.#open.keys()]) this.#closeSocket(id)
@@ -164,6 +175,7 @@ export class SharedSockets {
     const socket = bindUdpSocket({ ip, port })
     const address: SocketAddress = { ip, port: socket.address().port }
     if (purpose !== 'spare') enlargeBuffers(socket)
+    allowUdpFragments(socket, ip)
     const { onDatagram, onSendError } = this.#handlers
     const id = this.#nextId++
     const isIpv6 = familyOf(ip) === 6

@@ -1,9 +1,16 @@
 /**
- * What Node's sockets cannot do, through libc with the FFI package koffi: firewall marks (SO_MARK, socket(7)), and
- * buffers beyond the system's limit (SO_RCVBUFFORCE, SO_SNDBUFFORCE).
+ * What Node's sockets cannot do, through libc with the FFI package koffi: firewall marks (SO_MARK, socket(7)), buffers
+ * beyond the system's limit (SO_RCVBUFFORCE, SO_SNDBUFFORCE), and saying of a datagram whether it may be fragmented
+ * (IP_MTU_DISCOVER, ip(7)). Besides, the MTU of an interface.
  *
  * With `AllowedIPs = 0.0.0.0/0` wg-quick routes everything into the tunnel but what carries the interface's mark. Our
  * own sockets carry the same mark, or our packets would enter the tunnel that they are to carry.
+ *
+ * WireGuard's packets may be fragmented on IPv4, as those of the kernel's own WireGuard: they leave without the
+ * don't-fragment bit, which Linux would set. With it, a router that sends no ICMP would swallow every large packet and
+ * nobody would learn of it. On IPv6 only the sender fragments; Linux does where ICMP has told it of a smaller MTU.
+ * Padded checks are to find out what the path carries whole: they leave with the bit, and whatever the kernel has
+ * learned from ICMP, which anybody can forge, is not looked at (IP_PMTUDISC_PROBE).
  *
  * koffi is loaded at the first call. Where it cannot be, every function here says so by its result and nothing throws:
  * the daemon runs without marks, and {@link socketOptionsAvailable} tells `doctor` and the log what is lost.
@@ -13,7 +20,7 @@
 
 import type { Socket } from 'node:dgram'
 import { createRequire } from 'node:module'
-import type { AddressFamily } from '../base/address.js'
+import { type AddressFamily, familyOf, ipToBytes, type SocketAddress } from '../base/address.js'
 
 export type SocketOptionsAvailability =
   | { readonly available: true }
@@ -30,7 +37,7 @@ export function socketOptionsAvailable(): SocketOptionsAvailability {
  * A listening TCP socket passes its mark on to those it accepts. False where it could not be set.
  */
 export function setMark(fd: number, mark: number): boolean {
-  return setOption(fd, SO_MARK, mark)
+  return setOption(fd, mark, SOL_SOCKET, SO_MARK)
 }
 
 /**
@@ -39,7 +46,7 @@ export function setMark(fd: number, mark: number): boolean {
  * False where it could not be done.
  */
 export function forceBufferSizes(fd: number, bytes: number): boolean {
-  return setOption(fd, SO_RCVBUFFORCE, bytes) && setOption(fd, SO_SNDBUFFORCE, bytes)
+  return setOption(fd, bytes, SOL_SOCKET, SO_RCVBUFFORCE) && setOption(fd, bytes, SOL_SOCKET, SO_SNDBUFFORCE)
 }
 
 /**
@@ -74,27 +81,119 @@ export function markedTcpSocket(family: AddressFamily, mark: number): number | u
   return undefined
 }
 
+/**
+ * Has IPv4 packets of a UDP socket leave without the don't-fragment bit, so that routers may fragment them. Nothing is
+ * done on IPv6, where they never do. False where it could not be done.
+ */
+export function allowFragments(fd: number, family: AddressFamily): boolean {
+  return family === 6 || setOption(fd, USUALLY[family], IPPROTO[family], MTU_DISCOVER[family])
+}
+
+/**
+ * Sends one datagram from a UDP socket that nobody may fragment, and leaves the socket as it was. It does not wait and
+ * overtakes what Node itself holds back. `too-large`: the network device takes less.
+ */
+export function sendUnfragmented(
+  fd: number,
+  remote: SocketAddress,
+  bytes: Uint8Array,
+): 'sent' | 'too-large' | 'failed' {
+  const libc = loadLibc()
+  if ('reason' in libc) return 'failed'
+  const family = familyOf(remote.ip)
+  if (!setOption(fd, PMTUDISC_PROBE, IPPROTO[family], MTU_DISCOVER[family])) return 'failed'
+  const address = family === 4 ? socketAddress4(remote) : socketAddress6(remote)
+  const sent = libc.sendto(fd, bytes, bytes.length, MSG_DONTWAIT, address, address.length)
+  const tooLarge = sent < 0 && libc.errno() === libc.EMSGSIZE
+  setOption(fd, USUALLY[family], IPPROTO[family], MTU_DISCOVER[family])
+  return tooLarge ? 'too-large' : sent === bytes.length ? 'sent' : 'failed'
+}
+
+/** The MTU of a network interface, in bytes; undefined where there is none of this name, or it cannot be asked. */
+export function interfaceMtu(device: string): number | undefined {
+  const libc = loadLibc()
+  const name = new TextEncoder().encode(device)
+  if ('reason' in libc || name.length >= IFNAMSIZ) return undefined
+  const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+  if (fd < 0) return undefined
+  // struct ifreq (netdevice(7)): the name, then a union, of which the first word is the MTU.
+  const request = new Uint8Array(IFREQ_LENGTH)
+  request.set(name)
+  const found = libc.ioctl(fd, SIOCGIFMTU, request) === 0
+  libc.close(fd)
+  return found ? new DataView(request.buffer).getInt32(IFNAMSIZ, IS_LITTLE_ENDIAN) : undefined
+}
+
+/** struct sockaddr_in (ip(7)): the family in the machine's order, the rest in the network's. */
+function socketAddress4({ ip, port }: SocketAddress): Uint8Array {
+  const bytes = new Uint8Array(16)
+  const view = new DataView(bytes.buffer)
+  view.setUint16(0, AF_INET, IS_LITTLE_ENDIAN)
+  view.setUint16(2, port)
+  bytes.set(ipToBytes(ip), 4)
+  return bytes
+}
+
+/** struct sockaddr_in6 (ipv6(7)), with no flow and no scope. */
+function socketAddress6({ ip, port }: SocketAddress): Uint8Array {
+  const bytes = new Uint8Array(28)
+  const view = new DataView(bytes.buffer)
+  view.setUint16(0, AF_INET6, IS_LITTLE_ENDIAN)
+  view.setUint16(2, port)
+  bytes.set(ipToBytes(ip), 8)
+  return bytes
+}
+
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+
 const AF_INET = 2
 const AF_INET6 = 10
 const SOCK_STREAM = 1
+const SOCK_DGRAM = 2
 const SOCK_NONBLOCK = 0o4000
 const SOCK_CLOEXEC = 0o2000000
 const SOL_SOCKET = 1
 const SO_SNDBUFFORCE = 32
 const SO_RCVBUFFORCE = 33
 const SO_MARK = 36
+const MSG_DONTWAIT = 0x40
+const SIOCGIFMTU = 0x8921
+const IFNAMSIZ = 16
+const IFREQ_LENGTH = 40
 
-function setOption(fd: number, option: number, value: number): boolean {
+/** By the family of the address: the level, and IP_MTU_DISCOVER or IPV6_MTU_DISCOVER. */
+const IPPROTO = { 4: 0, 6: 41 } as const
+const MTU_DISCOVER = { 4: 10, 6: 23 } as const
+const PMTUDISC_DONT = 0
+const PMTUDISC_WANT = 1
+const PMTUDISC_PROBE = 3
+/** See above: without the bit on IPv4, Linux's own default on IPv6. */
+const USUALLY = { 4: PMTUDISC_DONT, 6: PMTUDISC_WANT } as const
+
+function setOption(fd: number, value: number, level: number, option: number): boolean {
   const libc = loadLibc()
   if ('reason' in libc) return false
   const bytes = Uint32Array.of(value)
-  return libc.setsockopt(fd, SOL_SOCKET, option, bytes, bytes.byteLength) === 0
+  return libc.setsockopt(fd, level, option, bytes, bytes.byteLength) === 0
 }
 
 interface Libc {
   readonly socket: (domain: number, type: number, protocol: number) => number
   readonly close: (fd: number) => number
   readonly setsockopt: (fd: number, level: number, name: number, value: Uint32Array, length: number) => number
+  readonly sendto: (
+    fd: number,
+    bytes: Uint8Array,
+    length: number,
+    flags: number,
+    address: Uint8Array,
+    addressLength: number,
+  ) => number
+  /** `argument` is read and written. */
+  readonly ioctl: (fd: number, request: number, argument: Uint8Array) => number
+  /** Of the last call that failed. */
+  readonly errno: () => number
+  readonly EMSGSIZE: number | undefined
 }
 
 let loaded: Libc | { readonly reason: string } | undefined
@@ -111,12 +210,19 @@ function tryLoadLibc(): Libc | { readonly reason: string } {
     const koffi: typeof import('koffi') = createRequire(import.meta.url)('koffi')
     // null is the running process, which has libc loaded whatever the distribution calls its file.
     const libc = koffi.load(null)
+    const { EMSGSIZE } = koffi.os.errno
     return {
       socket: libc.func('int socket(int domain, int type, int protocol)'),
       close: libc.func('int close(int fd)'),
       setsockopt: libc.func(
         'int setsockopt(int fd, int level, int name, const void *value, unsigned int length)',
       ),
+      sendto: libc.func(
+        'long sendto(int fd, const void *bytes, size_t length, int flags, const void *address, unsigned int size)',
+      ),
+      ioctl: libc.func('int ioctl(int fd, unsigned long request, _Inout_ void *argument)'),
+      errno: () => koffi.errno(),
+      EMSGSIZE,
     }
   } catch (error) {
     const [line = ''] = String(error instanceof Error ? error.message : error).split('\n')

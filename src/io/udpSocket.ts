@@ -2,7 +2,7 @@
 
 import { createSocket, type Socket } from 'node:dgram'
 import { familyOf, type SocketAddress } from '../base/address.js'
-import { forceBufferSizes, setMark, udpSocketFd } from './socketOptions.js'
+import { allowFragments, forceBufferSizes, setMark, udpSocketFd } from './socketOptions.js'
 
 /**
  * A UDP socket bound to `local` alone (port 0: any free port), never sharing its port. With the lookup that it is given,
@@ -42,6 +42,12 @@ export function enlargeBuffers(socket: Socket, bytes = BUFFER_BYTES): void {
 export function markUdpSocket(socket: Socket, mark: number): boolean {
   const fd = udpSocketFd(socket)
   return fd !== undefined && setMark(fd, mark)
+}
+
+/** Lets routers fragment what a bound socket sends, where they can; false where that could not be set. */
+export function allowUdpFragments(socket: Socket, ip: string): boolean {
+  const fd = udpSocketFd(socket)
+  return fd !== undefined && allowFragments(fd, familyOf(ip))
 }
 
 const BUFFER_BYTES = 4 * 1024 * 1024

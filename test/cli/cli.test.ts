@@ -23,7 +23,7 @@ function assertFailure(outcome: Outcome, code: 1 | 2, line: RegExp): void {
 }
 
 const wrongUse: readonly (readonly [readonly string[], RegExp])[] = [
-  [[], /a command is missing: up, bootstrap, status, resolve or doctor; see tunnelbore --help/],
+  [[], /a command is missing: up, bootstrap, status, resolve, why or doctor; see tunnelbore --help/],
   [['dance'], /unknown command 'dance'; see tunnelbore --help/],
   [['stats'], /unknown command 'stats' \(Did you mean status\?\); see/],
   [['--dance'], /unknown option '--dance'; see/],
@@ -42,6 +42,9 @@ const wrongUse: readonly (readonly [readonly string[], RegExp])[] = [
   [['bootstrap', '--stun', 'a.example:1'], /unknown option '--stun'/],
   [['bootstrap', '--network', 'a b'], /--network: must be/],
   [['status', 'a/b'], /"a\/b" is no interface name/],
+  [['why'], /missing required argument 'interface or public key'/],
+  [['why', 'wg0', 'abc'], /"abc" is no WireGuard public key; give it as wg prints it/],
+  [['why', '../x', `${sampleKey(1)}`], /"\.\.\/x" is no interface name/],
   [['resolve'], /missing required argument 'public key'/],
   [['resolve', 'abc'], /"abc" is no WireGuard public key; give it as wg prints it/],
   [['resolve', `${sampleKey(1)}`.replace('=', '')], /is no WireGuard public key/],

@@ -2,6 +2,7 @@
 
 import { type PublicKey, publicKeyFromBytes } from '../../src/base/publicKey.js'
 import type { PeerStatus, ResolvedRecord, Status } from '../../src/daemon/status.js'
+import type { Explanation } from '../../src/engine/why.js'
 
 export const PEER_ID = '12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5'
 
@@ -50,6 +51,7 @@ const peers: readonly PeerStatus[] = [
       remote: '203.0.113.20:51821',
       rttMs: 31.23,
       sinceS: 3_725,
+      mtu: 1_392,
     },
     rxBytes: 1_536,
     txBytes: 5_368_709_120,
@@ -67,6 +69,7 @@ const peers: readonly PeerStatus[] = [
       remote: '[2001:db8::7]:40000',
       rttMs: null,
       sinceS: 0,
+      mtu: null,
     },
     rxBytes: 92,
     txBytes: 148,
@@ -110,6 +113,8 @@ export const sampleStatus: Status = {
     reflexive: ['203.0.113.10:51821'],
   },
   mesh: { servers: 1, relays: 1 },
+  mtu: 1_420,
+  warnings: ['the MTU 1420 is too large for the path to one peer; set it with: ip link set wg0 mtu 1392'],
   peers,
   drops: { unrecognised: 3, 'stun-malformed': 1 },
   relay: { sessions: 3, maxSessions: 1_000, granted: 20, refused: 1, datagrams: 2_000, bytes: 1_536_000 },
@@ -145,6 +150,8 @@ export const sampleBootstrap: Status = {
     reflexive: [],
   },
   mesh: { servers: 0, relays: 0 },
+  mtu: null,
+  warnings: [],
   peers: [],
   drops: {},
   relay: null,
@@ -166,4 +173,41 @@ export const sampleRecord: ResolvedRecord = {
   ],
   addresses: [`/ip4/203.0.113.1/tcp/51821/p2p/${PEER_ID}/p2p-circuit/p2p/${PEER_ID}`],
   nat: { mapping: 'endpoint-independent', filtering: 'unknown' },
+}
+
+export const sampleExplanation: Explanation = {
+  state: 'unreachable',
+  verdict: { type: 'checks-unanswered', addresses: 2, because: 'both-symmetric' },
+  effort: { sinceS: 70, attempts: 3, underWay: false },
+  findings: [
+    { type: 'traffic', lastSentS: null, lastHeardS: null, waits: true },
+    { type: 'mesh', online: true },
+    { type: 'record', ageS: 40, addresses: 2, relays: 1 },
+    { type: 'look-ups', begun: 2, ended: 2 },
+    { type: 'knock', how: 'stream', agoS: 12, result: 'failed', reason: 'no address to dial' },
+    { type: 'knock', how: 'gossip', agoS: 11, result: 'answered' },
+    { type: 'knocked-by-peer', agoS: 5 },
+    { type: 'nat', own: 'address-dependent', peer: 'address-dependent' },
+    {
+      type: 'checks',
+      address: '192.168.1.20:51821',
+      candidate: 'host',
+      sent: 7,
+      answered: 0,
+      received: 0,
+      lastSentS: 4,
+      lastHeardS: null,
+    },
+    {
+      type: 'checks',
+      address: '203.0.113.20:51821',
+      candidate: 'server-reflexive',
+      sent: 1,
+      answered: 0,
+      received: 2,
+      lastSentS: 4,
+      lastHeardS: 3,
+    },
+    { type: 'handshakes', unanswered: 2 },
+  ],
 }

@@ -11,15 +11,16 @@ import {
   type ControlServer,
   serveControl,
 } from '../../src/daemon/control.js'
-import { askResolve, askStatus, NotRunningError } from '../../src/daemon/controlClient.js'
+import { askResolve, askStatus, askWhy, NotRunningError } from '../../src/daemon/controlClient.js'
 import { controlSocketPath, listNodes } from '../../src/daemon/runDirectory.js'
-import { sampleKey, sampleRecord, sampleStatus } from '../cli/sampleStatus.js'
+import { sampleExplanation, sampleKey, sampleRecord, sampleStatus } from '../cli/sampleStatus.js'
 import { holdControl } from './holdControl.js'
 import { temporaryDirectory } from './temporaryDirectory.js'
 
 const handlers: ControlHandlers = {
   status: () => sampleStatus,
   resolve: async (key) => (key === sampleRecord.publicKey ? sampleRecord : undefined),
+  why: (key) => (key === sampleRecord.publicKey ? sampleExplanation : undefined),
 }
 
 async function socketIn(t: TestContext): Promise<string> {
@@ -162,6 +163,14 @@ test('more connections than are served are turned away, and cost nothing later',
   assert.deepEqual(await askStatus(path), sampleStatus)
 })
 
+test('why a peer is as it is is told to the one who asks, and that a key is no peer', async (t) => {
+  const path = await socketIn(t)
+  await serve(t, path)
+  assert.deepEqual(await askWhy(path, sampleRecord.publicKey), sampleExplanation)
+  assert.equal(await askWhy(path, sampleKey(99)), undefined)
+  assert.match(await rawAnswer(path, 'GET /why?key=abc HTTP/1.1\r\nhost: x\r\n\r\n'), /^HTTP\/1.1 400 /)
+})
+
 test('a handler that fails is told to the one who asked, and to nobody else', async (t) => {
   const path = await socketIn(t)
   await serve(t, path, {
@@ -169,6 +178,7 @@ test('a handler that fails is told to the one who asked, and to nobody else', as
       throw new Error('no engine yet')
     },
     resolve: () => Promise.reject(new Error('the mesh is gone')),
+    why: () => undefined,
   })
   await assert.rejects(askStatus(path), /^UserError: the node wg0 refused: no engine yet; see its log$/)
   await assert.rejects(askResolve(path, sampleKey(1)), /refused: the mesh is gone/)

@@ -4,7 +4,7 @@
  */
 
 import { serveControl } from '../../src/daemon/control.js'
-import { sampleRecord, sampleStatus } from '../cli/sampleStatus.js'
+import { sampleExplanation, sampleRecord, sampleStatus } from '../cli/sampleStatus.js'
 
 const [path = ''] = process.argv.slice(2)
 process.stdin.resume()
@@ -12,6 +12,7 @@ try {
   const server = await serveControl(path, {
     status: () => sampleStatus,
     resolve: async (key) => (key === sampleRecord.publicKey ? sampleRecord : undefined),
+    why: (key) => (key === sampleRecord.publicKey ? sampleExplanation : undefined),
   })
   process.stdin.once('end', () => server.close())
   process.stdout.write('taken\n')

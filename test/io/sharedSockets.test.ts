@@ -223,6 +223,25 @@ describe('shared sockets', () => {
     }
   })
 
+  for (const ip of ['127.0.0.1', '::1'])
+    it(`send a datagram from ${ip} whole, or say that it is too large`, async () => {
+      const { sockets, received, sendErrors } = recording()
+      try {
+        sockets.setAddresses([ip])
+        const self = { ip, port: sockets.port }
+        assert.equal(sockets.sendUnfragmented(0, self, Buffer.from('whole')), true)
+        await until('it', () => received.length === 1)
+        assert.deepEqual(received, [[0, ip, sockets.port, 'whole']])
+        assert.equal(sockets.sendUnfragmented(0, self, Buffer.alloc(70_000)), false)
+        assert.equal(sockets.sendUnfragmented(7, self, Buffer.from('from a closed one')), true)
+        sockets.send(0, self, Buffer.from('as before'))
+        await until('the other', () => received.length === 2)
+        assert.deepEqual(sendErrors, [])
+      } finally {
+        sockets.close()
+      }
+    })
+
   it('hold a burst that comes while nobody reads', async () => {
     const { sockets, received } = recording()
     const remote = await boundSocket('127.0.0.1')

@@ -1,10 +1,23 @@
 import assert from 'node:assert/strict'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { describe, it } from 'node:test'
 import koffi from 'koffi'
-import { markedTcpSocket, setMark, socketOptionsAvailable, udpSocketFd } from '../../src/io/socketOptions.js'
+import {
+  allowFragments,
+  interfaceMtu,
+  markedTcpSocket,
+  sendUnfragmented,
+  setMark,
+  socketOptionsAvailable,
+  udpSocketFd,
+} from '../../src/io/socketOptions.js'
+
+const IPPROTO_IP = 0
+const IP_MTU_DISCOVER = 10
+const IP_PMTUDISC_DONT = 0
 
 describe('socket options', () => {
   it('can be set on this machine', () => {
@@ -68,6 +81,34 @@ describe('socket options', () => {
       }
     })
 
+  it('a UDP socket may be fragmented before and after a datagram that may not', async () => {
+    const socket = await boundSocket()
+    try {
+      const fd = udpSocketFd(socket)
+      assert.ok(fd !== undefined)
+      assert.equal(allowFragments(fd, 4), true)
+      assert.equal(optionOf(fd, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_DONT)
+      const { port } = socket.address()
+      const received = once(socket, 'message')
+      assert.equal(sendUnfragmented(fd, { ip: '127.0.0.1', port }, Buffer.alloc(100)), 'sent')
+      assert.equal(((await received) as [Buffer])[0].length, 100)
+      assert.equal(optionOf(fd, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_DONT)
+      assert.equal(sendUnfragmented(fd, { ip: '127.0.0.1', port }, Buffer.alloc(70_000)), 'too-large')
+      assert.equal(optionOf(fd, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_DONT)
+      assert.equal(sendUnfragmented(fd, { ip: '::1', port }, Buffer.alloc(1)), 'failed')
+      assert.equal(sendUnfragmented(-1, { ip: '127.0.0.1', port }, Buffer.alloc(1)), 'failed')
+    } finally {
+      socket.close()
+    }
+  })
+
+  it('the MTU of an interface is read, and of none where there is none of that name', async () => {
+    const mtu = Number(await readFile('/sys/class/net/lo/mtu', 'utf8'))
+    assert.equal(interfaceMtu('lo'), mtu)
+    assert.equal(interfaceMtu('no-such-device'), undefined)
+    assert.equal(interfaceMtu('a-name-that-is-too-long'), undefined)
+  })
+
   it('a marked TCP socket whose connection is refused is closed, not leaked', async () => {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -97,6 +138,10 @@ const getsockopt = koffi
 
 /** SO_MARK as the kernel has it; undefined where `fd` is no open socket. */
 function markOf(fd: number): number | undefined {
+  return optionOf(fd, 1, 36)
+}
+
+function optionOf(fd: number, level: number, name: number): number | undefined {
   const value = new Uint32Array(1)
-  return getsockopt(fd, 1, 36, value, [4]) === 0 ? value[0] : undefined
+  return getsockopt(fd, level, name, value, [4]) === 0 ? value[0] : undefined
 }

@@ -368,6 +368,7 @@ const IANA_ATTRIBUTES = {
   sealed: 0xc0b1, // likewise
   granted: 0xc0b2, // likewise
   bindSequence: 0xc0b3, // likewise
+  padding: 0xc0bf, // ours, from the same part
 }
 
 /** The same registry's error codes. */
@@ -413,6 +414,7 @@ const anyMessage: fc.Arbitrary<StunMessage> = fc.record(
     sealed: fc.uint8Array({ maxLength: 300 }),
     granted: fc.uint8Array({ maxLength: 100 }),
     bindSequence: fc.maxSafeNat(),
+    padding: fc.integer({ min: 0, max: 2_000 }),
   },
   { requiredKeys: ['messageClass', 'method', 'transactionId'], noNullPrototype: true },
 )

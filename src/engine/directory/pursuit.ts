@@ -14,6 +14,7 @@ import { directIpOf } from '../path/plausible.js'
 import type { Reflection } from '../path/reflection.js'
 import { Contact } from './contact.js'
 import type { Directory, KnownRecord } from './directory.js'
+import { Effort } from './effort.js'
 import { KnockFallback } from './knockFallback.js'
 import type { LookUps } from './lookUps.js'
 import type { OwnRecord } from './ownRecord.js'
@@ -51,6 +52,8 @@ const LONG_AGO = Number.NEGATIVE_INFINITY as Instant
 
 export class Pursuit {
   readonly contact = new Contact()
+  /** For those who ask; nothing is decided by it. */
+  readonly effort = new Effort()
   readonly #peer: PublicKey
   readonly #parts: PursuitParts
   readonly #fallback = new KnockFallback()
@@ -78,10 +81,12 @@ export class Pursuit {
     )
     if (steps.lookUp) {
       log('looking its record up')
+      this.effort.lookUpBegun()
       means.lookUps.begin(this.#peer, now.unix)
     }
     const knock = steps.knock ?? this.#toTell(record?.record, now.instant)
     if (knock !== undefined) {
+      this.effort.knockSent('stream', now.instant)
       this.#fallback.knocked(now.instant)
       this.#knock(knock, now)
     }
@@ -100,6 +105,7 @@ export class Pursuit {
   /** There is a path. */
   succeed(): void {
     this.contact.succeed()
+    this.effort.succeeded()
     this.#fallback.encourage()
   }
 
@@ -117,16 +123,20 @@ export class Pursuit {
   lookUpEnded(now: Now): void {
     const known = this.#known(now)
     this.contact.lookUpEnded(known, now.instant)
+    this.effort.lookUpEnded()
     if (known === undefined && this.contact.isUnderWay) this.#fallback.wanted(now.instant)
   }
 
   knockAnswered(now: Instant): void {
     this.contact.knockAnswered(now)
+    this.effort.knockAnswered()
     this.#fallback.answered()
   }
 
-  knockFailed(why: string, now: Instant): void {
+  /** `closed`: its node took the knock, and ended without an answer. */
+  knockFailed(why: string, closed: boolean, now: Instant): void {
     this.contact.knockFailed(why, now)
+    this.effort.knockFailed(why, closed)
     this.#fallback.failed(now)
   }
 
@@ -205,6 +215,7 @@ export class Pursuit {
     const sealedKnock = means.sealedKnocks.seal(this.#peer, 'knock', this.#ownKnock(now), now.unix)
     if (sealedKnock === undefined) return
     log('knocking by gossip')
+    this.effort.knockSent('gossip', now.instant)
     emit({ type: 'gossip-knock', sealedKnock })
   }
 }

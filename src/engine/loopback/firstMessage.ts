@@ -55,6 +55,11 @@ export class FirstMessage {
     return own !== undefined && own.sent === undefined
   }
 
+  /** How many in a row went unanswered over a path that answers checks. */
+  get unanswered(): number {
+    return this.#unanswered
+  }
+
   /** True where the path answers checks, and nobody answers our handshakes. */
   get isIgnored(): boolean {
     return this.#unanswered > 1

@@ -20,6 +20,7 @@ import type { Candidate, CandidateType } from '../../wire/candidate.js'
 import type { Emit } from '../effects.js'
 import type { LocalSocket, MachineRoute, SocketId } from '../inputs.js'
 import { Chase } from './chase.js'
+import { CheckLedger } from './checkLedger.js'
 import { candidatePriority, encodeCheck } from './checks.js'
 import { choosePath, type Rated } from './choice.js'
 import { type Path, type Proof, type Route, sameRoute } from './path.js'
@@ -80,6 +81,8 @@ interface Pair extends Route {
 export interface CheckSubject {
   readonly agent: PathAgent
   readonly route: Route
+  /** Of a check that was padded, to learn what the path carries: its length in bytes. */
+  readonly size?: number
 }
 
 /** What all agents of a node share. */
@@ -118,6 +121,8 @@ export class PathAgent {
   #current: Pair | undefined = undefined
   #proved: Proved | undefined = undefined
   readonly #chase = new Chase()
+  /** For those who ask; nothing is decided by it. */
+  readonly ledger = new CheckLedger()
   /** True where the peer said in its last check or answer that it holds a first message back. */
   peerHolds = false
 
@@ -283,6 +288,7 @@ export class PathAgent {
    */
   checkReceived(from: Route, peerHolds: boolean, now: Instant, isExpected = false): void {
     this.peerHolds = peerHolds
+    this.ledger.received(from.remote, now)
     const mayTry = isExpected || this.#mayChase(now)
     // One that may not be tried must not take the place of another.
     const pair = this.#find(from) ?? (mayTry ? this.#addReflexive(from) : undefined)
@@ -310,6 +316,7 @@ export class PathAgent {
    */
   answered(route: Route, sentAt: Instant, peerHolds: boolean, now: Instant, isExpected = false): void {
     this.peerHolds = peerHolds
+    this.ledger.answered(route.remote, now)
     const pair = this.#find(route) ?? (isExpected ? this.#addReflexive(route) : undefined)
     if (pair === undefined) return
     const sample = elapsed(sentAt, now)
@@ -361,6 +368,7 @@ export class PathAgent {
         series.nextAt = this.#context.punching.availableAt(now.instant)
         continue
       }
+      this.ledger.sent(pair.type, pair.remote, now.instant)
       this.check(pair, now)
       series.sent += 1
       series.nextAt = after(now.instant, wait)
@@ -392,6 +400,16 @@ export class PathAgent {
       remote,
       datagram: encodeCheck(this.keys, id, this.#holdsFirstMessage(), now.unix),
     })
+  }
+
+  /** Asks the path in use with a check of `size` bytes, which arrives whole or not at all. */
+  askWithSize(size: number, now: Now): void {
+    const pair = this.#current
+    if (pair === undefined) return
+    const { socket, remote } = pair
+    const id = this.#context.transactions.begin({ agent: this, route: { socket, remote }, size }, now.instant)
+    const datagram = encodeCheck(this.keys, id, this.#holdsFirstMessage(), now.unix, size)
+    this.#context.emit({ type: 'send-unfragmented', peer: this.peer, socket, remote, datagram })
   }
 
   #mayChase(now: Instant): boolean {

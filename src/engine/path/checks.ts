@@ -10,7 +10,7 @@ import type { SocketAddress } from '../../base/address.js'
 import type { UnixTime } from '../../base/time.js'
 import { epochOf, type PairKeys } from '../../crypto/pair.js'
 import type { CandidateType } from '../../wire/candidate.js'
-import { type DecodedStun, encodeStun } from '../../wire/stun/message.js'
+import { type DecodedStun, encodeStun, type StunMessage } from '../../wire/stun/message.js'
 import { BINDING, ERROR_CODE } from '../../wire/stun/registry.js'
 
 /** RFC 8445 section 5.1.2.2 recommends these type preferences; a mapped address is as good as a host's own. */
@@ -28,24 +28,30 @@ export function candidatePriority(type: CandidateType): number {
   return TYPE_PREFERENCE[type] * 2 ** 24 + 65_535 * 2 ** 8 + 255
 }
 
+/** Type and length of an attribute. */
+const ATTRIBUTE_HEAD_LENGTH = 4
+
+/** A check; where `size` is given, padded to so many bytes: a multiple of 4, as all messages of STUN. */
 export function encodeCheck(
   keys: PairKeys,
   transactionId: Uint8Array,
   holdsFirstMessage: boolean,
   now: UnixTime,
+  size?: number,
 ): Uint8Array {
-  return encodeStun(
-    {
-      messageClass: 'request',
-      method: BINDING,
-      transactionId,
-      username: keys.outgoing.nameAt(epochOf(now)),
-      // What we would be to the peer if it learned of us by this check (RFC 8445 section 7.1.1).
-      priority: candidatePriority('peer-reflexive'),
-      holdsFirstMessage,
-    },
-    keys.outgoing.hmac,
-  )
+  const check: StunMessage = {
+    messageClass: 'request',
+    method: BINDING,
+    transactionId,
+    username: keys.outgoing.nameAt(epochOf(now)),
+    // What we would be to the peer if it learned of us by this check (RFC 8445 section 7.1.1).
+    priority: candidatePriority('peer-reflexive'),
+    holdsFirstMessage,
+  }
+  const datagram = encodeStun(check, keys.outgoing.hmac)
+  if (size === undefined) return datagram
+  const padding = Math.max(0, size - datagram.length - ATTRIBUTE_HEAD_LENGTH)
+  return encodeStun({ ...check, padding }, keys.outgoing.hmac)
 }
 
 export function encodeCheckAnswer(

@@ -61,6 +61,8 @@ export type StunEvent<Checked> =
       readonly agent: PathAgent
       readonly sentAt: Instant
       readonly holdsFirstMessage: boolean
+      /** Of a padded check: its length in bytes. */
+      readonly size: number | undefined
     }
   | { readonly type: 'reflected' }
   | { readonly type: 'relay-answered'; readonly request: RelayRequest; readonly response: DecodedStun }
@@ -147,14 +149,14 @@ export class StunDesk<Checked extends CheckedPeer> {
       return this.#relayResponse(response, from, now)
     const transaction = transactions.get(response.transactionId)
     if (transaction === undefined || isLate(transaction, now)) return 'stun-unknown-transaction'
-    const { agent, route } = transaction.subject
+    const { agent, route, size } = transaction.subject
     if (!verifyIntegrity(response, agent.keys.outgoing.hmac)) return 'stun-bad-integrity'
     // RFC 8445 section 7.2.5.2.1: the answer comes from where the check went, to where it left.
     if (!sameRoute(from, route)) return 'stun-unknown-transaction'
     transactions.end(response.transactionId)
     if (response.messageClass !== 'success') return 'stun-unsupported'
     const holdsFirstMessage = response.holdsFirstMessage ?? false
-    return { type: 'check-answered', agent, sentAt: transaction.sentAt, holdsFirstMessage }
+    return { type: 'check-answered', agent, sentAt: transaction.sentAt, holdsFirstMessage, size }
   }
 
   /** Both a grant and a bind are answered under the session's own key, which nobody has but the two and their relay. */

@@ -42,6 +42,8 @@ export interface StunAttributes {
   readonly granted?: Uint8Array
   /** BIND-SEQUENCE: a safe integer from 0. The sender's wall clock in ms, raised by one where that has not moved. */
   readonly bindSequence?: number
+  /** PADDING: so many bytes that mean nothing, sent as zeros. */
+  readonly padding?: number
 }
 
 export interface StunError {
@@ -76,8 +78,8 @@ export function encodeAttributes(
   mask: Uint8Array,
 ): readonly (readonly [type: number, value: Uint8Array])[] {
   const attributes: [number, Uint8Array][] = []
-  const { username, mappedAddress, priority, error, unknownAttributes, software, holdsFirstMessage } = message
-  const { sealed, granted, bindSequence } = message
+  const { username, mappedAddress, priority, error, unknownAttributes, software } = message
+  const { holdsFirstMessage, padding, sealed, granted, bindSequence } = message
   if (username !== undefined) attributes.push([ATTRIBUTE.username, encodeUsername(username)])
   if (mappedAddress !== undefined)
     attributes.push([ATTRIBUTE.xorMappedAddress, encodeXorAddress(mappedAddress, mask)])
@@ -90,6 +92,7 @@ export function encodeAttributes(
   if (sealed !== undefined) attributes.push([ATTRIBUTE.sealed, encodeOpaque(sealed)])
   if (granted !== undefined) attributes.push([ATTRIBUTE.granted, encodeOpaque(granted)])
   if (bindSequence !== undefined) attributes.push([ATTRIBUTE.bindSequence, encodeSequence(bindSequence)])
+  if (padding !== undefined) attributes.push([ATTRIBUTE.padding, new Uint8Array(padding)])
   return attributes
 }
 
@@ -152,6 +155,9 @@ export function decodeAttribute(
       message.bindSequence = bindSequence
       return 'read'
     }
+    case ATTRIBUTE.padding:
+      message.padding = value.length
+      return 'read'
     case ATTRIBUTE.mappedAddress:
     case ATTRIBUTE.messageIntegrity:
       return 'read'

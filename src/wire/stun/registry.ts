@@ -41,6 +41,8 @@ export const ATTRIBUTE = {
   granted: 0xc0b2,
   /** Likewise: which of two binds is the newer. */
   bindSequence: 0xc0b3,
+  /** Our own, from the same range: zeros that make a check as long as a packet of WireGuard's. */
+  padding: 0xc0bf,
 } as const
 
 /** ERROR-CODE values (RFC 8489 section 14.8, RFC 8656 section 19) that are sent here. */

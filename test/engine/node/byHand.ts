@@ -21,8 +21,12 @@ const SOCKET = 1
 /** Runs `own` beside an interface with these peers, with one socket and nobody in the mesh. */
 export class NodeByHand {
   readonly node: Node
-  /** Who answers every check of ours at once, and where. */
-  responder: { readonly peer: TestNode; readonly remote: SocketAddress } | undefined = undefined
+  /** Who answers every check of ours at once, and where; of those that are padded the ones that the path carries. */
+  responder:
+    | { readonly peer: TestNode; readonly remote: SocketAddress; readonly carries?: number }
+    | undefined = undefined
+  /** Lengths of the checks that nobody was to fragment. */
+  readonly padded: number[] = []
   readonly #own: TestNode
   readonly #random = seededRandom(2)
   #ms = 0
@@ -63,9 +67,13 @@ export class NodeByHand {
 
   tell(input: Input): readonly Effect[] {
     const effects = this.node.handle(input, nowAt(this.#ms))
+    const padded = effects.filter((effect) => effect.type === 'send-unfragmented')
+    this.padded.push(...padded.map(({ datagram }) => datagram.length))
     if (this.responder === undefined) return effects
-    const { peer, remote } = this.responder
-    return [...effects, ...this.answer(peer, remote, sentOf(effects))]
+    const { peer, remote, carries = Number.POSITIVE_INFINITY } = this.responder
+    const arrived = padded.filter(({ datagram }) => datagram.length <= carries)
+    const sent = [...sentOf(effects), ...arrived.map((effect): Sent => ({ ...effect, type: 'send' }))]
+    return [...effects, ...this.answer(peer, remote, sent)]
   }
 
   /** Lets time pass, waking the node whenever it wants; returns what it sent. */

@@ -46,6 +46,18 @@ describe('a check', () => {
     }
   })
 
+  it('is as long as it is to be, authenticated and read as any other, and its answer is short', () => {
+    const plain = encodeCheck(ALICES, ID, false, UNIX_START)
+    for (const size of [plain.length + 4, 508, 1_452]) {
+      const padded = encodeCheck(ALICES, ID, false, UNIX_START, size)
+      assert.equal(padded.length, size)
+      const check = readStun(padded)
+      assert.equal(verifyIntegrity(check, BOBS.incoming.hmac), true)
+      assert.deepEqual(check.unknownRequired, [])
+      assert.ok(encodeCheckAnswer(BOBS, check, remote(1), false).length < plain.length)
+    }
+  })
+
   it('is answered under its own id and key, with where it came from', () => {
     const check = readStun(encodeCheck(ALICES, ID, true, UNIX_START))
     const answer = readStun(encodeCheckAnswer(BOBS, check, remote(1), false))
