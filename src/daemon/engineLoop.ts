@@ -132,8 +132,13 @@ export class EngineLoop {
       return
     }
     const path = this.#engine.forwarding.outbound(handle, datagram, asInstant(performance.now()))
-    if (path !== undefined) this.shared.send(path.socket, path.remote, datagram)
-    else this.handle({ type: 'wireguard-sent', peer: handle, datagram })
+    if (path === undefined) {
+      this.handle({ type: 'wireguard-sent', peer: handle, datagram })
+      return
+    }
+    this.shared.send(path.socket, path.remote, datagram)
+    const { beside } = this.#engine.forwarding
+    if (beside !== undefined) this.shared.send(beside.socket, beside.remote, datagram)
   }
 
   #handleWaiting(): void {

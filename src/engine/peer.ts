@@ -31,6 +31,7 @@ import { type Route, sameRoute } from './path/path.js'
 import { plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
 import type { Reflection } from './path/reflection.js'
+import { Hedge } from './roam/hedge.js'
 import { PathWatch } from './roam/watch.js'
 
 /** What all peers of a node share. */
@@ -60,6 +61,7 @@ export class Peer implements DiscoveredPeer {
   readonly #pursuit: Pursuit
   readonly #contact: Contact
   readonly #watch: PathWatch
+  readonly #hedge: Hedge
   readonly #firstMessage: FirstMessage
   /** Where it was since there was a path. */
   readonly #places = new Places()
@@ -83,6 +85,10 @@ export class Peer implements DiscoveredPeer {
     this.#contact = this.#pursuit.contact
     this.agent = new PathAgent(key, keys, context.paths, () => this.holdsFirstMessage)
     this.#watch = new PathWatch(this.flow, this.agent)
+    this.#hedge = new Hedge(this.flow, this.agent, {
+      send: ({ socket, remote }, datagram) => context.emit({ type: 'send', socket, remote, datagram }),
+      log: (message, fields) => this.#log(message, fields),
+    })
     this.#firstMessage = new FirstMessage({
       precedes: compare(publicKeyBytes(context.ownKey), publicKeyBytes(key)) < 0,
       handshakes: this.#handshakes,
@@ -142,6 +148,7 @@ export class Peer implements DiscoveredPeer {
     const type = wireguardType(datagram)
     if (type === 1 && !this.#acceptFirstMessage(datagram, from, now.instant)) return
     if (type === 2 && this.#handshakes.settle(datagram)) this.#firstMessage.answered()
+    this.#hedge.heard(from, now.instant)
     this.#deliver(datagram, from, now.instant)
     this.settle(now)
   }
@@ -178,6 +185,7 @@ export class Peer implements DiscoveredPeer {
     // It uses another way than we do. Ours may have died, and what comes over the other would hide it.
     if (path !== undefined && !sameRoute(path, from) && !this.#watch.isAnswered(now.instant))
       this.agent.probeQuickly(now.instant)
+    this.#hedge.checked(from, now.instant)
     // Another peer was there since we last proved it.
     if (this.#context.forwarding.flowAt(from.remote) !== this.flow) this.agent.ask(from, now.instant)
     this.#check(now)
@@ -188,6 +196,7 @@ export class Peer implements DiscoveredPeer {
   /** Our check was answered. */
   checkAnswered(route: Route, sentAt: Instant, peerHolds: boolean, now: Now): void {
     this.agent.answered(route, sentAt, peerHolds, now.instant)
+    this.#hedge.answered(route, sentAt, now.instant)
     if (this.agent.current !== undefined && sameRoute(route, this.agent.current)) this.flow.answered()
     this.settle(now)
   }
@@ -294,6 +303,7 @@ export class Peer implements DiscoveredPeer {
       this.#pursuit.nextWake,
       this.#firstMessage.nextWake,
       this.#watch.nextWake,
+      this.#hedge.nextWake,
     ].reduce(earliest, undefined)
   }
 
@@ -302,6 +312,7 @@ export class Peer implements DiscoveredPeer {
     this.#handshakes.expire(now.instant)
     this.#check(now)
     this.#settlePaths()
+    if (this.#hedge.settle(this.#watch.isActive(now.instant), now.instant)) this.#check(now)
     if (!this.#needsPath(now.instant)) {
       this.#pursuit.succeed()
       this.#places.forget()
@@ -373,8 +384,13 @@ export class Peer implements DiscoveredPeer {
       this.#want(now)
       return
     }
-    for (const { socket, remote } of routes) this.#context.emit({ type: 'send', socket, remote, datagram })
+    const { path, beside } = this.flow
+    const isHedged =
+      beside !== undefined && path !== undefined && routes.some((route) => sameRoute(route, path))
+    for (const { socket, remote } of isHedged ? [...routes, beside] : routes)
+      this.#context.emit({ type: 'send', socket, remote, datagram })
     this.flow.sent(datagram.length, now)
+    this.flow.lookout?.sent(datagram, now)
   }
 
   // What the peer's WireGuard does
