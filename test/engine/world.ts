@@ -82,8 +82,8 @@ export class World {
   }
 
   /** A place of its own on the internet. */
-  publicPlace(delayMs = this.#delay(), link: Partial<LinkSpec> = {}): Place {
-    return this.internet.publicPlace(REGION, { ...perfectLink(delayMs), ...link }, false)
+  publicPlace(delayMs = this.#delay(), link: Partial<LinkSpec> = {}, hasIpv6 = false): Place {
+    return this.internet.publicPlace(REGION, { ...perfectLink(delayMs), ...link }, hasIpv6)
   }
 
   /** A gateway with a network behind it. Subnets are unlike each other unless one is named. */

@@ -39,8 +39,8 @@ export class Lookout {
   /** True where it wants to see the next message of a stream that has lasted for `streamMs`. */
   tellsOfStreams = true
   streamMs = 0
-  /** True where it wants to see a message that comes over another path, after one over the path in use. */
-  tellsOfDetours = true
+  /** From when on it wants to see a message that comes over another path, after one over the path in use. */
+  tellsOfDetoursFrom: Instant = NEVER
   /** True where the last message came over the path in use. */
   cameOverPath = false
   #isAsked = false
@@ -104,7 +104,7 @@ export class Lookout {
 
   /** True where the engine wants to see a message that comes now. */
   wants(isOverPath: boolean, now: Instant): boolean {
-    if (!isOverPath && this.cameOverPath && this.tellsOfDetours) return true
+    if (!isOverPath && this.cameOverPath && now >= this.tellsOfDetoursFrom) return true
     return this.tellsOfStreams && elapsed(this.streamSince, now) >= this.streamMs && !this.#isPause(now)
   }
 

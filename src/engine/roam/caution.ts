@@ -12,6 +12,11 @@ export class Caution {
   #until: Instant = asInstant(Number.NEGATIVE_INFINITY)
   #nextMs: number = FIRST_CAUTION_MS
 
+  /** When alarms are believed again. */
+  get until(): Instant {
+    return this.#until
+  }
+
   /** True while an alarm is to be doubted. */
   holds(now: Instant): boolean {
     return now < this.#until

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Daemon } from '../../../simulations/hosts/daemon.js'
 import type { Datagram } from '../../../simulations/network/datagram.js'
+import { familyOf } from '../../../src/base/address.js'
 import { SECOND } from '../../../src/base/time.js'
 import type { Effect } from '../../../src/engine/effects.js'
 import { wireguardType } from '../../../src/wire/wireguard.js'
@@ -52,6 +53,23 @@ for (const roundTripMs of ROUND_TRIPS_MS) {
           pair.ping(5 * SECOND)
           pair.assertSmooth(`seed ${seed}, of ${whose}`)
         }
+      }
+    })
+  })
+
+  describe(`an address family with a round trip of ${roundTripMs} ms that dies`, () => {
+    it('loses no ping and is silent for no longer than 200 ms, where there is another', () => {
+      for (const seed of SEEDS) {
+        const world = new World({ seed })
+        const place = () => world.publicPlace(roundTripMs / 4, {}, true)
+        const [ana, ben] = [world.node('ana', place()), world.node('ben', place())]
+        world.startFleet(ana, ben)
+        const pair = new Pair(seed, roundTripMs, { world, ana, ben })
+        pair.settle(seed)
+        const dead = familyOf(ana.status(ben.publicKey).path?.remote.ip ?? '')
+        pair.kill(({ to }) => familyOf(to.ip) === dead)
+        pair.ping(5 * SECOND)
+        pair.assertSmooth(`seed ${seed}, IPv${dead}`)
       }
     })
   })
@@ -170,9 +188,12 @@ class Pair {
       if (wireguardType(bytes) === 4 && this.ana.host.ips.includes(from.ip)) this.messages += 1
       return true
     })
-    if (made !== undefined) return
+    if (made === undefined) this.settle(seed)
+  }
+
+  /** Pings for a while, and ends at any time between two pings. */
+  settle(seed: number): void {
     this.ping(5 * SECOND)
-    // Whenever it is between two pings.
     this.world.queue.run((seed * 11) % EVERY_MS)
   }
 
