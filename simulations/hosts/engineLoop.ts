@@ -11,6 +11,7 @@ import { after, elapsed, type Instant, type Now } from '../../src/base/time.js'
 import type { Effect } from '../../src/engine/effects.js'
 import type { Input, SocketId } from '../../src/engine/inputs.js'
 import type { Node } from '../../src/engine/node.js'
+import type { Route } from '../../src/engine/path/path.js'
 import type { Datagram } from '../network/datagram.js'
 import type { Host } from './host.js'
 import { SharedSockets } from './sharedSockets.js'
@@ -116,9 +117,15 @@ export class EngineLoop {
       return
     }
     this.#note({ type: 'outbound', peer, datagram }, path)
+    const { beside } = this.node.forwarding
+    this.#forward(peer, path, datagram)
+    if (beside !== undefined) this.#forward(peer, beside, datagram)
+  }
+
+  #forward(peer: PublicKey, { socket, remote }: Route, datagram: Uint8Array): void {
     for (const observer of this.#host.observers)
-      observer.forwarded?.(this.#host.name, 'out', peer, path.remote, datagram)
-    this.#send(path.socket, path.remote, datagram)
+      observer.forwarded?.(this.#host.name, 'out', peer, remote, datagram)
+    this.#send(socket, remote, datagram)
   }
 
   #received({ from, to, bytes, author }: Datagram): void {

@@ -3,11 +3,13 @@
  *
  *   100 checks that punch, birthday punching included                   engine/path/punchLimits.ts
  *   9 questions to reflectors for each socket                           engine/path/reflection.ts
- *   4 probes a second for each of a peer's proved addresses, 8 of them  engine/path/agent.ts
+ *   4 probes a second for each of a peer's proved addresses, 8 of them; or 5 for each of 5, while it is in alarm
+ *                                                                       engine/path/agent.ts
  *
  * What else it sends is an answer to a datagram that came in, or a message of WireGuard's, to 4 addresses at most
- * (engine/loopback/handshakes.ts). Of its checks only so many reach one and the same peer in the long run; and only so
- * many go to an address that never answers. Data that takes the short way is one datagram for one, and not counted.
+ * (engine/loopback/handshakes.ts) and one beside; or the messages of the last second again, while it is in alarm
+ * (engine/loopback/lookout.ts): 32, for each of two paths in a second. Of its checks only so many reach one and the same peer in the long run; and only so
+ * many go to an address that never answers. Data that takes the short way is one datagram for one, or two, and not counted.
  */
 
 import type { SocketAddress } from '../../src/base/address.js'
@@ -23,7 +25,8 @@ const NAME = 'bounded'
 export const PUNCHING_EACH_SECOND = 100
 export const REFLECTIONS_EACH_SOCKET = 9
 export const PROBES_EACH_PEER = 32
-const ROUTES_EACH_MESSAGE = 4
+const ROUTES_EACH_MESSAGE = 5
+const SENT_AGAIN_EACH_PEER = 64
 /** First messages that were held, and go out when a path is found. */
 const RELEASED = 20
 
@@ -112,7 +115,8 @@ export class PacketBounds {
     const mayAsk =
       PUNCHING_EACH_SECOND + REFLECTIONS_EACH_SOCKET * host.sockets + PROBES_EACH_PEER * host.sides.size
     if (asked > mayAsk) this.#report(host, `${asked} questions in a second, where ${mayAsk} are enough`)
-    const maySend = arrived + ROUTES_EACH_MESSAGE * wireguard + RELEASED
+    const maySend =
+      arrived + ROUTES_EACH_MESSAGE * wireguard + SENT_AGAIN_EACH_PEER * host.sides.size + RELEASED
     if (sent > maySend)
       this.#report(host, `${sent} answers and messages in a second, where ${maySend} are enough`)
   }

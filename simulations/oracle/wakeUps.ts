@@ -1,6 +1,6 @@
 /**
  * No livelock: an engine never wants to be woken in the past, and not often. It is woken to look after each peer's path
- * four times a second, to send (packetBounds.ts), or to see that the budget of checks has nothing left.
+ * four times a second, to see that answers come (every 40 ms, where there is another path), to send (packetBounds.ts), or to see that the budget of checks has nothing left.
  */
 
 import { type Instant, SECOND } from '../../src/base/time.js'
@@ -10,7 +10,8 @@ import { PROBES_EACH_PEER, PUNCHING_EACH_SECOND, REFLECTIONS_EACH_SOCKET } from 
 
 const NAME = 'no-livelock'
 
-const LOOKS_EACH_PEER = 4
+/** src/engine/roam/watch.ts, and MARGIN_MS of src/engine/loopback/expectation.ts. */
+const LOOKS_EACH_PEER = 4 + 25
 /** Errands, timers of the record and of reflections. */
 const BESIDES = 20
 

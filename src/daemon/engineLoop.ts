@@ -225,8 +225,13 @@ export class EngineLoop {
       return
     }
     const path = this.#engine.forwarding.outbound(handle, datagram, asInstant(performance.now()))
-    if (path !== undefined) this.#send(path.socket, path.remote, datagram)
-    else this.handle({ type: 'wireguard-sent', peer: handle, datagram })
+    if (path === undefined) {
+      this.handle({ type: 'wireguard-sent', peer: handle, datagram })
+      return
+    }
+    this.#send(path.socket, path.remote, datagram)
+    const { beside } = this.#engine.forwarding
+    if (beside !== undefined) this.#send(beside.socket, beside.remote, datagram)
   }
 
   #handleWaiting(): void {
@@ -334,7 +339,9 @@ export class EngineLoop {
 
   #sendUnfragmented(effect: Extract<Effect, { type: 'send-unfragmented' }>): void {
     const { peer, socket, remote, datagram } = effect
-    if (!this.shared.sendUnfragmented(socket, remote, datagram))
+    // A stream has no packets to be too large for.
+    if (isStreamSocket(socket) || isStreamAddress(remote.ip)) this.#send(socket, remote, datagram)
+    else if (!this.shared.sendUnfragmented(socket, remote, datagram))
       this.handle({ type: 'too-large', peer, socket, remote, size: datagram.length })
   }
 

@@ -44,6 +44,7 @@ import type { Reflection } from './path/reflection.js'
 import type { PeerState } from './peerState.js'
 import type { RelayRequest } from './relay/clientSession.js'
 import { type RelayContext, Relaying, type Situation } from './relay/relaying.js'
+import { Hedge } from './roam/hedge.js'
 import { PathWatch } from './roam/watch.js'
 import type { Evidence } from './why.js'
 
@@ -78,6 +79,7 @@ export class Peer implements DiscoveredPeer {
   readonly #contact: Contact
   readonly #watch: PathWatch
   readonly mtu: MtuProbing
+  readonly #hedge: Hedge
   readonly #relaying: Relaying
   readonly #firstMessage: FirstMessage
   readonly #birthday: Birthday
@@ -128,6 +130,10 @@ export class Peer implements DiscoveredPeer {
     this.#refusals = new Refusals(this.flow)
     const { emit } = context
     this.mtu = new MtuProbing({ agent: this.agent, emit, interfaceMtu: () => context.interfaceMtu })
+    this.#hedge = new Hedge(this.flow, this.agent, {
+      send: ({ socket, remote }, datagram) => emit({ type: 'send', socket, remote, datagram }),
+      log: (message, fields) => this.#log(message, fields),
+    })
     this.#firstMessage = new FirstMessage({
       precedes: compare(publicKeyBytes(context.ownKey), publicKeyBytes(key)) < 0,
       handshakes: this.#handshakes,
@@ -216,6 +222,7 @@ export class Peer implements DiscoveredPeer {
       this.#firstMessage.answered()
       this.#refusals.answered(now.instant)
     }
+    this.#hedge.heard(from, now.instant)
     this.#deliver(datagram, from, now.instant)
     this.settle(now)
   }
@@ -254,6 +261,7 @@ export class Peer implements DiscoveredPeer {
     // It uses another way than we do. Ours may have died, and what comes over the other would hide it.
     if (path !== undefined && !sameRoute(path, from) && !this.#watch.isAnswered(now.instant))
       this.agent.probeQuickly(now.instant)
+    this.#hedge.checked(from, now.instant)
     // Another peer was there since we last proved it.
     if (this.#context.forwarding.flowAt(from.remote) !== this.flow) this.agent.ask(from, now.instant)
     this.#check(now)
@@ -264,6 +272,7 @@ export class Peer implements DiscoveredPeer {
   /** Our check was answered. */
   checkAnswered(route: Route, sentAt: Instant, peerHolds: boolean, now: Now, size?: number): void {
     this.agent.answered(route, sentAt, peerHolds, now.instant, this.#birthday.expects(route))
+    this.#hedge.answered(route, sentAt, now.instant)
     if (this.agent.current !== undefined && sameRoute(route, this.agent.current)) {
       if (size !== undefined) this.mtu.answered(size, now.instant)
       else if (this.flow.unheardSince !== undefined) this.mtu.doubt(this.flow.unheardSince, now.instant)
@@ -419,6 +428,7 @@ export class Peer implements DiscoveredPeer {
       this.#watch.nextWake,
       this.#birthday.nextWake,
       this.mtu.nextWake,
+      this.#hedge.nextWake,
     ].reduce(earliest, undefined)
   }
 
@@ -428,6 +438,7 @@ export class Peer implements DiscoveredPeer {
     this.#check(now)
     this.#settleRelays(now)
     this.#settlePaths()
+    if (this.#hedge.settle(this.#watch.isActive(now.instant), now.instant)) this.#check(now)
     if (!this.#needsPath(now.instant)) {
       if (this.agent.current?.type === 'relayed') this.#seekDirect(now)
       else {
@@ -512,8 +523,13 @@ export class Peer implements DiscoveredPeer {
       this.#want(now)
       return
     }
-    for (const { socket, remote } of routes) this.#context.emit({ type: 'send', socket, remote, datagram })
+    const { path, beside } = this.flow
+    const isHedged =
+      beside !== undefined && path !== undefined && routes.some((route) => sameRoute(route, path))
+    for (const { socket, remote } of isHedged ? [...routes, beside] : routes)
+      this.#context.emit({ type: 'send', socket, remote, datagram })
     this.flow.sent(datagram.length, now)
+    this.flow.lookout?.sent(datagram, now)
   }
 
   // What the peer's WireGuard does

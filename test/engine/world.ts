@@ -19,7 +19,7 @@ import type { Place } from '../../simulations/network/place.js'
 import { attachReflector } from '../../simulations/network/reflector.js'
 import { LOCAL_MS } from '../../simulations/network/segment.js'
 import type { Site } from '../../simulations/network/site.js'
-import type { NatSpec } from '../../simulations/topology.js'
+import type { LinkSpec, NatSpec } from '../../simulations/topology.js'
 import type { SocketAddress } from '../../src/base/address.js'
 import { forked, type Random, randomBelow, seededRandom } from '../../src/base/random.js'
 import { SECOND } from '../../src/base/time.js'
@@ -82,8 +82,8 @@ export class World {
   }
 
   /** A place of its own on the internet. */
-  publicPlace(delayMs = this.#delay()): Place {
-    return this.internet.publicPlace(REGION, perfectLink(delayMs), false)
+  publicPlace(delayMs = this.#delay(), link: Partial<LinkSpec> = {}, hasIpv6 = false): Place {
+    return this.internet.publicPlace(REGION, { ...perfectLink(delayMs), ...link }, hasIpv6)
   }
 
   /** A gateway with a network behind it. Subnets are unlike each other unless one is named. */

@@ -11,6 +11,7 @@ import type { PublicKey } from '../../base/publicKey.js'
 import { elapsed, type Instant, later } from '../../base/time.js'
 import { MIN_TRANSPORT_LENGTH, wireguardType } from '../../wire/wireguard.js'
 import type { Path } from '../path/path.js'
+import type { Lookout } from './lookout.js'
 
 /** What a peer may occupy: as many as it may have proved paths, so that none of these is ever forgotten here. */
 const MAX_REMOTES_PER_FLOW = 64
@@ -23,6 +24,10 @@ export class Flow {
   readonly peer: PublicKey
   /** The path in use. */
   path: Path | undefined = undefined
+  /** Another path over which everything goes as well, while the one in use may be dead (engine/roam/hedge.ts). */
+  beside: Path | undefined = undefined
+  /** Kept while there is another path. */
+  lookout: Lookout | undefined = undefined
   /** True while the engine wants to see every message of WireGuard's, not only handshakes. */
   attentive = true
   /** True while the engine wants to see the next message that may go unanswered, because it does not look by itself. */
@@ -71,10 +76,17 @@ export class Flow {
   heard(bytes: number, ip: string, port: number, now: Instant): void {
     this.rxBytes += bytes
     this.lastHeardAt = now
-    if (this.path?.remote.port !== port || this.path.remote.ip !== ip) return
+    const isOverPath = this.isPath(ip, port)
+    this.lookout?.heard(ip, port, isOverPath, now)
+    if (!isOverPath) return
     this.carriedAt = now
     this.#isAsked = this.unheardSince === undefined
     this.unheardSince = undefined
+  }
+
+  /** True where the path in use leads there. */
+  isPath(ip: string, port: number): boolean {
+    return this.path?.remote.port === port && this.path.remote.ip === ip
   }
 }
 
@@ -88,6 +100,8 @@ export class Forwarding {
   readonly #byRemote = new Map<string, Map<number, Mapping>>()
   /** Counts the remotes that were given up: one of them may be that of another flow, too. */
   releases = 0
+  /** After {@link outbound} has named a path: another one, over which the message leaves as well. */
+  beside: Path | undefined = undefined
 
   add(peer: PublicKey): Flow {
     const flow = new Flow(peer)
@@ -108,7 +122,11 @@ export class Forwarding {
     if (flow === undefined || flow.attentive || flow.path === undefined) return undefined
     if (wireguardType(datagram) !== 4) return undefined
     if (flow.tellsOfQuestions && flow.asks(datagram.length, now)) return undefined
+    const { lookout } = flow
+    if (lookout?.tells(datagram.length, now) === true) return undefined
     flow.sent(datagram.length, now)
+    lookout?.sent(datagram, now)
+    this.beside = flow.beside
     return flow.path
   }
 
@@ -116,6 +134,7 @@ export class Forwarding {
   inbound(ip: string, port: number, datagram: Uint8Array, now: Instant): PublicKey | undefined {
     const flow = this.#byRemote.get(ip)?.get(port)?.flow
     if (flow === undefined || wireguardType(datagram) !== 4) return undefined
+    if (flow.lookout?.wants(flow.isPath(ip, port), now) === true) return undefined
     flow.heard(datagram.length, ip, port, now)
     return flow.peer
   }

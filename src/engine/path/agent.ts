@@ -41,6 +41,12 @@ const PROBE_ROUND_TRIPS = 2
 /** The same where there is a sign that it does not: what goes over it meanwhile is lost. */
 const QUICK_PROBE: Series = [50, 50, 100]
 
+/** The same where traffic goes over another path as well: nothing is lost meanwhile, so a verdict may take its time. */
+const THOROUGH_PROBE: Series = [50, 100, 200, 400, 500]
+
+/** Of the paths that are not in use so many are asked with it at once. */
+const MAX_ASKED_BESIDES = 4
+
 /** What comes in brings no check to that address forward to less than this after the last (Ta of RFC 8445 section 14.2). */
 const PACE_MS = 50
 
@@ -66,6 +72,8 @@ interface SeriesState {
   readonly isQuick?: boolean
   sent: number
   nextAt: Instant
+  /** When its first check was sent. */
+  begunAt?: Instant
 }
 
 interface Pair extends Route {
@@ -106,6 +114,13 @@ export interface Proved {
   readonly current: Path | undefined
   /** Remote addresses of all proved paths, and when the peer last answered there. */
   readonly remotes: readonly { readonly remote: SocketAddress; readonly answeredAt: Instant }[]
+  /** Paths that are not in use, but were proved by a check and are not suspect. */
+  readonly besides: readonly Beside[]
+}
+
+export interface Beside {
+  readonly path: Path
+  readonly answeredAt: Instant
 }
 
 export class PathAgent {
@@ -157,6 +172,11 @@ export class PathAgent {
   /** When the path in use was last known to carry; undefined where there is none. */
   get answeredAt(): Instant | undefined {
     return this.#current?.proof?.answeredAt
+  }
+
+  /** When the path in use was asked something that it has not answered yet. */
+  get askedAt(): Instant | undefined {
+    return this.#current?.series?.begunAt
   }
 
   /** True while checks are under way that may prove a first path. */
@@ -258,6 +278,20 @@ export class PathAgent {
     const last = (pair.proof.rttMs ?? 0) * PROBE_ROUND_TRIPS
     const waits = QUICK_PROBE.map((ms, index) => (index === QUICK_PROBE.length - 1 ? Math.max(ms, last) : ms))
     pair.series = { waits, sent: 0, nextAt: now, isQuick: true }
+  }
+
+  /** Asks the path in use, or it and the first of these others, several times before it is judged. */
+  askThoroughly(besides: readonly Route[], now: Instant): void {
+    const asked = [this.#current, ...besides.slice(0, MAX_ASKED_BESIDES).map((route) => this.#find(route))]
+    for (const pair of asked) {
+      if (pair?.proof?.kind !== 'check' || pair.series?.waits === PUNCH || pair.series?.isQuick === true)
+        continue
+      const last = (pair.proof.rttMs ?? 0) * PROBE_ROUND_TRIPS
+      const waits = THOROUGH_PROBE.map((ms, index) =>
+        index === THOROUGH_PROBE.length - 1 ? Math.max(ms, last) : ms,
+      )
+      pair.series = { waits, sent: 0, nextAt: now, isQuick: true }
+    }
   }
 
   /** The path in use is not believed in any more. It stays in use until a better one is proved. */
@@ -370,6 +404,7 @@ export class PathAgent {
       }
       this.ledger.sent(pair.type, pair.remote, now.instant)
       this.check(pair, now)
+      series.begunAt ??= now.instant
       series.sent += 1
       series.nextAt = after(now.instant, wait)
     }
@@ -511,6 +546,11 @@ export class PathAgent {
         this.#current === undefined || proof === undefined ? undefined : describe(this.#current, proof),
       remotes: this.#pairs.flatMap(({ remote, proof: own }) =>
         own === undefined ? [] : [{ remote, answeredAt: own.answeredAt }],
+      ),
+      besides: this.#pairs.flatMap((pair) =>
+        pair === this.#current || pair.proof?.kind !== 'check' || pair.proof.suspect
+          ? []
+          : [{ path: describe(pair, pair.proof), answeredAt: pair.proof.answeredAt }],
       ),
     }
   }

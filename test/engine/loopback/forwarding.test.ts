@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { formatSocketAddress, type SocketAddress } from '../../../src/base/address.js'
 import type { PublicKey } from '../../../src/base/publicKey.js'
 import { type Flow, Forwarding } from '../../../src/engine/loopback/forwarding.js'
+import { Lookout } from '../../../src/engine/loopback/lookout.js'
 import type { Path } from '../../../src/engine/path/path.js'
 import { keyBeginningWith } from '../nodes.js'
 import { at, START } from '../virtualTime.js'
@@ -57,6 +58,41 @@ describe('outbound', () => {
     const flow = openFlow(forwarding, ALICE)
     for (const datagram of NOT_DATA) assert.equal(forwarding.outbound(ALICE, datagram, START), undefined)
     assert.equal(flow.txBytes, 0)
+  })
+})
+
+describe('a flow with another path beside the one in use', () => {
+  it('names both, and the other one only as long as it is there', () => {
+    const forwarding = new Forwarding()
+    const flow = openFlow(forwarding, ALICE)
+    openFlow(forwarding, BOB)
+    const beside: Path = { ...PATH, socket: 2 }
+    flow.beside = beside
+    assert.equal(forwarding.outbound(ALICE, data(1), START), PATH)
+    assert.equal(forwarding.beside, beside)
+    assert.equal(forwarding.outbound(BOB, data(1), START), PATH)
+    assert.equal(forwarding.beside, undefined)
+    flow.beside = undefined
+    assert.equal(forwarding.outbound(ALICE, data(1), START), PATH)
+    assert.equal(forwarding.beside, undefined)
+  })
+
+  it('keeps what was sent, and questions and detours from the short way where the engine wants them', () => {
+    const forwarding = new Forwarding()
+    const flow = openFlow(forwarding, ALICE)
+    const elsewhere = { ip: REMOTE.ip, port: REMOTE.port + 1 }
+    for (const remote of [REMOTE, elsewhere]) forwarding.map(remote, flow, START)
+    const lookout = new Lookout()
+    lookout.streamMs = 2_000
+    flow.lookout = lookout
+    assert.equal(forwarding.outbound(ALICE, data(1, 100), at(1)), undefined)
+    lookout.tellsOfQuestions = false
+    const message = data(1, 100)
+    assert.equal(forwarding.outbound(ALICE, message, at(2)), PATH)
+    assert.deepEqual([...lookout.recent(START, at(3))], [message])
+    assert.equal(forwarding.inbound(REMOTE.ip, REMOTE.port, data(1, 100), at(4)), ALICE)
+    assert.equal(forwarding.inbound(elsewhere.ip, elsewhere.port, data(1, 100), at(5)), undefined)
+    assert.equal(flow.lastHeardAt, at(4))
   })
 })
 

@@ -181,7 +181,7 @@ describe('bounded', () => {
       return world
     }
     assert.equal(violated(run(20)), undefined)
-    assert.match(run(30).invariants.violation?.message ?? '', /answers and messages in a second/)
+    assert.match(run(50).invariants.violation?.message ?? '', /answers and messages in a second/)
   })
 
   it('bites where checks beget checks, though never many in a second', () => {
