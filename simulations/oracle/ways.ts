@@ -169,6 +169,13 @@ export class Ways {
       if (!terrain.isUp(site)) return `site ${site} is cut off`
       if (!terrain.passesUdp(site)) return `UDP does not leave site ${site}`
     }
+    for (const site of crossed) {
+      const { broken } = terrain.sites[site] ?? {}
+      if (broken !== undefined && broken !== 'none')
+        return `${broken === 'ipv4' ? 'IPv4' : 'IPv6'} goes nowhere from site ${site}`
+    }
+    const apart = a.find((site) => b.includes(site) && terrain.sites[site]?.isolated === true)
+    if (apart !== undefined) return `both are in site ${apart}, which keeps its hosts apart`
     const [one, other] = [a, b].map((sites) => this.#gateways(sites))
     if (one === undefined || other === undefined) return 'nothing gets through'
     const common = one.find((site) => other.includes(site))

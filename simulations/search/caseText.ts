@@ -46,6 +46,8 @@ function describeSite(spec: SiteSpec): string {
   if (spec.ipv6 !== 'none') parts.push(`IPv6 ${spec.ipv6}`)
   if (spec.firewall) parts.push('a stateful firewall')
   if (!spec.udp) parts.push('no UDP')
+  if (spec.broken !== 'none') parts.push(`${spec.broken === 'ipv4' ? 'IPv4' : 'IPv6'} goes nowhere`)
+  if (spec.isolated) parts.push('hosts kept apart')
   parts.push(describeLink(spec.link))
   return parts.join('; ')
 }
@@ -53,6 +55,7 @@ function describeSite(spec: SiteSpec): string {
 function describeNat(nat: NatSpec): string {
   const limits = [
     nat.ports === 'preserving' ? '' : `, ${nat.ports} ports`,
+    nat.ports === 'sequential' && nat.portStep !== 1 ? ` by ${nat.portStep}` : '',
     nat.refreshedBy === 'both' ? '' : ', refreshed from inside only',
     nat.hairpin ? ', hairpins' : '',
     nat.maxMappings >= 65_536 ? '' : `, at most ${nat.maxMappings} mappings`,

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { caseOf, cases, FAULTS_UNTIL_MS, LONGEST_FAULT_MS } from '../../../simulations/search/arbitraries.js'
+import {
+  caseOf,
+  cases,
+  FAULTS_UNTIL_MS,
+  FIRST_HARD_SEED,
+  LONGEST_FAULT_MS,
+} from '../../../simulations/search/arbitraries.js'
 import { type Case, soundCase } from '../../../simulations/search/case.js'
 import { formatCase, parseCase } from '../../../simulations/search/caseFile.js'
 import { describeCase } from '../../../simulations/search/caseText.js'
 import { durationOf, earliestOf, type Fault } from '../../../simulations/search/fault.js'
+import type { SiteSpec } from '../../../simulations/topology.js'
 
 describe('a case', () => {
   it('is the same for the same seed, and another for another', () => {
@@ -67,6 +74,20 @@ describe('a case', () => {
         assert.deepEqual(parseCase(formatCase(sound)), sound)
       }),
     )
+  })
+
+  it('of a hard seed has what others never have, and is shrunk and read back like them', () => {
+    const specs = (from: number) =>
+      Array.from({ length: 40 }, (_, seed) => caseOf(from + seed)).flatMap(({ topology }) => topology.sites)
+    const isHard = ({ nat, broken, isolated }: SiteSpec) =>
+      isolated || broken !== 'none' || (nat !== undefined && nat.portStep !== 1)
+    assert.ok(!specs(1).some(isHard))
+    assert.ok(specs(FIRST_HARD_SEED).some(isHard))
+    for (let seed = FIRST_HARD_SEED; seed < FIRST_HARD_SEED + 40; seed++) {
+      const hard = caseOf(seed)
+      assert.ok(cases.canShrinkWithoutContext(hard))
+      assert.deepEqual(parseCase(formatCase(hard)), hard)
+    }
   })
 
   it('is not read from what is none', () => {

@@ -163,6 +163,8 @@ function begun(inner: Partial<SiteSpec> = {}) {
     ipv6: 'none',
     firewall: false,
     udp: true,
+    broken: 'none',
+    isolated: false,
   }
   const nat: SiteSpec['nat'] = {
     mapping: 'endpoint-independent',
@@ -171,6 +173,7 @@ function begun(inner: Partial<SiteSpec> = {}) {
     lifetimeMs: 120_000,
     refreshedBy: 'both',
     hairpin: false,
+    portStep: 1,
     maxMappings: 1_000,
     addresses: 1,
   }
