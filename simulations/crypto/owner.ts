@@ -12,6 +12,7 @@ import type { Random } from '../../src/base/random.js'
 import type { OpenedInitiation } from '../../src/crypto/initiation.js'
 import { computeMac1, mac1Key } from '../../src/crypto/mac1.js'
 import { identitySeed } from '../../src/crypto/nodeKeys.js'
+import { type RelayKeys, relayKeys } from '../../src/crypto/relayKeys.js'
 import { X25519_KEY_LENGTH, x25519 } from '../../src/crypto/x25519.js'
 import { decodeInitiation, encodeInitiation, MAC_LENGTH, mac1Of } from '../../src/wire/wireguard.js'
 import { firstMessageSecret, seal, sharedSecret, unseal } from './secrets.js'
@@ -32,6 +33,7 @@ export class Owner {
   readonly #privateKey: KeyObject
   readonly #owned: ReadonlySet<PublicKey>
   readonly #peers = new Map<PublicKey, Peer | undefined>()
+  #relay: RelayKeys | undefined
 
   /** `owned` are public keys that are known to be somebody's. Throws a RangeError where the private key has not 32 bytes. */
   constructor(privateKey: Uint8Array, owned: ReadonlySet<PublicKey>) {
@@ -52,6 +54,11 @@ export class Owner {
 
   identitySeed(): Uint8Array {
     return identitySeed(this.#privateBytes)
+  }
+
+  relay(): RelayKeys {
+    this.#relay ??= relayKeys(this.#privateBytes)
+    return this.#relay
   }
 
   /** Undefined for a public key of small order, which nobody can own. */

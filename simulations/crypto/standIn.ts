@@ -3,8 +3,9 @@
  * signatures and key agreement, under keys that secrets.ts derives. A host gets at these through its own private key
  * only, as it does in reality, so it can neither forge nor read what is not its own.
  *
- * Of the real arithmetic three things are kept: each host's public key and its libp2p identity, by which hosts are known
- * and compared, and `mac1`, which the engine computes by itself as well. Layouts, lengths, the randomness read and the bits that are covered are
+ * Of the real arithmetic some is kept: each host's public key and its libp2p identity, by which hosts are known
+ * and compared; `mac1`, which the engine computes by itself as well; and everything about member relays, which is rare.
+ * Layouts, lengths, the randomness read and the bits that are covered are
  * the real ones, so a run takes the same course; only the bytes differ.
  */
 
@@ -24,7 +25,9 @@ import {
   directed,
   type KnockCredentials,
   type PairKeys,
+  pairRelaying,
 } from '../../src/crypto/pair.js'
+import type { RelayKeys } from '../../src/crypto/relayKeys.js'
 import { type RecordSealing, sealingWith, verifySealedWith } from '../../src/crypto/sealedRecord.js'
 import { openVerified } from '../../src/crypto/signedRecord.js'
 import { XEDDSA_RANDOM_LENGTH } from '../../src/crypto/xeddsa.js'
@@ -168,11 +171,19 @@ class StandInNodeKeys implements NodeKeys {
       this.#knocks(secret, PURPOSE.upwardKnock, PURPOSE.upwardKnockName),
       this.#knocks(secret, PURPOSE.downwardKnock, PURPOSE.downwardKnockName),
     )
-    return { ...checks, knocks }
+    const ownIsLower = order < 0
+    const [lower, higher] = ownIsLower
+      ? [this.#owner.bytes, publicKeyBytes(peer)]
+      : [publicKeyBytes(peer), this.#owner.bytes]
+    return { ...checks, knocks, ...pairRelaying({ shared: secret, lower, higher, ownIsLower }) }
   }
 
   identitySeed(): Uint8Array {
     return this.#owner.identitySeed()
+  }
+
+  get relay(): RelayKeys {
+    return this.#owner.relay()
   }
 
   #checks(secret: Uint8Array, check: number, name: number): CheckCredentials {

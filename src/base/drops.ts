@@ -29,6 +29,18 @@ export const DROP_REASONS = {
     'a STUN response to no transaction of ours, or from another address than was asked',
   'stun-unsupported': 'a STUN method, class or attribute that is not served here',
   'stun-rate-limited': 'a Binding request beyond what is reflected for a source, or in all, each second',
+  'relay-grant-malformed':
+    "a request for a relay's session that does not decode, or is of a version not spoken here",
+  'relay-grant-unreadable': "a request for a relay's session that is not sealed to our key",
+  'relay-grant-rate-limited':
+    "a request for a relay's session beyond what is read of a source, or in all, each second",
+  'relay-grant-stale':
+    "a request for a relay's session from a time too far from ours, or of one that has ended",
+  'relay-granted-malformed': "a relay's answer to a request for a session that does not decode",
+  'relay-stale-bind': "a bind to a relay's session that is not newer than that side's last",
+  'relay-unbound-sender': "a datagram to a relay's session from an address that did not bind",
+  'relay-other-unbound': "a datagram for a side of a relay's session that is not bound yet",
+  'relay-over-quota': 'a datagram beyond what is relayed of a session, a source, or in all, each second',
   'record-malformed': 'a record that does not decode or breaks a rule of its format',
   'record-too-large': 'a record larger than a record may be',
   'record-unknown-version': 'a record of a version that is not spoken here',

@@ -9,6 +9,7 @@ import { blindKeyPair } from './blinding.js'
 import { type OpenedInitiation, openInitiation } from './initiation.js'
 import { mac1Key, mac1Matches } from './mac1.js'
 import { derivePairKeys, type PairKeys } from './pair.js'
+import { type RelayKeys, relayKeys } from './relayKeys.js'
 import { clampX25519, type X25519KeyPair, x25519KeyPair } from './x25519.js'
 import { XEDDSA_RANDOM_LENGTH, type XeddsaKeyPair, xeddsaKeyPair, xeddsaSign } from './xeddsa.js'
 
@@ -36,6 +37,9 @@ export interface NodeKeys {
 
   /** The 32-byte seed of the node's libp2p identity, an Ed25519 key. Secret. */
   identitySeed(): Uint8Array
+
+  /** The node's key as a member relay. */
+  readonly relay: RelayKeys
 }
 
 /** The keys of a node from its WireGuard private key of 32 bytes, which is copied. Throws a RangeError on any other length. */
@@ -60,8 +64,12 @@ class StaticKeys implements NodeKeys {
   readonly #mac1Key: Uint8Array
   readonly #signing: XeddsaKeyPair
   readonly #identitySeed: Uint8Array
+  readonly #makeRelay: () => RelayKeys
+  #relay: RelayKeys | undefined
 
   constructor(privateKey: Uint8Array) {
+    const secret = Uint8Array.from(privateKey)
+    this.#makeRelay = () => relayKeys(secret)
     this.#static = x25519KeyPair(privateKey)
     this.#mac1Key = mac1Key(this.#static.publicKey)
     this.#signing = xeddsaKeyPair(privateKey)
@@ -91,5 +99,10 @@ class StaticKeys implements NodeKeys {
 
   identitySeed(): Uint8Array {
     return this.#identitySeed.slice()
+  }
+
+  get relay(): RelayKeys {
+    this.#relay ??= this.#makeRelay()
+    return this.#relay
   }
 }

@@ -1,6 +1,6 @@
 /**
  * What two peers share without a word between them: for each direction a key and a changing name, of checks and of
- * sealed knocks.
+ * sealed knocks; and what relaySession.ts makes of the same secret, for sessions at a relay.
  *
  * ```
  * shared  = X25519(own static private key, peer's static public key)
@@ -23,6 +23,7 @@ import { compare, concat, fromString } from 'uint8arrays'
 import { HOUR, type UnixTime } from '../base/time.js'
 import { aeadOpen, aeadSeal } from './aead.js'
 import { type HmacSha256, hmacSha256 } from './hmacSha256.js'
+import { type PairSecret, type RelaySessionKeys, relayProofHmac, relaySessionKeys } from './relaySession.js'
 import { type X25519KeyPair, x25519 } from './x25519.js'
 
 export const CHECK_NAME_LENGTH = 16
@@ -62,6 +63,10 @@ export interface PairKeys {
     readonly outgoing: KnockCredentials
     readonly incoming: KnockCredentials
   }
+  /** Of the session at a relay with this nonce of 16 random bytes; the peer derives the same, with the names swapped. */
+  relaySession(nonce: Uint8Array): RelaySessionKeys
+  /** The MAC of requests that one of the two sends the other, who is a relay; see relayGrant.ts. */
+  readonly relayProof: HmacSha256
 }
 
 /**
@@ -74,13 +79,18 @@ export function derivePairKeys(own: X25519KeyPair, peer: Uint8Array): PairKeys |
   const shared = x25519(own.privateKey, peer)
   if (shared === undefined) return undefined
   const ownIsLower = order < 0
-  const bothKeys = ownIsLower ? [own.publicKey, peer] : [peer, own.publicKey]
-  const checkSecrets = secretsOf(shared, concat([CHECK_LABEL, ...bothKeys]))
-  const knockSecrets = secretsOf(shared, concat([KNOCK_LABEL, ...bothKeys]))
+  const [lower, higher] = ownIsLower ? [own.publicKey, peer] : [peer, own.publicKey]
+  const checkSecrets = secretsOf(shared, concat([CHECK_LABEL, lower, higher]))
+  const knockSecrets = secretsOf(shared, concat([KNOCK_LABEL, lower, higher]))
   const [upward, downward] = [checksWith(checkSecrets.upward), checksWith(checkSecrets.downward)]
   const checks = directed(ownIsLower, upward, downward)
   const knocks = directed(ownIsLower, knocksWith(knockSecrets.upward), knocksWith(knockSecrets.downward))
-  return { ...checks, knocks }
+  return { ...checks, knocks, ...pairRelaying({ shared, lower, higher, ownIsLower }) }
+}
+
+/** The part of {@link PairKeys} that is about relays. */
+export function pairRelaying(pair: PairSecret): Pick<PairKeys, 'relaySession' | 'relayProof'> {
+  return { relaySession: (nonce) => relaySessionKeys(pair, nonce), relayProof: relayProofHmac(pair) }
 }
 
 /** Which of two directions, from the lower key to the higher and back, is from us to the peer. */

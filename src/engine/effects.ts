@@ -2,7 +2,7 @@
 
 import type { SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
-import type { SocketId } from './inputs.js'
+import type { RelaySessionId, SocketId } from './inputs.js'
 
 export type Effect =
   /** Send from a shared socket. */
@@ -55,6 +55,21 @@ export type Effect =
   | { readonly type: 'probe-reachability' }
   /** Begin to serve the mesh (DHT, circuit relay, reflection), or stop. Not emitted for the role at the start. */
   | { readonly type: 'serve'; readonly serves: boolean }
+  /**
+   * Open a UDP port for a session that we relay on each of these local addresses, at most one a family; answered by
+   * `relay-opened` or `relay-failed`. What arrives there goes to `relayTable`.
+   */
+  | { readonly type: 'open-relay'; readonly session: RelaySessionId; readonly ips: readonly string[] }
+  /** Close the ports of a session, open or still to be opened. */
+  | { readonly type: 'close-relay'; readonly session: RelaySessionId }
+  /** Send from a session's port on the local address `local`. */
+  | {
+      readonly type: 'send-relay'
+      readonly session: RelaySessionId
+      readonly local: string
+      readonly remote: SocketAddress
+      readonly datagram: Uint8Array
+    }
   | {
       readonly type: 'log'
       readonly level: 'debug' | 'info' | 'warn'

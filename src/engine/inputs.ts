@@ -15,6 +15,9 @@ export interface LocalSocket {
   readonly device: string
 }
 
+/** Names one session that we relay; never used again for another. */
+export type RelaySessionId = number
+
 /** One peer as WireGuard's interface has it. */
 export interface InterfacePeer {
   readonly publicKey: PublicKey
@@ -95,3 +98,22 @@ export type Input =
   | { readonly type: 'publication-ended'; readonly period: number; readonly acknowledgements: number }
   /** A probe of our reachability ended. */
   | ({ readonly type: 'reachability-probed' } & ReachabilityVerdict)
+  /**
+   * The ports of a session that we are to relay are open: one on each of the local addresses where that was possible, of
+   * the order in which they were named.
+   */
+  | {
+      readonly type: 'relay-opened'
+      readonly session: RelaySessionId
+      readonly addresses: readonly SocketAddress[]
+    }
+  /** No port of a session could be opened. */
+  | { readonly type: 'relay-failed'; readonly session: RelaySessionId; readonly reason: string }
+  /** A port of a session received what `relayTable` leaves to the node: a bind. `local` is the port's own IP. */
+  | {
+      readonly type: 'relay-datagram'
+      readonly session: RelaySessionId
+      readonly local: string
+      readonly remote: SocketAddress
+      readonly datagram: Uint8Array
+    }

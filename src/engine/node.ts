@@ -33,6 +33,8 @@ import { Reflection } from './path/reflection.js'
 import { StunDesk } from './path/stunDesk.js'
 import { Transactions } from './path/transactions.js'
 import { Peer, type PeerContext } from './peer.js'
+import type { RelayQuotas } from './relay/quotas.js'
+import { byteLimit, RelayTable } from './relay/table.js'
 import { Role, type RoleOption } from './role.js'
 import { type NodeStatus, peerStatus } from './status.js'
 
@@ -42,6 +44,10 @@ export interface NodeOptions extends DiscoveryOptions {
   readonly formerEndpoints: ReadonlyMap<PublicKey, SocketAddress | undefined>
   /** A node that serves answers plain Binding requests of anybody. */
   readonly role: RoleOption
+  /** What it does as a member relay while it serves; absent where it is none. */
+  readonly relay?: RelayQuotas
+  /** The key by which members of a closed network know each other; absent in an open one. */
+  readonly membership?: Uint8Array
 }
 
 /** Checks that bore holes, for all peers together. */
@@ -56,6 +62,8 @@ const MAX_LOOPBACK_TRIES = 8
 export class Node {
   /** The short way of data packets. */
   readonly forwarding = new Forwarding()
+  /** The short way of what is relayed for others. */
+  readonly relayTable: RelayTable
   readonly drops = new DropCounters()
   readonly #options: NodeOptions
   readonly #endpoints: LoopbackEndpoints
@@ -86,6 +94,8 @@ export class Node {
     this.#reflection = new Reflection(emit, random)
     this.#role = new Role(options.role, random, emit)
     const drop = (reason: DropReason) => this.drop(reason)
+    const { relay } = options
+    this.relayTable = new RelayTable(relay && byteLimit(relay.bytesPerSecond, now.instant), drop)
     const transactions = new Transactions<CheckSubject>(random, MAX_OPEN_CHECKS)
     this.#discovery = new Discovery(
       options,
@@ -187,6 +197,10 @@ export class Node {
 
   #route(input: Input, now: Now): void {
     switch (input.type) {
+      case 'relay-opened':
+      case 'relay-failed':
+      case 'relay-datagram':
+        break
       case 'woken':
         this.#wake(now)
         break

@@ -7,6 +7,9 @@
  *    1  family, 1 or 2      1              the hundreds, 3 to 6
  *    2  xored port          2           3  the rest, 0 to 99          1     PRIORITY
  *    4  xored address  4 or 16          4  reason, UTF-8                      0  priority   4
+ *
+ *  SEALED                             GRANTED                               BIND-SEQUENCE
+ *    0  see crypto/relayGrant.ts        0  see wire/relayGrant.ts             0  milliseconds   8
  * ```
  */
 
@@ -33,6 +36,12 @@ export interface StunAttributes {
   readonly software?: string
   /** HOLDS-FIRST-MESSAGE, which is there or not, and has no value. False is the same as absent. */
   readonly holdsFirstMessage?: boolean
+  /** SEALED: a request for a session, sealed to the relay; opaque here, at most 508 bytes. */
+  readonly sealed?: Uint8Array
+  /** GRANTED: the addresses of a session, which wire/relayGrant.ts reads; at most 508 bytes. */
+  readonly granted?: Uint8Array
+  /** BIND-SEQUENCE: a safe integer from 0. The sender's wall clock in ms, raised by one where that has not moved. */
+  readonly bindSequence?: number
 }
 
 export interface StunError {
@@ -45,8 +54,9 @@ export interface StunError {
 const IPV4 = 0x01
 const IPV6 = 0x02
 
-/** RFC 8489 section 14.3. */
+/** RFC 8489 section 14.3; ours that are opaque are no longer. */
 const MAX_USERNAME_LENGTH = 508
+const MAX_OPAQUE_LENGTH = 508
 /** The longest text that may be sent, and the longest that must be read, in bytes (sections 14.8 and 14.14). */
 const MAX_TEXT_SENT = 509
 const MAX_TEXT_READ = 763
@@ -67,6 +77,7 @@ export function encodeAttributes(
 ): readonly (readonly [type: number, value: Uint8Array])[] {
   const attributes: [number, Uint8Array][] = []
   const { username, mappedAddress, priority, error, unknownAttributes, software, holdsFirstMessage } = message
+  const { sealed, granted, bindSequence } = message
   if (username !== undefined) attributes.push([ATTRIBUTE.username, encodeUsername(username)])
   if (mappedAddress !== undefined)
     attributes.push([ATTRIBUTE.xorMappedAddress, encodeXorAddress(mappedAddress, mask)])
@@ -76,6 +87,9 @@ export function encodeAttributes(
     attributes.push([ATTRIBUTE.unknownAttributes, encodeTypes(unknownAttributes)])
   if (software !== undefined) attributes.push([ATTRIBUTE.software, encodeText(software)])
   if (holdsFirstMessage === true) attributes.push([ATTRIBUTE.holdsFirstMessage, NO_VALUE])
+  if (sealed !== undefined) attributes.push([ATTRIBUTE.sealed, encodeOpaque(sealed)])
+  if (granted !== undefined) attributes.push([ATTRIBUTE.granted, encodeOpaque(granted)])
+  if (bindSequence !== undefined) attributes.push([ATTRIBUTE.bindSequence, encodeSequence(bindSequence)])
   return attributes
 }
 
@@ -124,6 +138,20 @@ export function decodeAttribute(
     case ATTRIBUTE.holdsFirstMessage:
       message.holdsFirstMessage = true
       return 'read'
+    case ATTRIBUTE.sealed:
+      if (value.length > MAX_OPAQUE_LENGTH) return 'malformed'
+      message.sealed = value
+      return 'read'
+    case ATTRIBUTE.granted:
+      if (value.length > MAX_OPAQUE_LENGTH) return 'malformed'
+      message.granted = value
+      return 'read'
+    case ATTRIBUTE.bindSequence: {
+      const bindSequence = decodeSequence(value)
+      if (bindSequence === undefined) return 'malformed'
+      message.bindSequence = bindSequence
+      return 'read'
+    }
     case ATTRIBUTE.mappedAddress:
     case ATTRIBUTE.messageIntegrity:
       return 'read'
@@ -136,6 +164,26 @@ function encodeUsername(username: Uint8Array): Uint8Array {
   if (username.length > MAX_USERNAME_LENGTH)
     throw new RangeError(`a user name has at most ${MAX_USERNAME_LENGTH} bytes, not ${username.length}`)
   return username
+}
+
+function encodeOpaque(value: Uint8Array): Uint8Array {
+  if (value.length > MAX_OPAQUE_LENGTH)
+    throw new RangeError(`such an attribute has at most ${MAX_OPAQUE_LENGTH} bytes, not ${value.length}`)
+  return value
+}
+
+function encodeSequence(sequence: number): Uint8Array {
+  if (!Number.isSafeInteger(sequence) || sequence < 0)
+    throw new RangeError(`a sequence is a safe integer from 0, not ${sequence}`)
+  const value = new Uint8Array(8)
+  writeUint32(value, 0, Math.floor(sequence / 2 ** 32))
+  writeUint32(value, 4, sequence % 2 ** 32)
+  return value
+}
+
+function decodeSequence(value: Uint8Array): number | undefined {
+  const sequence = readUint32(value, 0) * 2 ** 32 + readUint32(value, 4)
+  return value.length === 8 && Number.isSafeInteger(sequence) ? sequence : undefined
 }
 
 function encodeXorAddress(address: SocketAddress, mask: Uint8Array): Uint8Array {

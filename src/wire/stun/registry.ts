@@ -6,8 +6,14 @@ export const HEADER_LENGTH = 20
 /** The first word of every message after its type and length; tells STUN from what shares its port. */
 export const MAGIC_COOKIE = 0x2112_a442
 
-/** The only method served here. */
+/** Asks for one's reflexive address, checks a path, or binds one side of a relay's session. */
 export const BINDING = 0x001
+
+/**
+ * Our own: asks a member relay for a session. IANA gives methods out up to 0x0ff, each by a document (RFC 8489 section
+ * 18.1); those above are reserved, so that nobody else's will ever be this one.
+ */
+export const GRANT = 0x2b0
 
 /**
  * Attribute types. Below 0x8000 an attribute is comprehension-required: who does not know it must not act on the
@@ -29,13 +35,22 @@ export const ATTRIBUTE = {
   fingerprint: 0x8028,
   /** Our own, from the range for everybody (0xc000 up): the sender keeps a first message of WireGuard's back. */
   holdsFirstMessage: 0xc0b0,
+  /** Likewise: a request for a session, sealed to the relay. */
+  sealed: 0xc0b1,
+  /** Likewise: the addresses of a session. */
+  granted: 0xc0b2,
+  /** Likewise: which of two binds is the newer. */
+  bindSequence: 0xc0b3,
 } as const
 
-/** ERROR-CODE values (RFC 8489 section 14.8) that are sent here. */
+/** ERROR-CODE values (RFC 8489 section 14.8, RFC 8656 section 19) that are sent here. */
 export const ERROR_CODE = {
   badRequest: 400,
   unauthenticated: 401,
+  forbidden: 403,
   unknownAttribute: 420,
+  quotaReached: 486,
+  insufficientCapacity: 508,
 } as const
 
 export function isComprehensionRequired(attribute: number): boolean {
