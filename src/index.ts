@@ -48,7 +48,14 @@ export type { RunningNode } from './daemon/runningNode.js'
 export type { PeerState, PeerStatus, ResolvedRecord, Status } from './daemon/status.js'
 export { startUp } from './daemon/up.js'
 export type { Effect } from './engine/effects.js'
-export type { Input, InterfacePeer, LocalSocket, MachineRoute, SocketId } from './engine/inputs.js'
+export type {
+  Input,
+  InterfacePeer,
+  LocalSocket,
+  MachineRoute,
+  SocketId,
+  SocketPurpose,
+} from './engine/inputs.js'
 export type { LoopbackPlan } from './engine/loopback/endpoints.js'
 export { Node, type NodeOptions } from './engine/node.js'
 export type { NodeStatus, PeerStatus as NodePeerStatus } from './engine/status.js'

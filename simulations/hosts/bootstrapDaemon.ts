@@ -50,7 +50,7 @@ export class BootstrapDaemon {
 
   start(): void {
     this.#loop.start()
-    this.#loop.sockets.follow(this.host)
+    this.#loop.sockets.follow()
     this.#loop.handle({ type: 'routes-read', routes: this.host.routes })
     this.#loop.handle({ type: 'sockets-changed', sockets: this.#loop.sockets.all })
   }

@@ -189,7 +189,7 @@ export class Daemon implements Member {
 
   /** Opens a socket at each address that the host has now, and closes the others. */
   changeSockets(): void {
-    this.#loop.sockets.follow(this.host)
+    this.#loop.sockets.follow()
     this.handle({ type: 'sockets-changed', sockets: this.#loop.sockets.all })
   }
 

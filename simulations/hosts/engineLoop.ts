@@ -31,7 +31,10 @@ export interface JournalEntry {
 }
 
 /** What the loop does not do itself. */
-export type Errand = Exclude<Effect, { readonly type: 'send' | 'deliver' | 'log' }>
+export type Errand = Exclude<
+  Effect,
+  { readonly type: 'send' | 'deliver' | 'open-sockets' | 'close-socket' | 'log' }
+>
 
 export interface Errands {
   perform(errand: Errand): void
@@ -48,7 +51,7 @@ interface Waiting {
 
 export class EngineLoop {
   readonly node: Node
-  readonly sockets = new SharedSockets(SHARED_PORT)
+  readonly sockets: SharedSockets
   /** Everything the engine was told and said, if a test wants it. */
   journal: JournalEntry[] | undefined = undefined
   /** Datagrams to the network and to WireGuard, and wake-ups. */
@@ -65,6 +68,7 @@ export class EngineLoop {
   constructor(node: Node, host: Host, errands: Errands) {
     this.node = node
     this.#host = host
+    this.sockets = new SharedSockets(host, SHARED_PORT, (datagram) => this.#received(datagram))
     this.#errands = errands
   }
 
@@ -74,15 +78,14 @@ export class EngineLoop {
 
   start(): void {
     this.#running = true
-    this.#host.bind(SHARED_PORT, (datagram) => this.#received(datagram))
+    this.sockets.start()
   }
 
   /** What happens after this is nobody's concern. */
   stop(): void {
-    if (this.#running) this.#host.unbind(SHARED_PORT)
+    if (this.#running) this.sockets.close()
     this.#running = false
     this.#waiting.length = 0
-    this.sockets.close()
   }
 
   /** Something happened; `author` is who sent what was received, if anything was. */
@@ -119,7 +122,7 @@ export class EngineLoop {
   }
 
   #received({ from, to, bytes, author }: Datagram): void {
-    const socket = this.sockets.at(to.ip)
+    const socket = this.sockets.at(to)
     if (socket === undefined) return
     const peer = this.node.forwarding.inbound(from.ip, from.port, bytes, this.#host.clock.instant)
     if (peer === undefined) {
@@ -150,6 +153,13 @@ export class EngineLoop {
         break
       case 'deliver':
         this.#deliver(effect.peer, effect.datagram, author, false)
+        break
+      case 'open-sockets':
+        this.sockets.openPunching(effect.ip, effect.count)
+        this.handle({ type: 'sockets-changed', sockets: this.sockets.all })
+        break
+      case 'close-socket':
+        this.sockets.closePunching(effect.id)
         break
       case 'log':
         break

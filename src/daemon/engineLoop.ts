@@ -45,6 +45,7 @@ export interface Errands {
   setEndpoint(peer: PublicKey, endpoint: SocketAddress): void
   probeReachability(): void
   serve(serves: boolean): void
+  openSockets(ip: string, count: number): void
 }
 
 /** Who uses a loopback socket: a peer, or WireGuard for any peer. */
@@ -153,6 +154,12 @@ export class EngineLoop {
     switch (effect.type) {
       case 'send':
         this.shared.send(effect.socket, effect.remote, effect.datagram)
+        break
+      case 'open-sockets':
+        errands.openSockets(effect.ip, effect.count)
+        break
+      case 'close-socket':
+        this.shared.closePunching(effect.id)
         break
       case 'deliver':
         this.#loopback?.send(effect.peer, effect.datagram)

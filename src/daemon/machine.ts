@@ -30,6 +30,8 @@ export class Machine {
   readonly #log: Logger
   readonly #schedule = new ReadSchedule((isRetry) => this.#readAgain(isRetry))
   #routes: readonly MachineRoute[] = []
+  /** The devices of the addresses, as they were last read. */
+  #devices: ReadonlyMap<string, string> = new Map()
   /** The addresses and the ways out, as they were last read. */
   #network: string | undefined
   #changes: NetworkChanges | undefined
@@ -71,6 +73,14 @@ export class Machine {
     if (failures.length > 0) this.#schedule.retry()
   }
 
+  /** Opens sockets for punching, as far as the system allows, and tells which sockets there are now. */
+  openSockets(ip: string, count: number): void {
+    const failure = this.#shared.openPunching(ip, count)
+    if (failure !== undefined)
+      this.#log.debug({ ip, code: failure.code }, 'not all sockets for punching could be opened')
+    this.#tellSockets()
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true
     await Promise.all([this.#schedule.stop(), this.#changes?.stop()])
@@ -105,7 +115,8 @@ export class Machine {
     const failures = this.#shared.setAddresses(addresses.map(({ ip }) => ip))
     for (const { ip, code } of failures) this.#log.debug({ ip, code }, 'cannot use an address yet')
     this.#handle({ type: 'routes-read', routes: this.#routes })
-    this.#handle({ type: 'sockets-changed', sockets: this.#sockets(addresses) })
+    this.#devices = new Map(addresses.map(({ ip, device }) => [ip, device]))
+    this.#tellSockets()
     return failures
   }
 
@@ -121,13 +132,14 @@ export class Machine {
     if (former !== undefined && former !== network) this.#onNetworkChanged()
   }
 
-  #sockets(addresses: readonly LocalAddress[]): Extract<Input, { type: 'sockets-changed' }>['sockets'] {
-    const devices = new Map(addresses.map(({ ip, device }) => [ip, device]))
-    return this.#shared.sockets().map(({ id, address }) => ({
+  #tellSockets(): void {
+    const sockets = this.#shared.sockets().map(({ id, address, purpose }) => ({
       id,
       address,
-      device: devices.get(address.ip) ?? '',
+      purpose,
+      device: this.#devices.get(address.ip) ?? '',
     }))
+    this.#handle({ type: 'sockets-changed', sockets })
   }
 }
 

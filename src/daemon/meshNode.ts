@@ -249,6 +249,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     answerKnock: (id, answer) => knocks.answer(id, answer),
     probeReachability: () => errands.probeReachability(),
     serve: (serves) => errands.serve(serves),
+    openSockets: (ip, count) => machine.openSockets(ip, count),
     setEndpoint: (peer, endpoint) => wireguard?.setEndpoint(peer, endpoint),
   })
   await machine.start()

@@ -12,6 +12,13 @@ export type Effect =
       readonly remote: SocketAddress
       readonly datagram: Uint8Array
     }
+  /**
+   * Open so many further sockets at a local address, for punching; each gets a port of its own, which no other has.
+   * Answered by `sockets-changed`, also where fewer of them, or none, could be opened.
+   */
+  | { readonly type: 'open-sockets'; readonly ip: string; readonly count: number }
+  /** Close a punching socket. The next `sockets-changed` is without it; none is due because of it. */
+  | { readonly type: 'close-socket'; readonly id: SocketId }
   /** Hand a message to WireGuard from the peer's loopback endpoint. */
   | { readonly type: 'deliver'; readonly peer: PublicKey; readonly datagram: Uint8Array }
   | { readonly type: 'open-loopback'; readonly peer: PublicKey; readonly address: SocketAddress }

@@ -7,12 +7,19 @@ import type { UnixTime } from '../base/time.js'
 /** Names one open UDP socket; never used again for another. */
 export type SocketId = number
 
-/** A shared UDP socket: one a local address, all on one port. */
+/**
+ * What a UDP socket is for.
+ * - `shared`: one a local address, all on one port: everything goes through it, and candidates are paired with it
+ * - `punching`: opened for one effort of birthday punching, on a port of its own; it is a path's at most
+ */
+export type SocketPurpose = 'shared' | 'punching'
+
 export interface LocalSocket {
   readonly id: SocketId
   readonly address: SocketAddress
   /** The network device that has the address. */
   readonly device: string
+  readonly purpose: SocketPurpose
 }
 
 /** Names one session that we relay; never used again for another. */
@@ -61,7 +68,7 @@ export type Input =
   | { readonly type: 'wireguard-sent'; readonly peer: PublicKey | undefined; readonly datagram: Uint8Array }
   /** The interface was read: all its peers. */
   | { readonly type: 'interface-read'; readonly peers: readonly InterfacePeer[] }
-  /** The shared sockets that are open now; those not named are closed. */
+  /** The sockets that are open now, shared and punching ones; those not named are closed. */
   | { readonly type: 'sockets-changed'; readonly sockets: readonly LocalSocket[] }
   | { readonly type: 'routes-read'; readonly routes: readonly MachineRoute[] }
   /** What the mesh says of us and offers us. */

@@ -1,6 +1,7 @@
 /**
  * The shared UDP sockets: one for each local address, all on one port. Checks, reflections and WireGuard's packets go
  * through the same socket, so a hole punched for one is a hole for all, and an answer leaves from where it was asked.
+ * Besides, as the engine asks for them: sockets for punching, each on a port that no other socket of the address has.
  *
  * A socket is known by a small number that is never given to another one, so that a path of a closed socket can be told
  * from a path of its successor.
@@ -9,6 +10,7 @@
 import type { Socket } from 'node:dgram'
 import { familyOf, type SocketAddress } from '../base/address.js'
 import { codeOf } from '../base/userError.js'
+import type { SocketPurpose } from '../engine/inputs.js'
 import { bindUdpSocket, enlargeBuffers, markUdpSocket } from './udpSocket.js'
 
 export interface SharedSocketHandlers {
@@ -24,6 +26,7 @@ export interface SharedSocketHandlers {
 export interface SharedSocket {
   readonly id: number
   readonly address: SocketAddress
+  readonly purpose: SocketPurpose
   /** True where it carries the mark that was asked for; false where that could not be set. */
   readonly marked: boolean
 }
@@ -64,27 +67,52 @@ export class SharedSockets {
 
   /** The open sockets, oldest first. */
   sockets(): readonly SharedSocket[] {
-    return [...this.#open.values()].map(({ id, address, marked }) => ({ id, address, marked }))
+    return [...this.#open.values()].map(({ id, address, purpose, marked }) => ({
+      id,
+      address,
+      purpose,
+      marked,
+    }))
   }
 
   /**
-   * Opens and closes sockets until there is one for each of `ips` (canonical, without link-local ones) and no other.
-   * Returns the addresses for which that was not possible.
+   * Opens and closes sockets until there is a shared one for each of `ips` (canonical, without link-local ones) and none
+   * for another. Returns the addresses for which that was not possible.
    */
   setAddresses(ips: readonly string[]): readonly BindFailure[] {
     const wanted = new Set(ips)
-    const present = new Set([...this.#open.values()].map(({ address }) => address.ip))
+    const present = new Set(this.#ofPurpose('shared').map(({ address }) => address.ip))
     const failures: BindFailure[] = []
     for (const ip of wanted) {
       if (present.has(ip)) continue
       try {
-        this.#openSocket(ip)
+        this.#port = this.#openSocket({ ip, port: this.#port }, 'shared').port
       } catch (error) {
         failures.push({ ip, code: errorCode(error) })
       }
     }
     for (const { id, address } of [...this.#open.values()]) if (!wanted.has(address.ip)) this.#closeSocket(id)
     return failures
+  }
+
+  /**
+   * Opens `count` punching sockets at `ip`, or as many as the system allows. Returns the failure that ended it early; one
+   * for an address without a shared socket, which is not ours to use.
+   */
+  openPunching(ip: string, count: number): BindFailure | undefined {
+    if (!this.#ofPurpose('shared').some(({ address }) => address.ip === ip))
+      return { ip, code: 'EADDRNOTAVAIL' }
+    try {
+      for (let opened = 0; opened < count; opened++) this.#openSocket({ ip, port: 0 }, 'punching')
+      return undefined
+    } catch (error) {
+      return { ip, code: errorCode(error) }
+    }
+  }
+
+  /** Closes a punching socket, if it is open. */
+  closePunching(socketId: number): void {
+    if (this.#open.get(socketId)?.purpose === 'punching') this.#closeSocket(socketId)
   }
 
   /** Gives all sockets, those opened later too, another mark; 0 takes it away. */
@@ -113,9 +141,14 @@ export class SharedSockets {
     for (const id of [...this.#open.keys()]) this.#closeSocket(id)
   }
 
-  #openSocket(ip: string): void {
-    const socket = bindUdpSocket({ ip, port: this.#port })
-    this.#port = socket.address().port
+  #ofPurpose(wanted: SocketPurpose): readonly OpenSocket[] {
+    return [...this.#open.values()].filter(({ purpose }) => purpose === wanted)
+  }
+
+  /** Throws the system's error. */
+  #openSocket({ ip, port }: SocketAddress, purpose: SocketPurpose): SocketAddress {
+    const socket = bindUdpSocket({ ip, port })
+    const address: SocketAddress = { ip, port: socket.address().port }
     enlargeBuffers(socket)
     const { onDatagram, onSendError } = this.#handlers
     const id = this.#nextId++
@@ -128,7 +161,8 @@ export class SharedSockets {
     socket.on('error', () => undefined)
     const open: OpenSocket = {
       id,
-      address: { ip, port: this.#port },
+      address,
+      purpose,
       marked: this.#mark === 0 || markUdpSocket(socket, this.#mark),
       socket,
       onSent(error) {
@@ -138,6 +172,7 @@ export class SharedSockets {
       },
     }
     this.#open.set(id, open)
+    return address
   }
 
   #closeSocket(id: number): void {

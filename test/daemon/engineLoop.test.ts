@@ -46,6 +46,7 @@ function looping(t: TestContext, wireguardPort?: number) {
     setEndpoint: (_peer, { ip }) => asked.push(`endpoint ${ip}`),
     probeReachability: () => asked.push('probe'),
     serve: (serves) => asked.push(`serve ${serves}`),
+    openSockets: (ip, count) => asked.push(`open ${count} at ${ip}`),
   }
   const { log, lines } = recordingLogger()
   const loop = new EngineLoop(engine, { port: 0, mark: 0, wireguardPort }, log)

@@ -181,10 +181,11 @@ export async function startRealNode(
     answerKnock: (id, answer) => knocking.answer(id, answer),
     probeReachability: () => {},
     serve: () => {},
+    openSockets: () => {},
     setEndpoint: () => {},
   })
   const move = (address: string): void => {
-    const socket = { id: 1, address: { ip: address, port: PORT }, device: 'eth0' }
+    const socket = { id: 1, address: { ip: address, port: PORT }, device: 'eth0', purpose: 'shared' } as const
     loop.handle({ type: 'sockets-changed', sockets: [socket] })
   }
   move(ip)

@@ -43,7 +43,10 @@ export class NodeByHand {
     } as const
     this.node = new Node(options, nowAt(0))
     const address = { ip: '192.0.2.1', port: 51_821 }
-    this.tell({ type: 'sockets-changed', sockets: [{ id: SOCKET, address, device: 'eth0' }] })
+    this.tell({
+      type: 'sockets-changed',
+      sockets: [{ id: SOCKET, address, device: 'eth0', purpose: 'shared' }],
+    })
     this.readInterface(peers)
   }
 

@@ -6,7 +6,7 @@ import { formatSocketAddress } from '../../../src/base/address.js'
 import { publicKeyBytes } from '../../../src/base/publicKey.js'
 import { SECOND } from '../../../src/base/time.js'
 import type { Effect } from '../../../src/engine/effects.js'
-import type { MachineRoute } from '../../../src/engine/inputs.js'
+import type { LocalSocket, MachineRoute } from '../../../src/engine/inputs.js'
 import { wireguardType } from '../../../src/wire/wireguard.js'
 import { firstMessage, testNode } from '../nodes.js'
 import { nowAt } from '../virtualTime.js'
@@ -128,11 +128,11 @@ describe('a first message to a configured endpoint', () => {
 /** Ana has two uplinks, a bridge without a way out, and IPv6. */
 function anaWithManySockets() {
   const ana = new NodeByHand(ANA, [])
-  const sockets = [
-    { id: 1, address: { ip: '192.0.2.1', port: 1 }, device: 'eth0' },
-    { id: 2, address: { ip: '192.0.2.129', port: 1 }, device: 'eth1' },
-    { id: 3, address: { ip: '172.17.0.1', port: 1 }, device: 'bridge0' },
-    { id: 4, address: { ip: '2001:db8::1', port: 1 }, device: 'eth0' },
+  const sockets: readonly LocalSocket[] = [
+    { id: 1, address: { ip: '192.0.2.1', port: 1 }, device: 'eth0', purpose: 'shared' },
+    { id: 2, address: { ip: '192.0.2.129', port: 1 }, device: 'eth1', purpose: 'shared' },
+    { id: 3, address: { ip: '172.17.0.1', port: 1 }, device: 'bridge0', purpose: 'shared' },
+    { id: 4, address: { ip: '2001:db8::1', port: 1 }, device: 'eth0', purpose: 'shared' },
   ]
   ana.tell({ type: 'sockets-changed', sockets })
   const routes = [routeBy('eth0'), routeBy('eth1'), routeBy('bridge0', '172.17.0.0', 16)]

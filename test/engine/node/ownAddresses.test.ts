@@ -57,7 +57,7 @@ describe('a host with more addresses than a record holds', () => {
 })
 
 function socket(ip: string, index: number): LocalSocket {
-  return { id: index + 1, address: { ip, port: PORT }, device: `eth${index}` }
+  return { id: index + 1, address: { ip, port: PORT }, device: `eth${index}`, purpose: 'shared' }
 }
 
 /** What Ben is told when he knocks. */

@@ -404,11 +404,15 @@ describe('an authenticated check from the peer', () => {
 
 describe('pairs', () => {
   it('are 64 at most, and of those that are offered the first are kept', () => {
-    const sockets = Array.from({ length: 8 }, (_, index) => ({
-      id: index + 1,
-      address: { ip: `10.0.${index}.2`, port: 1 },
-      device: DEVICE,
-    }))
+    const sockets = Array.from(
+      { length: 8 },
+      (_, index): LocalSocket => ({
+        id: index + 1,
+        address: { ip: `10.0.${index}.2`, port: 1 },
+        device: DEVICE,
+        purpose: 'shared',
+      }),
+    )
     machine(sockets)
     agent.offer(Array.from({ length: 16 }, (_, index) => candidate('server-reflexive', remote(index + 1))))
     assert.equal(agent.triable, MAX_PAIRS)

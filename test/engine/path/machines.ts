@@ -13,10 +13,25 @@ export const DEVICE = 'eth0'
 export const OTHER_DEVICE = 'eth1'
 
 /** A socket at home in 192.168.1.0/24. */
-export const HOME: LocalSocket = { id: 1, address: { ip: '192.168.1.2', port: PORT }, device: DEVICE }
+export const HOME: LocalSocket = {
+  id: 1,
+  address: { ip: '192.168.1.2', port: PORT },
+  device: DEVICE,
+  purpose: 'shared',
+}
 /** Another uplink of the same machine. */
-export const OFFICE: LocalSocket = { id: 2, address: { ip: '10.0.0.2', port: PORT }, device: DEVICE }
-export const HOME6: LocalSocket = { id: 3, address: { ip: '2001:db8:1::2', port: PORT }, device: DEVICE }
+export const OFFICE: LocalSocket = {
+  id: 2,
+  address: { ip: '10.0.0.2', port: PORT },
+  device: DEVICE,
+  purpose: 'shared',
+}
+export const HOME6: LocalSocket = {
+  id: 3,
+  address: { ip: '2001:db8:1::2', port: PORT },
+  device: DEVICE,
+  purpose: 'shared',
+}
 
 /** A far host of a number from 1 up. */
 export function remote(host: number, port = PORT): SocketAddress {

@@ -108,7 +108,12 @@ describe('an address is asked', () => {
 
   it('from the sockets by whose device a route leads there, and from no other', () => {
     const away = { ...OFFICE, device: OTHER_DEVICE }
-    const bridge = { id: 4, address: { ip: '172.17.0.1', port: 1 }, device: 'bridge0' }
+    const bridge = {
+      id: 4,
+      address: { ip: '172.17.0.1', port: 1 },
+      device: 'bridge0',
+      purpose: 'shared',
+    } as const
     const sockets = [HOME, away, bridge, HOME6]
     const routes = [
       route('0.0.0.0/0', false),
