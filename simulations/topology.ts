@@ -76,6 +76,8 @@ export interface HostSpec {
 /** A node that serves the mesh: `tunnelbore bootstrap` on a public address. */
 export interface ServerSpec {
   readonly region: Region
+  /** Whether it is a member relay. */
+  readonly relays: boolean
 }
 
 export interface Topology {

@@ -36,6 +36,8 @@ export interface ServerOptions {
   readonly ips: readonly string[]
   /** Its way to another server, which gossip needs; by default there is none. */
   readonly streamDelay?: (to: string) => number | undefined
+  /** Its key as a member relay; absent where it is none. */
+  readonly relayPublicKey?: Uint8Array
   readonly maxRecords?: number
   readonly maxConnections?: number
   readonly maxReservations?: number
@@ -79,7 +81,9 @@ export class Server implements Party, Owner {
     this.peerId = peerIdText(identity)
     this.multihash = multihashOf(identity)
     const reflectors = this.ips.map((ip) => ({ ip, port: SERVER_PORT }))
-    this.services = encodeServices({ version: 1, reflectors })
+    const { relayPublicKey: publicKey } = options
+    const relay = publicKey && { publicKey, load: 0 }
+    this.services = encodeServices({ version: 1, reflectors, ...(relay === undefined ? {} : { relay }) })
     const { strangersRecord } = setting
     const maxRecords = options.maxRecords ?? MAX_STORED_RECORDS
     this.storer = new Storer({ setting, random, maxRecords, strangersRecord })

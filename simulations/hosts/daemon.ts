@@ -18,6 +18,7 @@ import type { HostClock } from './clock.js'
 import { EngineLoop, type Errand, type JournalEntry } from './engineLoop.js'
 import { InterfaceReads } from './interfaceReads.js'
 import { LoopbackTable } from './loopbackTable.js'
+import { MEMBERSHIP } from './membership.js'
 import type { MeshAccess } from './meshAccess.js'
 import type { DaemonState, StateFile } from './stateFile.js'
 import type { WireGuardHost } from './wireguardHost.js'
@@ -77,6 +78,7 @@ export class Daemon implements Member {
       formerEndpoints: this.#state.formerEndpoints,
       role: 'client',
       sealing,
+      membership: MEMBERSHIP,
       lastSequence: this.#state.sequence,
       remembered: [...this.#state.records.values()],
       ...(openRecord === undefined ? {} : { openRecord }),

@@ -82,7 +82,7 @@ export function populate(random: Random, options: PopulationOptions): Population
     return { sites: [pick(random, homes)], clockAheadMs: skew(random, options.clockSkewMs ?? 0) }
   })
   const servers = Array.from({ length: options.servers }, (_, index): ServerSpec => {
-    return { region: REGIONS[index % REGIONS.length] ?? 'europe' }
+    return { region: REGIONS[index % REGIONS.length] ?? 'europe', relays: true }
   })
   return {
     topology: { sites, hosts, servers, pairs: pairUp(random, options.hosts, options.peers) },

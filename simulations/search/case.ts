@@ -75,7 +75,7 @@ export function soundTopology({ sites, hosts, servers, pairs }: Topology): Topol
   return {
     sites: soundSites,
     hosts: soundHosts,
-    servers: servers.map(({ region }): ServerSpec => ({ region })),
+    servers: servers.map(({ region, relays }): ServerSpec => ({ region, relays })),
     pairs: soundPairs(pairs, soundHosts.length),
   }
 }

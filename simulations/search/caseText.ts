@@ -23,7 +23,9 @@ export function describeCase(whole: Case): readonly string[] {
       ({ sites: at, clockAheadMs }, index) =>
         `  ${host(index)}: at ${at.map(site).join(' and ')}${clockAheadMs === 0 ? '' : `, its clock ${skew(clockAheadMs)}`}${starts[index] ? `, starts at ${clock(starts[index])}` : ''}`,
     ),
-    ...servers.map(({ region }, index) => `  ${server(index)}: ${region}`),
+    ...servers.map(
+      ({ region, relays }, index) => `  ${server(index)}: ${region}${relays ? ', a member relay' : ''}`,
+    ),
     `  peers: ${pairs.map(([a, b]) => `${host(a)} and ${host(b)}`).join(', ')}`,
     ...traffic.map((pings) => `  ${describeTraffic(pings, whole)}`),
     ...inOrder.map(({ when, fault }) => `  ${describeOccasion(when)}: ${describeFault(fault, whole)}`),

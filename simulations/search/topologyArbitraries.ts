@@ -106,7 +106,11 @@ const topologiesOf = (isHard: boolean): Arbitrary<Topology> =>
   plain<Topology>({
     hosts: fc.array(host, { minLength: 2, maxLength: MOST_HOSTS, size: 'max' }),
     sites: fc.array(siteOf(isHard), { minLength: 1, maxLength: MOST_SITES, size: 'max' }),
-    servers: fc.array(plain<ServerSpec>({ region }), { minLength: 1, maxLength: MOST_SERVERS, size: 'max' }),
+    servers: fc.array(plain<ServerSpec>({ region, relays: inHard(isHard, false, true, true) }), {
+      minLength: 1,
+      maxLength: MOST_SERVERS,
+      size: 'max',
+    }),
     pairs: fc.array(fc.tuple(fc.nat(MOST_HOSTS - 1), fc.nat(MOST_HOSTS - 1)), {
       minLength: 1,
       maxLength: MOST_PAIRS,

@@ -34,7 +34,10 @@ describe('a server', () => {
 })
 
 function serverAndProbe() {
-  const world = new World({ sites: [], hosts: [], servers: [{ region: 'europe' }], pairs: [] }, { seed: 1 })
+  const world = new World(
+    { sites: [], hosts: [], servers: [{ region: 'europe', relays: false }], pairs: [] },
+    { seed: 1 },
+  )
   const [server] = world.servers
   assert.ok(server !== undefined)
   const probe = new Host({ name: 'probe', clock: new HostClock(world.queue), observers: [] })

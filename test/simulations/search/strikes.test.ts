@@ -185,7 +185,7 @@ function begun(inner: Partial<SiteSpec> = {}) {
         { sites: [0], clockAheadMs: 0 },
         { sites: [1], clockAheadMs: 0 },
       ],
-      servers: [{ region: 'europe' }],
+      servers: [{ region: 'europe', relays: false }],
       pairs: [[0, 1]],
     },
     starts: [0, 0],
