@@ -6,8 +6,9 @@ import type { Cryptography } from '../crypto/cryptography.js'
 import type { Machine } from '../hosts/machine.js'
 import type { EventQueue } from '../network/eventQueue.js'
 import type { Observer } from '../observer.js'
+import { canBeRelayed } from '../oracle/relayable.js'
 import type { Terrain } from '../oracle/terrain.js'
-import { Ways } from '../oracle/ways.js'
+import { type WayKind, Ways } from '../oracle/ways.js'
 import type { TracedHost } from '../report/connectionTrace.js'
 import type { Expectation, FindingTable, Measurement } from '../report/findings.js'
 import type { SiteSpec, Topology } from '../topology.js'
@@ -39,6 +40,7 @@ export class Stage {
   readonly topology: Topology
   readonly traffic: Traffic
   readonly #random: Random
+  readonly #terrain: Terrain
   readonly #ways: Ways
 
   constructor({ topology, seed, observers, ...others }: StageOptions) {
@@ -50,7 +52,8 @@ export class Stage {
       observers: [this.traffic, ...observers],
       ...others,
     })
-    this.#ways = new Ways(openTerrain(topology), topology.hosts.length)
+    this.#terrain = openTerrain(topology)
+    this.#ways = new Ways(this.#terrain, topology.hosts.length)
   }
 
   /** Randomness of its own for one part of what a scenario leaves to chance. */
@@ -111,7 +114,17 @@ export class Stage {
 
   /** True where today's engine must find a direct path between the two, as they stand now. */
   canMeet(a: Machine, b: Machine): boolean {
-    return this.#ways.directWay(this.#sitesOf(a), this.#sitesOf(b)).kind === 'certain'
+    return this.directWay(a, b) === 'certain'
+  }
+
+  /** What direct path there can be between the two. */
+  directWay(a: Machine, b: Machine): WayKind {
+    return this.#ways.directWay(this.#sitesOf(a), this.#sitesOf(b)).kind
+  }
+
+  /** True where both get UDP to a member relay on the internet. */
+  canBeRelayed(a: Machine, b: Machine): boolean {
+    return canBeRelayed(this.#terrain, this.#sitesOf(a), this.#sitesOf(b))
   }
 
   /** How two who have talked talk now. */
