@@ -64,6 +64,11 @@ function nodeOptions(command: Command): Command {
       'do not gossip in a larger fleet; 0 for not at all (default: 2000)',
       numberOrText,
     )
+    .option('--relay', 'while it serves the mesh, relay ciphertext for peers that cannot meet (the default)')
+    .option('--no-relay', 'do not')
+    .option('--relay-sessions <number>', 'pairs that are relayed at a time (default: 1000)', numberOrText)
+    .option('--relay-rate <Mbit/s>', 'what is relayed in all (default: 800)', numberOrText)
+    .option('--relay-ports <first-last>', 'UDP ports for what is relayed (default: any)')
     .option(
       '--listen-port <port>',
       'UDP for packets and checks, TCP for libp2p (default: 51821 or the next free one, kept)',

@@ -34,8 +34,7 @@ export const DROP_REASONS = {
   'relay-grant-unreadable': "a request for a relay's session that is not sealed to our key",
   'relay-grant-rate-limited':
     "a request for a relay's session beyond what is read of a source, or in all, each second",
-  'relay-grant-stale':
-    "a request for a relay's session from a time too far from ours, or of one that has ended",
+  'relay-grant-stale': "a request for a relay's session that has ended",
   'relay-granted-malformed': "a relay's answer to a request for a session that does not decode",
   'relay-stale-bind': "a bind to a relay's session that is not newer than that side's last",
   'relay-unbound-sender': "a datagram to a relay's session from an address that did not bind",

@@ -57,6 +57,7 @@ function nodeBlock(status: Status, paint: Paint): string {
     ...status.bootstrap.map(
       (node): Row => ['bootstrap', `${node.multiaddr} (${bootstrapText(node, paint)})`],
     ),
+    ['relaying', relayText(status)],
     ['dropped', dropsText(status)],
     ['uptime', humaniseSeconds(status.uptimeS)],
     ['version', status.version],
@@ -103,6 +104,14 @@ function pathText({ path }: PeerStatus): string | null {
 function natText(mapping: string, filtering: string): string {
   if (mapping === 'none' && filtering === 'none') return 'none'
   return `${mapping} mapping, ${filtering} filtering`
+}
+
+/** What it does for others; a relay that nobody has asked yet says nothing. */
+function relayText({ relay }: Status): string | null {
+  if (relay === null || relay.granted + relay.refused === 0) return null
+  const { sessions, maxSessions, bytes, refused } = relay
+  const refusals = refused === 0 ? '' : `, ${refused} refused`
+  return `${sessions} of at most ${maxSessions} sessions, ${humaniseBytes(bytes)} passed on${refusals}`
 }
 
 function dropsText({ drops }: Status): string | null {

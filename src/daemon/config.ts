@@ -15,7 +15,9 @@ import { parse } from 'smol-toml'
 import { fromString } from 'uint8arrays'
 import { canonicalIp, isPort } from '../base/address.js'
 import { causeOf, UserError } from '../base/userError.js'
+import { DEFAULT_RELAY_BYTES_PER_SECOND, DEFAULT_RELAY_SESSIONS } from '../engine/relay/quotas.js'
 import { DEFAULT_GOSSIP_LIMIT, MAX_GOSSIP_LIMIT } from '../io/mesh/fleetSize.js'
+import type { PortRange } from '../io/relaySockets.js'
 import { BOOTSTRAP_NAME, isNodeName } from './nodeName.js'
 import { DEFAULT_RUN_DIR } from './runDirectory.js'
 
@@ -42,6 +44,16 @@ export interface HostPort {
   readonly port: number
 }
 
+/** How much a member relay does for others. */
+export interface RelayConfig {
+  /** Sessions at a time. */
+  readonly sessions: number
+  /** Of all sessions together. */
+  readonly bytesPerSecond: number
+  /** Where the ports of sessions are; undefined: any. */
+  readonly ports: PortRange | undefined
+}
+
 /** What every node is told. It holds no secret and may be logged. */
 export interface NodeConfig {
   /** Known nodes: canonical multiaddrs over TCP (or dnsaddr) that end in `/p2p/<id>`. */
@@ -53,6 +65,8 @@ export interface NodeConfig {
   readonly gossipLimit: number
   /** Whether nodes on the LANs of this machine are found, and find us, by mDNS. */
   readonly lan: boolean
+  /** What it does as a member relay while it serves the mesh; undefined: nothing. */
+  readonly relay: RelayConfig | undefined
   /** Undefined: the one remembered in the state file, else {@link DEFAULT_LISTEN_PORT} or the next that is free. */
   readonly listenPort: number | undefined
   /** Absolute path. */
@@ -74,6 +88,10 @@ export interface UpConfig extends NodeConfig {
 export type BootstrapConfig = NodeConfig
 
 export const DEFAULT_LISTEN_PORT = 51_821
+/** Each session has two sockets. */
+export const MAX_RELAY_SESSIONS = 10_000
+/** In Mbit/s. */
+export const MAX_RELAY_RATE = 100_000
 export const DEFAULT_NETWORK = 'tunnelbore'
 export const DEFAULT_STATE_DIR = '/var/lib/tunnelbore'
 
@@ -92,6 +110,10 @@ const NODE_KEYS = [
   'network-key',
   'gossip-limit',
   'lan',
+  'relay',
+  'relay-sessions',
+  'relay-rate',
+  'relay-ports',
   'listen-port',
   'state-dir',
   'run-dir',
@@ -124,11 +146,22 @@ function nodeConfig(sources: readonly Settings[]): NodeConfig {
     networkKeyFile: setting(sources, 'network-key', readPath),
     gossipLimit: setting(sources, 'gossip-limit', readGossipLimit) ?? DEFAULT_GOSSIP_LIMIT,
     lan: setting(sources, 'lan', readBoolean) ?? true,
+    relay: relayConfig(sources),
     listenPort: setting(sources, 'listen-port', readPort),
     stateDir: setting(sources, 'state-dir', readPath) ?? DEFAULT_STATE_DIR,
     runDir: setting(sources, 'run-dir', readPath) ?? DEFAULT_RUN_DIR,
     logLevel: setting(sources, 'log-level', readLogLevel) ?? 'info',
   }
+}
+
+function relayConfig(sources: readonly Settings[]): RelayConfig | undefined {
+  // What is wrong is said even where it is not used.
+  const config = {
+    sessions: setting(sources, 'relay-sessions', readSessions) ?? DEFAULT_RELAY_SESSIONS,
+    bytesPerSecond: setting(sources, 'relay-rate', readRate) ?? DEFAULT_RELAY_BYTES_PER_SECOND,
+    ports: setting(sources, 'relay-ports', readPortRange),
+  }
+  return (setting(sources, 'relay', readBoolean) ?? true) ? config : undefined
 }
 
 /** Reads and parses `--config`'s file. Throws a {@link ConfigError} that names the file, and the line where it can. */
@@ -248,6 +281,26 @@ const readGossipLimit: Reader<number> = (value, at) => {
   const isCount = typeof value === 'number' && Number.isInteger(value) && value >= 0
   if (isCount && value <= MAX_GOSSIP_LIMIT) return value
   throw wrong(at, `must be a number of nodes from 0 to ${MAX_GOSSIP_LIMIT}`, value)
+}
+
+const readSessions: Reader<number> = (value, at) => {
+  const isCount = typeof value === 'number' && Number.isInteger(value) && value >= 1
+  if (isCount && value <= MAX_RELAY_SESSIONS) return value
+  throw wrong(at, `must be a number of sessions from 1 to ${MAX_RELAY_SESSIONS}`, value)
+}
+
+/** In megabits a second, as uplinks are sold; returned in bytes a second. */
+const readRate: Reader<number> = (value, at) => {
+  const isRate = typeof value === 'number' && Number.isInteger(value) && value >= 1
+  if (isRate && value <= MAX_RELAY_RATE) return value * 125_000
+  throw wrong(at, `must be a number of Mbit/s from 1 to ${MAX_RELAY_RATE}`, value)
+}
+
+const readPortRange: Reader<PortRange> = (value, at) => {
+  const match = typeof value === 'string' ? /^(\d{1,5})-(\d{1,5})$/.exec(value) : null
+  const range = { first: Number(match?.[1]), last: Number(match?.[2]) }
+  if (isPort(range.first) && isPort(range.last) && range.first <= range.last) return range
+  throw wrong(at, 'must be <first>-<last>, as in 40000-40999', value)
 }
 
 const readPath: Reader<string> = (value, at) => {

@@ -3,6 +3,7 @@
  *
  *   sockets ─► forwarding ─────────────────────────► sockets      data, while there is nothing to decide
  *           └► engine.handle(input, now) ─► effects ─► sockets, wg, libp2p
+ *   relay ports ─► relay table ────────────────────► relay ports  what passes between others
  *
  * It holds no policy: what it does it is told. Inputs are handled one after the other: one that comes up while the effects
  * of another are performed waits until they are, and what comes before `run` waits for that.
@@ -16,12 +17,13 @@ import type { Effect } from '../engine/effects.js'
 import type { Input } from '../engine/inputs.js'
 import type { Node } from '../engine/node.js'
 import { LoopbackSockets } from '../io/loopbackSockets.js'
+import { type PortRange, RelaySockets } from '../io/relaySockets.js'
 import { SharedSockets } from '../io/sharedSockets.js'
 import { now } from '../io/systemClock.js'
 import type { Logger } from './logger.js'
 
 /** What the loop needs of an engine. */
-export type Engine = Pick<Node, 'forwarding' | 'handle' | 'nextWake' | 'drop'>
+export type Engine = Pick<Node, 'forwarding' | 'relayTable' | 'handle' | 'nextWake' | 'drop'>
 
 export interface LoopOptions {
   /** The port of the shared sockets. */
@@ -30,6 +32,8 @@ export interface LoopOptions {
   readonly mark: number
   /** Where the interface listens; undefined for a node without one, which has no loopback endpoints. */
   readonly wireguardPort: number | undefined
+  /** The ports of sessions that are relayed for others; any by default. */
+  readonly relayPorts?: PortRange | undefined
   /** What the engine is told of the time; the clocks of this machine by default. The monotonic one must be `performance.now()`. */
   readonly clock?: () => Now
 }
@@ -58,6 +62,7 @@ export class EngineLoop {
   readonly shared: SharedSockets
   readonly #engine: Engine
   readonly #loopback: LoopbackSockets<LoopbackHandle> | undefined
+  readonly #relay: RelaySockets
   readonly #log: Logger
   readonly #clock: () => Now
   readonly #waiting: Input[] = []
@@ -68,7 +73,8 @@ export class EngineLoop {
   #stopped = false
 
   /** Opens nothing yet. */
-  constructor(engine: Engine, { port, mark, wireguardPort, clock = now }: LoopOptions, log: Logger) {
+  constructor(engine: Engine, options: LoopOptions, log: Logger) {
+    const { port, mark, wireguardPort, relayPorts, clock = now } = options
     this.#engine = engine
     this.#log = log
     this.#clock = clock
@@ -77,6 +83,13 @@ export class EngineLoop {
       {
         onDatagram: (socket, ip, remotePort, bytes) => this.#received(socket, ip, remotePort, bytes),
         onSendError: (socket, remote, code) => log.trace({ socket, remote, code }, 'could not send'),
+      },
+    )
+    this.#relay = new RelaySockets(
+      { mark, ports: relayPorts },
+      {
+        onDatagram: (session, local, ip, remotePort, bytes) =>
+          this.#toRelay(session, local, ip, remotePort, bytes),
       },
     )
     if (wireguardPort === undefined) return
@@ -117,6 +130,13 @@ export class EngineLoop {
     this.#waiting.length = 0
     this.shared.close()
     this.#loopback?.closeAll()
+    this.#relay.closeAll()
+  }
+
+  /** WireGuard's packets carry another mark now, and so do ours. */
+  setMark(mark: number): void {
+    this.shared.setMark(mark)
+    this.#relay.setMark(mark)
   }
 
   /** A datagram came from the network. */
@@ -124,6 +144,15 @@ export class EngineLoop {
     const peer = this.#engine.forwarding.inbound(ip, port, datagram, asInstant(performance.now()))
     if (peer !== undefined) this.#loopback?.send(peer, datagram)
     else this.handle({ type: 'datagram-received', socket, remote: { ip, port }, datagram })
+  }
+
+  /** A datagram came to a port of a session that we relay. */
+  #toRelay(session: number, local: string, ip: string, port: number, datagram: Uint8Array): void {
+    const end = this.#engine.relayTable.passed(session, ip, port, datagram, asInstant(performance.now()))
+    if (end === undefined) return
+    if (end === 'for-node')
+      this.handle({ type: 'relay-datagram', session, local, remote: { ip, port }, datagram })
+    else this.#relay.send(session, end.local, end.remote, datagram)
   }
 
   /** WireGuard sent a message to a loopback endpoint. */
@@ -197,6 +226,15 @@ export class EngineLoop {
       case 'serve':
         errands.serve(effect.serves)
         break
+      case 'open-relay':
+        this.#openRelay(effect.session, effect.ips)
+        break
+      case 'close-relay':
+        this.#relay.close(effect.session)
+        break
+      case 'send-relay':
+        this.#relay.send(effect.session, effect.local, effect.remote, effect.datagram)
+        break
       case 'log':
         this.#log[effect.level](effect.fields, effect.message)
         break
@@ -209,6 +247,14 @@ export class EngineLoop {
     } catch (error) {
       this.#log.warn({ peer, address, cause: causeOf(error) }, 'cannot open the loopback endpoint of a peer')
       this.handle({ type: 'loopback-failed', peer })
+    }
+  }
+
+  #openRelay(session: number, ips: readonly string[]): void {
+    try {
+      this.handle({ type: 'relay-opened', session, addresses: this.#relay.open(session, ips) })
+    } catch (error) {
+      this.handle({ type: 'relay-failed', session, reason: causeOf(error) })
     }
   }
 

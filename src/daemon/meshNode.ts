@@ -16,6 +16,7 @@ import type { PublicKey } from '../base/publicKey.js'
 import { elapsed, SECOND } from '../base/time.js'
 import { VERSION } from '../base/version.js'
 import type { NodeKeys } from '../crypto/nodeKeys.js'
+import { membershipKey } from '../crypto/relayGrant.js'
 import { type RecordSealing, recordSealing } from '../crypto/sealedRecord.js'
 import {
   admitRecord,
@@ -27,6 +28,7 @@ import { periodsToRead } from '../engine/directory/periods.js'
 import type { Input } from '../engine/inputs.js'
 import { Node } from '../engine/node.js'
 import { leavesByTunnel } from '../engine/path/reachability.js'
+import { relayQuotas } from '../engine/relay/quotas.js'
 import type { RoleOption } from '../engine/role.js'
 import { localAddresses, ownAddresses } from '../io/localAddresses.js'
 import { canUseLoopbackRange } from '../io/loopbackSockets.js'
@@ -129,6 +131,7 @@ export async function takeControl(
 /** Builds everything, opens the ports, reads the machine's network and joins the mesh. */
 export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promise<MeshNode> {
   const { config, keys, state, datastore, role, fwMark, wireguard, log } = options
+  const { relay } = config
   const startedAt = now()
   const networkKey =
     config.networkKeyFile === undefined ? undefined : await readNetworkKey(config.networkKeyFile)
@@ -154,10 +157,16 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       sealing,
       lastSequence: state.state.sequence,
       remembered: memory.all(),
+      ...(networkKey === undefined ? {} : { membership: membershipKey(networkKey) }),
+      ...(relay === undefined ? {} : { relay: relayQuotas(relay.sessions, relay.bytesPerSecond) }),
     },
     startedAt,
   )
-  const loop = new EngineLoop(engine, { port, mark: fwMark, wireguardPort: wireguard?.listenPort }, log)
+  const loop = new EngineLoop(
+    engine,
+    { port, mark: fwMark, wireguardPort: wireguard?.listenPort, relayPorts: relay?.ports },
+    log,
+  )
   const knocks = new KnockDesk()
   let hasJoined = false
   const onMachine = (input: Input): void => {
@@ -217,7 +226,8 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     },
     services: () => {
       const reflectors = reflectorsToTell(loop.shared.sockets().map(({ address }) => address))
-      return encodeServices({ version: 1, reflectors })
+      const offer = engine.relayOffer(now())
+      return encodeServices({ version: 1, reflectors, ...(offer === undefined ? {} : { relay: offer }) })
     },
     onKnock: ({ from, bytes }) =>
       knocks.ask((id) => loop.handle({ type: 'knock-received', id, from, knock: bytes })),
@@ -323,12 +333,13 @@ async function resolve(
     : resolvedRecord(newest, peerIdOfIdentity(newest.identity).toString())
 }
 
-function engineStatus(engine: Node): Pick<Status, 'reachable' | 'nat' | 'drops'> {
-  const { reachable = null, nat, drops } = engine.status(now())
+function engineStatus(engine: Node): Pick<Status, 'reachable' | 'nat' | 'drops' | 'relay'> {
+  const { reachable = null, nat, drops, relay = null } = engine.status(now())
   return {
     reachable,
     nat: { ...nat, reflexive: nat.reflexive.map(formatSocketAddress) },
     drops: drops.toJSON(),
+    relay,
   }
 }
 

@@ -68,6 +68,19 @@ export interface NatStatus {
   readonly reflexive: readonly string[]
 }
 
+/** What the node does as a member relay, for pairs that cannot meet. */
+export interface RelayStatus {
+  /** At this time, and at most. */
+  readonly sessions: number
+  readonly maxSessions: number
+  /** Sessions that were given, and requests that were refused with a reason, since the start. */
+  readonly granted: number
+  readonly refused: number
+  /** What was passed on since the start. */
+  readonly datagrams: number
+  readonly bytes: number
+}
+
 export interface Status {
   /** Null for a bootstrap node. */
   readonly interface: string | null
@@ -81,6 +94,8 @@ export interface Status {
   readonly nat: NatStatus
   readonly peers: readonly PeerStatus[]
   readonly drops: Readonly<Partial<Record<DropReason, number>>>
+  /** Null for a node that relays for nobody, whether it serves the mesh or not (`--no-relay`). */
+  readonly relay: RelayStatus | null
   readonly bootstrap: readonly BootstrapStatus[]
   readonly network: string
   readonly version: string

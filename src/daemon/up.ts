@@ -87,7 +87,7 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
       node.loop.followWireguard(read.listenPort)
     }
     if (read.fwmark !== dump.fwmark) {
-      node.loop.shared.setMark(read.fwmark)
+      node.loop.setMark(read.fwmark)
       log.warn(
         { mark: read.fwmark },
         'the interface has another mark: start again, so that TCP carries it too',

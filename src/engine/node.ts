@@ -16,10 +16,11 @@ import { earliest, type Instant, type Now } from '../base/time.js'
 import { mac1Key, mac1Matches } from '../crypto/mac1.js'
 import { classify } from '../wire/classify.js'
 import type { PeerRecord } from '../wire/record.js'
+import type { RelayService } from '../wire/services.js'
 import { receiverIndex, wireguardType } from '../wire/wireguard.js'
 import { natOf } from './directory/ownContent.js'
 import { Discovery, type DiscoveryOptions } from './discovery.js'
-import type { Effect } from './effects.js'
+import type { Effect, Emit } from './effects.js'
 import type { Input, InterfacePeer, LocalSocket, MachineRoute } from './inputs.js'
 import { LoopbackEndpoints, type LoopbackPlan } from './loopback/endpoints.js'
 import { Forwarding } from './loopback/forwarding.js'
@@ -34,6 +35,7 @@ import { StunDesk } from './path/stunDesk.js'
 import { Transactions } from './path/transactions.js'
 import { Peer, type PeerContext } from './peer.js'
 import type { RelayQuotas } from './relay/quotas.js'
+import { RelayServer } from './relay/server.js'
 import { byteLimit, RelayTable } from './relay/table.js'
 import { Role, type RoleOption } from './role.js'
 import { type NodeStatus, peerStatus } from './status.js'
@@ -65,6 +67,7 @@ export class Node {
   /** The short way of what is relayed for others. */
   readonly relayTable: RelayTable
   readonly drops = new DropCounters()
+  readonly #relay: RelayServer | undefined
   readonly #options: NodeOptions
   readonly #endpoints: LoopbackEndpoints
   readonly #takeover: Takeover
@@ -111,9 +114,12 @@ export class Node {
         emit,
         drop,
         canAnswer: (to) => this.#canAnswer(to),
+        askedForSession: (request, from, at) =>
+          this.#relay === undefined ? 'stun-unsupported' : this.#relay.asked(request, from, at),
       },
       now.instant,
     )
+    this.#relay = relay && this.#relayServer(relay, emit, now)
     this.#context = {
       ownKey: keys.publicKey,
       emit,
@@ -131,6 +137,26 @@ export class Node {
       },
       indices: new Map(),
     }
+  }
+
+  #relayServer(quotas: RelayQuotas, emit: Emit, now: Now): RelayServer {
+    return new RelayServer(
+      {
+        quotas,
+        table: this.relayTable,
+        membership: this.#options.membership,
+        keys: () => this.#options.keys.relay,
+        peerProof: (peer) => this.#peers.get(peer)?.agent.keys.relayProof,
+        hasPeers: () => this.#peers.size > 0,
+        serves: () => this.#role.serves,
+        sockets: () => this.#context.paths.sockets,
+        routes: () => this.#context.paths.routes,
+        emit,
+        drop: (reason) => this.drop(reason),
+        canAnswer: (to) => this.#canAnswer(to),
+      },
+      now.instant,
+    )
   }
 
   /** Counts a drop; for the shell's own as well. */
@@ -167,6 +193,7 @@ export class Node {
   #earliestWake(): Instant | undefined {
     let next = earliest(this.#reflection.nextWake, this.#discovery.nextWake)
     next = earliest(next, this.#role.nextWake)
+    next = earliest(next, this.#relay?.nextWake)
     for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
     return earliest(next, this.#reflection.settlesAt)
   }
@@ -187,7 +214,13 @@ export class Node {
         peerStatus(peer, this.#context.paths.sockets, this.knownRecord(peer.key, now), now),
       ),
       drops: this.drops,
+      relay: this.#relay?.status(),
     }
+  }
+
+  /** What it offers as a member relay; undefined while it would serve nobody. */
+  relayOffer(now: Now): RelayService | undefined {
+    return this.#relay?.offer(now.instant)
   }
 
   /** The record of a peer that this node knows. */
@@ -200,6 +233,7 @@ export class Node {
       case 'relay-opened':
       case 'relay-failed':
       case 'relay-datagram':
+        this.#relay?.handle(input, now)
         break
       case 'woken':
         this.#wake(now)
@@ -234,6 +268,7 @@ export class Node {
   #wake(now: Now): void {
     this.#reflection.wake(now.instant)
     this.#role.wake(now.instant)
+    this.#relay?.wake(now.instant)
     this.#discovery.describe(now)
     for (const peer of this.#peers.values()) {
       const { nextWake } = peer
@@ -409,6 +444,7 @@ export class Node {
   #socketsChanged(sockets: readonly LocalSocket[], now: Now): void {
     this.#context.paths.sockets = sockets
     this.#discovery.socketsChanged(sockets)
+    this.#relay?.socketsChanged(sockets)
     this.#role.setAddresses(
       sockets.map(({ address }) => address.ip),
       now.instant,

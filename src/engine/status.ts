@@ -8,6 +8,7 @@ import type { NatBehaviour, PeerRecord } from '../wire/record.js'
 import type { LocalSocket } from './inputs.js'
 import type { Path } from './path/path.js'
 import type { Peer, PeerState } from './peer.js'
+import type { RelayStatus } from './relay/server.js'
 
 export interface PeerStatus {
   readonly publicKey: PublicKey
@@ -29,6 +30,8 @@ export interface NodeStatus {
   readonly nat: NatBehaviour & { readonly reflexive: readonly SocketAddress[] }
   readonly peers: readonly PeerStatus[]
   readonly drops: DropCounters
+  /** What it does as a member relay; undefined where it is none. */
+  readonly relay: RelayStatus | undefined
 }
 
 export function peerStatus(

@@ -31,11 +31,11 @@ export function bindUdpSocket(local: SocketAddress): Socket {
 }
 
 /** Large buffers, since packets come in bursts while Node is busy elsewhere; as large as the system allows. */
-export function enlargeBuffers(socket: Socket): void {
+export function enlargeBuffers(socket: Socket, bytes = BUFFER_BYTES): void {
   const fd = udpSocketFd(socket)
-  if (fd !== undefined && forceBufferSizes(fd, BUFFER_BYTES)) return
-  socket.setRecvBufferSize(BUFFER_BYTES)
-  socket.setSendBufferSize(BUFFER_BYTES)
+  if (fd !== undefined && forceBufferSizes(fd, bytes)) return
+  socket.setRecvBufferSize(bytes)
+  socket.setSendBufferSize(bytes)
 }
 
 /** Marks what a bound socket sends from now on; false where that could not be done. */

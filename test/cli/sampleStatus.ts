@@ -97,6 +97,7 @@ export const sampleStatus: Status = {
   },
   peers,
   drops: { unrecognised: 3, 'stun-malformed': 1 },
+  relay: { sessions: 3, maxSessions: 1_000, granted: 20, refused: 1, datagrams: 2_000, bytes: 1_536_000 },
   bootstrap: [
     { multiaddr: `/ip4/203.0.113.1/tcp/51821/p2p/${PEER_ID}`, connected: true },
     {
@@ -120,6 +121,7 @@ export const sampleBootstrap: Status = {
   nat: { mapping: 'none', filtering: 'none', reflexive: [] },
   peers: [],
   drops: {},
+  relay: null,
   bootstrap: [],
   network: 'tunnelbore',
   version: '0.1.0',

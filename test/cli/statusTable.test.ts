@@ -19,6 +19,7 @@ test('a node and its peers in every state are shown as wg show lays them out, th
   reflexive: 203.0.113.10:51821
   bootstrap: /ip4/203.0.113.1/tcp/51821/p2p/12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5 (connected)
   bootstrap: /ip4/203.0.113.2/tcp/51821/p2p/12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5 (connection refused, next try in 8 s)
+  relaying: 3 of at most 1000 sessions, 1.46 MiB passed on, 1 refused
   dropped: unrecognised 3, stun-malformed 1
   uptime: 2 hours, 1 minute, 5 seconds
   version: 0.1.0

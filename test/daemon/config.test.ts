@@ -50,6 +50,7 @@ test('with nothing but an interface the defaults hold', () => {
     networkKeyFile: undefined,
     gossipLimit: 2_000,
     lan: true,
+    relay: { sessions: 1_000, bytesPerSecond: 100_000_000, ports: undefined },
     listenPort: undefined,
     stun: [],
     reachability: 'auto',
@@ -68,6 +69,9 @@ test('every option can come from a file, whose paths start from its folder', () 
       network-key = "tb.key"
       gossip-limit = 300
       lan = false
+      relay-sessions = 50
+      relay-rate = 10
+      relay-ports = "40000-40099"
       listen-port = 4000
       stun = ["stun.example.org:3478", "192.0.2.1:3478", "[2001:DB8::1]:19302"]
       reachable = true
@@ -83,6 +87,7 @@ test('every option can come from a file, whose paths start from its folder', () 
     networkKeyFile: '/etc/tb.key',
     gossipLimit: 300,
     lan: false,
+    relay: { sessions: 50, bytesPerSecond: 1_250_000, ports: { first: 40_000, last: 40_099 } },
     listenPort: 4000,
     stun: [
       { host: 'stun.example.org', port: 3478 },
@@ -117,6 +122,14 @@ const wrongFlags: readonly (readonly [Readonly<Record<string, unknown>>, RegExp]
   [{ 'gossip-limit': 100_001 }, /^--gossip-limit: .* not 100001$/],
   [{ 'gossip-limit': 1.5 }, /^--gossip-limit: .* not 1\.5$/],
   [{ 'gossip-limit': 'none' }, /^--gossip-limit: .* not "none"$/],
+  [{ 'relay-sessions': 0 }, /^--relay-sessions: must be a number of sessions from 1 to 10000, not 0$/],
+  [{ 'relay-sessions': 'many' }, /^--relay-sessions: .* not "many"$/],
+  [{ 'relay-rate': 0.5 }, /^--relay-rate: must be a number of Mbit\/s from 1 to 100000, not 0\.5$/],
+  [{ 'relay-ports': '40000' }, /^--relay-ports: must be <first>-<last>, as in 40000-40999, not "40000"$/],
+  [{ 'relay-ports': '2-1' }, /^--relay-ports: /],
+  [{ 'relay-ports': '0-9' }, /^--relay-ports: /],
+  [{ 'relay-ports': '1-65536' }, /^--relay-ports: /],
+  [{ relay: 'no' }, /^--relay: must be true or false, not "no"$/],
   [{ network: '' }, /^--network: must be 1 to 63 letters/],
   [{ network: 'a/b' }, /^--network: .* not "a\/b"$/],
   [{ network: 'x'.repeat(64) }, /^--network: /],
@@ -180,6 +193,16 @@ for (const [text, message] of wrongFiles) {
     )
   })
 }
+
+test('a node that does not relay is told so by either source, and what is wrong about it is still said', () => {
+  assert.equal(upConfig('wg0', [flags({ relay: false })]).relay, undefined)
+  assert.equal(bootstrapConfig([flags({}), file('relay = false')]).relay, undefined)
+  assert.ok(upConfig('wg0', [flags({ relay: true }), file('relay = false')]).relay)
+  assert.match(
+    complaint(() => upConfig('wg0', [flags({ relay: false, 'relay-rate': 0 })])),
+    /^--relay-rate: /,
+  )
+})
 
 test('a bootstrap node knows no key that only up has', () => {
   assert.match(

@@ -8,6 +8,7 @@ import { type Engine, EngineLoop, type Errands } from '../../src/daemon/engineLo
 import type { Effect } from '../../src/engine/effects.js'
 import type { Input } from '../../src/engine/inputs.js'
 import { Forwarding } from '../../src/engine/loopback/forwarding.js'
+import { RelayTable } from '../../src/engine/relay/table.js'
 import { sampleKey } from '../cli/sampleStatus.js'
 import { until } from '../until.js'
 import { recordingLogger } from './recordingLogger.js'
@@ -17,6 +18,7 @@ const PEER = sampleKey(2)
 /** An engine that notes down its inputs, and does with each what a test wants. */
 class ScriptedEngine implements Engine {
   readonly forwarding = new Forwarding()
+  readonly relayTable = new RelayTable(undefined, () => {})
   readonly inputs: Input[] = []
   nextWake: Instant | undefined = undefined
   react: (input: Input) => readonly Effect[] = () => []

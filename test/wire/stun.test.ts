@@ -17,7 +17,7 @@ import {
   isStun,
   type StunMessage,
 } from '../../src/wire/stun/message.js'
-import { ATTRIBUTE, BINDING, ERROR_CODE, MAGIC_COOKIE } from '../../src/wire/stun/registry.js'
+import { ATTRIBUTE, BINDING, ERROR_CODE, GRANT, MAGIC_COOKIE } from '../../src/wire/stun/registry.js'
 import { bytes, mutated, plain, socketAddress, uint32 } from './arbitraries.js'
 
 describe('STUN messages', () => {
@@ -89,6 +89,8 @@ describe('STUN constants', () => {
   it('are those of the IANA registry', () => {
     assert.equal(MAGIC_COOKIE, 0x2112a442)
     assert.equal(BINDING, 0x001)
+    // Reserved by RFC 8489 section 18.1, so never another's.
+    assert.ok(GRANT > 0x0ff && GRANT <= 0xfff)
     for (const [name, type] of Object.entries(IANA_ATTRIBUTES))
       assert.equal(ATTRIBUTE[name as keyof typeof ATTRIBUTE], type, name)
     assert.deepEqual(Object.keys(ATTRIBUTE).sort(), Object.keys(IANA_ATTRIBUTES).sort())
@@ -289,6 +291,29 @@ function goldenMessages(): readonly {
         001c0020 af5710bd6f1c569a4c5917c2e2c1d22d4144bea05c48e0acb618144374fdb025 80280004 28cf9ff6`,
     },
     {
+      name: 'a bind',
+      message: {
+        ...request,
+        username: fromString('a0a1a2a3a4a5a6a7a8a9aaabacadaeaf', 'hex'),
+        bindSequence: 1_800_000_000_000,
+      },
+      authenticated: false,
+      hex: `0001 0028 ${head} 00060010 a0a1a2a3a4a5a6a7a8a9aaabacadaeaf
+        c0b30008 000001a3185c5000 80280004 8621d707`,
+    },
+    {
+      name: 'a request for a session',
+      message: { ...request, method: GRANT, sealed: Uint8Array.of(1, 2, 3) },
+      authenticated: false,
+      hex: `0a60 0010 ${head} c0b10003 01020300 80280004 a3d0f835`,
+    },
+    {
+      name: 'a session',
+      message: { ...request, messageClass: 'success', method: GRANT, granted: Uint8Array.of(1, 2) },
+      authenticated: false,
+      hex: `0b60 0010 ${head} c0b20002 01020000 80280004 85c065c6`,
+    },
+    {
       name: 'a success response, IPv4',
       message: { ...request, messageClass: 'success', mappedAddress: { ip: '203.0.113.10', port: 51_821 } },
       authenticated: false,
@@ -340,10 +365,20 @@ const IANA_ATTRIBUTES = {
   software: 0x8022, // SOFTWARE, RFC 8489
   fingerprint: 0x8028, // FINGERPRINT, RFC 8489
   holdsFirstMessage: 0xc0b0, // ours, from the unassigned part of 0xC000-0xFFFF (first come, first served)
+  sealed: 0xc0b1, // likewise
+  granted: 0xc0b2, // likewise
+  bindSequence: 0xc0b3, // likewise
 }
 
 /** The same registry's error codes. */
-const IANA_ERROR_CODES = { badRequest: 400, unauthenticated: 401, unknownAttribute: 420 }
+const IANA_ERROR_CODES = {
+  badRequest: 400, // RFC 8489
+  unauthenticated: 401, // RFC 8489
+  forbidden: 403, // RFC 8656
+  unknownAttribute: 420, // RFC 8489
+  quotaReached: 486, // RFC 8656: Allocation Quota Reached
+  insufficientCapacity: 508, // RFC 8656
+}
 
 interface Vectors {
   readonly short_term_password: string
@@ -375,6 +410,9 @@ const anyMessage: fc.Arbitrary<StunMessage> = fc.record(
     unknownAttributes: fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 8 }),
     software: fc.string({ unit: 'binary', maxLength: 40 }),
     holdsFirstMessage: fc.constant(true),
+    sealed: fc.uint8Array({ maxLength: 300 }),
+    granted: fc.uint8Array({ maxLength: 100 }),
+    bindSequence: fc.maxSafeNat(),
   },
   { requiredKeys: ['messageClass', 'method', 'transactionId'], noNullPrototype: true },
 )

@@ -1,7 +1,7 @@
 /**
  * Everything STUN that comes in on a shared socket: what it is, whether it may be believed, and what is answered.
  *
- *   request without a user name   a plain Binding request: reflected, if we serve that
+ *   request without a user name   a plain Binding request: reflected, if we serve that; or for a session at our relay
  *   request with one              a check, under a name of one of our pairs: answered
  *   response                      to a question to a reflector, or to a check of ours
  *
@@ -14,7 +14,7 @@ import { SourceLimiter } from '../../base/rateLimit.js'
 import type { Instant, Now } from '../../base/time.js'
 import { verifyIntegrity } from '../../wire/stun/integrity.js'
 import { type DecodedStun, decodeStun, encodeStun } from '../../wire/stun/message.js'
-import { BINDING } from '../../wire/stun/registry.js'
+import { BINDING, GRANT } from '../../wire/stun/registry.js'
 import type { Emit } from '../effects.js'
 import type { PairNames } from '../pairNames.js'
 import type { CheckSubject, PathAgent } from './agent.js'
@@ -44,6 +44,8 @@ export interface StunDeskParts<Checked extends CheckedPeer> {
   readonly reflection: Reflection
   readonly emit: Emit
   readonly drop: (reason: DropReason) => void
+  /** Takes a request for a session of our relay. */
+  readonly askedForSession: (request: DecodedStun, from: Route, now: Now) => DropReason | undefined
   /** Whether an answer may go out there; counts a drop where it may not. */
   readonly canAnswer: (to: Route) => boolean
 }
@@ -80,6 +82,7 @@ export class StunDesk<Checked extends CheckedPeer> {
   #understand(message: DecodedStun, from: Route, now: Now): StunEvent<Checked> | DropReason | undefined {
     switch (message.messageClass) {
       case 'request':
+        if (message.method === GRANT) return this.#parts.askedForSession(message, from, now)
         return message.username === undefined
           ? this.#reflect(message, from, now.instant)
           : this.#check(message, message.username, from, now)

@@ -1,0 +1,144 @@
+/**
+ * The UDP ports of the sessions that a member relay serves: of each session one socket on each of its local addresses.
+ * Which there are, and what becomes of what they receive, others decide.
+ */
+
+import type { Socket } from 'node:dgram'
+import { familyOf, type SocketAddress } from '../base/address.js'
+import { codeOf } from '../base/userError.js'
+import { bindUdpSocket, enlargeBuffers, markUdpSocket } from './udpSocket.js'
+
+/** Ports from the first to the last, both included. */
+export interface PortRange {
+  readonly first: number
+  readonly last: number
+}
+
+export interface RelaySocketHandlers {
+  /** `local` is the socket's own IP; `remoteIp` is canonical, `remotePort` never 0. `bytes` are the receiver's to keep. */
+  readonly onDatagram: (
+    session: number,
+    local: string,
+    remoteIp: string,
+    remotePort: number,
+    bytes: Uint8Array,
+  ) => void
+}
+
+interface Port {
+  readonly address: SocketAddress
+  readonly socket: Socket
+}
+
+/** What a socket may hold of what came while Node was busy, in bytes; there may be thousands of these sockets. */
+const BUFFER_BYTES = 1024 * 1024
+
+export class RelaySockets {
+  readonly #handlers: RelaySocketHandlers
+  readonly #ports: PortRange | undefined
+  readonly #open = new Map<number, readonly Port[]>()
+  #mark: number
+  #nextPort: number
+
+  /** Opens nothing yet. Without a range of ports any free one is taken. `mark` 0 is no mark. */
+  constructor(
+    options: { readonly mark: number; readonly ports: PortRange | undefined },
+    handlers: RelaySocketHandlers,
+  ) {
+    this.#mark = options.mark
+    this.#ports = options.ports
+    this.#nextPort = options.ports?.first ?? 0
+    this.#handlers = handlers
+  }
+
+  /** How many sockets are open. */
+  get size(): number {
+    let sockets = 0
+    for (const ports of this.#open.values()) sockets += ports.length
+    return sockets
+  }
+
+  /**
+   * Opens a port for the session on each of `ips`, canonical, where that is possible; returns the addresses. Throws the
+   * system's error where it is possible on none.
+   */
+  open(session: number, ips: readonly string[]): readonly SocketAddress[] {
+    this.close(session)
+    const ports: Port[] = []
+    let failure: unknown
+    for (const ip of ips) {
+      try {
+        ports.push(this.#openPort(session, ip))
+      } catch (error) {
+        failure = error
+      }
+    }
+    if (ports.length === 0) throw failure
+    this.#open.set(session, ports)
+    return ports.map(({ address }) => address)
+  }
+
+  /** Sends from the session's port on `local`, without waiting; never throws. `bytes` must not be changed afterwards. */
+  send(session: number, local: string, remote: SocketAddress, bytes: Uint8Array): void {
+    const ports = this.#open.get(session)
+    if (ports === undefined) return
+    for (const { address, socket } of ports) {
+      if (address.ip !== local) continue
+      try {
+        socket.send(bytes, remote.port, remote.ip, ignore)
+      } catch {
+        // As with any datagram that the network loses.
+      }
+      return
+    }
+  }
+
+  /** Gives all sockets, those opened later too, another mark; 0 takes it away. */
+  setMark(mark: number): void {
+    this.#mark = mark
+    for (const ports of this.#open.values()) for (const { socket } of ports) markUdpSocket(socket, mark)
+  }
+
+  /** Closes the ports of a session, if it has any. */
+  close(session: number): void {
+    for (const { socket } of this.#open.get(session) ?? []) socket.close()
+    this.#open.delete(session)
+  }
+
+  closeAll(): void {
+    for (const session of [...this.#open.keys()]) this.close(session)
+  }
+
+  #openPort(session: number, ip: string): Port {
+    const socket = this.#bind(ip)
+    enlargeBuffers(socket, BUFFER_BYTES)
+    if (this.#mark !== 0) markUdpSocket(socket, this.#mark)
+    const isIpv6 = familyOf(ip) === 6
+    const { onDatagram } = this.#handlers
+    socket.on('message', (bytes, { address, port }) => {
+      // Nothing can be answered to port 0, nor to a link-local address, which is none without its zone.
+      if (port !== 0 && !(isIpv6 && address.includes('%'))) onDatagram(session, ip, address, port, bytes)
+    })
+    // A failed receive concerns one datagram; the socket goes on.
+    socket.on('error', ignore)
+    return { address: { ip, port: socket.address().port }, socket }
+  }
+
+  /** The next ports are tried first, so that a port that was just given back rests. */
+  #bind(ip: string): Socket {
+    const range = this.#ports
+    if (range === undefined) return bindUdpSocket({ ip, port: 0 })
+    const width = range.last - range.first + 1
+    for (let tries = 1; ; tries++) {
+      const port = this.#nextPort
+      this.#nextPort = port === range.last ? range.first : port + 1
+      try {
+        return bindUdpSocket({ ip, port })
+      } catch (error) {
+        if (codeOf(error) !== 'EADDRINUSE' || tries >= width) throw error
+      }
+    }
+  }
+}
+
+function ignore(): void {}
