@@ -112,7 +112,7 @@ export class World {
     const place = this.internet.publicPlace(region, SERVER_LINK)
     const random = this.fork()
     const keys = this.cryptography.nodeKeys(random.bytes(32))
-    return new Server({
+    const server: Server = new Server({
       name,
       queue: this.queue,
       random,
@@ -122,11 +122,12 @@ export class World {
         name,
         ips: place.ips,
         streamDelay: (to) => place.streamDelay(to),
-        ...(relays ? { relayPublicKey: keys.relay.publicKey } : {}),
+        relayOffer: () => server.relayOffer,
       }),
       observers: this.observers,
       relays,
     })
+    return server
   }
 
   #makeMachine(index: number): Machine {

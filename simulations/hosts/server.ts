@@ -6,6 +6,7 @@
 import type { Random } from '../../src/base/random.js'
 import type { NodeKeys } from '../../src/crypto/nodeKeys.js'
 import { relayQuotas } from '../../src/engine/relay/quotas.js'
+import type { RelayService } from '../../src/wire/services.js'
 import type { Server as MeshServer } from '../discovery/server.js'
 import type { StorerBehaviour } from '../discovery/storer.js'
 import type { EventQueue } from '../network/eventQueue.js'
@@ -95,6 +96,16 @@ export class Server {
     this.#isHonest = behaviour === undefined
     this.mesh.behave(behaviour)
     this.#happened(behaviour === undefined ? 'stores as it should' : `is a ${behaviour.type} storer`)
+  }
+
+  /** What it offers as a member relay; undefined where it is none, or does not run. */
+  get relayOffer(): RelayService | undefined {
+    return this.#daemon?.node.relayOffer(this.host.clock.now)
+  }
+
+  /** How many sessions it relays. */
+  get relaySessions(): number {
+    return this.#daemon?.relays.size ?? 0
   }
 
   /** Its process is started again at once: all sessions that it relayed are gone. */
