@@ -7,10 +7,12 @@ import {
   decodeServices,
   encodeServices,
   MAX_REFLECTORS,
+  MAX_RELAY_LOAD,
   MAX_SERVICES_LENGTH,
+  type RelayService,
   type Services,
 } from '../../src/wire/services.js'
-import { mutated, publishableAddress } from './arbitraries.js'
+import { bytes, mutated, plain, publishableAddress } from './arbitraries.js'
 
 describe('lists of services', () => {
   it('have these very bytes, both ways', () => {
@@ -25,6 +27,29 @@ describe('lists of services', () => {
     const encoded = fromString(hex.replaceAll(' ', ''), 'hex')
     assert.deepEqual(encodeServices(services), encoded)
     assert.deepEqual(decodeServices(encoded), services)
+  })
+
+  it('name a relay with its key and its load, and one that breaks a rule is neither encoded nor decoded', () => {
+    const publicKey = new Uint8Array(32).fill(0x0b)
+    const services: Services = { version: 1, reflectors: [], relay: { publicKey, load: 200 } }
+    const encoded = fromString(`0801 1a25 0a20${'0b'.repeat(32)} 10c801`.replaceAll(' ', ''), 'hex')
+    assert.deepEqual(encodeServices(services), encoded)
+    assert.deepEqual(decodeServices(encoded), services)
+    for (const relay of [
+      { publicKey, load: 256 },
+      { publicKey, load: -1 },
+      { publicKey, load: 0.5 },
+      { publicKey: publicKey.subarray(1), load: 0 },
+    ])
+      assert.throws(() => encodeServices({ ...services, relay }), RangeError)
+    for (const hex of [
+      '0801 1a00',
+      `0801 1a21 0a1f${'0b'.repeat(31)}`,
+      `0801 1a25 0a20${'0b'.repeat(32)} 108002`,
+    ])
+      assert.deepEqual(decodeServices(fromString(hex.replaceAll(' ', ''), 'hex')), {
+        dropped: 'services-malformed',
+      })
   })
 
   it('survive the way there and back', () => {
@@ -81,6 +106,8 @@ describe('lists of services', () => {
   })
 })
 
+const anyRelay = plain<RelayService>({ publicKey: bytes(32), load: fc.nat({ max: MAX_RELAY_LOAD }) })
+
 const anyServices: fc.Arbitrary<Services> = fc
-  .array(publishableAddress, { maxLength: MAX_REFLECTORS })
-  .map((reflectors) => ({ version: 1, reflectors }))
+  .tuple(fc.array(publishableAddress, { maxLength: MAX_REFLECTORS }), fc.option(anyRelay))
+  .map(([reflectors, relay]) => ({ version: 1, reflectors, ...(relay === null ? {} : { relay }) }))
