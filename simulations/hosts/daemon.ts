@@ -10,7 +10,7 @@ import type { Random } from '../../src/base/random.js'
 import type { NodeKeys } from '../../src/crypto/nodeKeys.js'
 import type { RecordSealing } from '../../src/crypto/sealedRecord.js'
 import type { OpenRecord } from '../../src/engine/directory/admission.js'
-import type { Input, InterfacePeer, MachineRoute } from '../../src/engine/inputs.js'
+import type { Input, InterfacePeer, LocalSocket, MachineRoute } from '../../src/engine/inputs.js'
 import { Node, type NodeOptions } from '../../src/engine/node.js'
 import type { PeerStatus } from '../../src/engine/status.js'
 import type { Member } from '../discovery/member.js'
@@ -254,6 +254,11 @@ export class Daemon implements Member {
     const found = this.node.status(this.host.clock.now).peers.find(({ publicKey }) => publicKey === peer)
     if (found === undefined) throw new Error(`${peer} is no peer of ${this.name}`)
     return found
+  }
+
+  /** Those that are open. */
+  get sockets(): readonly LocalSocket[] {
+    return this.#loop.sockets.all
   }
 
   /** Drops of all reasons. */

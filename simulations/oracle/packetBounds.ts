@@ -1,7 +1,7 @@
 /**
  * Bounded packets. What a node asks of its own accord in a second is at most
  *
- *   120 checks that punch (100 a second, 20 at once)                    engine/node.ts
+ *   100 checks that punch, birthday punching included                   engine/path/punchLimits.ts
  *   9 questions to reflectors for each socket                           engine/path/reflection.ts
  *   4 probes a second for each of a peer's proved addresses, 8 of them  engine/path/agent.ts
  *
@@ -19,7 +19,7 @@ import type { Host, Ledger, Side } from './ledger.js'
 
 const NAME = 'bounded'
 
-export const PUNCHING_EACH_SECOND = 120
+export const PUNCHING_EACH_SECOND = 100
 export const REFLECTIONS_EACH_SOCKET = 9
 export const PROBES_EACH_PEER = 32
 const ROUTES_EACH_MESSAGE = 4

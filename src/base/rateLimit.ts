@@ -15,18 +15,19 @@ export class TokenBucket {
     this.#filledAt = now
   }
 
-  /** Takes `count` tokens if there are as many; false, and nothing taken, if not. */
-  take(now: Instant, count = 1): boolean {
+  /** Takes `count` tokens if there are as many, and `spare` more that are left; false, and nothing taken, if not. */
+  take(now: Instant, count = 1, spare = 0): boolean {
     this.#fill(now)
-    if (this.#tokens < count) return false
+    if (this.#tokens < count + spare) return false
     this.#tokens -= count
     return true
   }
 
-  /** The first moment at which one token can be taken. */
-  availableAt(now: Instant): Instant {
+  /** The first moment at which one token can be taken so that `spare` are left. */
+  availableAt(now: Instant, spare = 0): Instant {
     this.#fill(now)
-    return this.#tokens >= 1 ? now : after(now, Math.ceil(((1 - this.#tokens) * SECOND) / this.#perSecond))
+    const missing = 1 + spare - this.#tokens
+    return missing <= 0 ? now : after(now, Math.ceil((missing * SECOND) / this.#perSecond))
   }
 
   #fill(now: Instant): void {

@@ -11,7 +11,6 @@
 import type { SocketAddress } from '../base/address.js'
 import { DropCounters, type DropReason, isDropped } from '../base/drops.js'
 import { type PublicKey, publicKeyBytes } from '../base/publicKey.js'
-import { TokenBucket } from '../base/rateLimit.js'
 import { earliest, type Instant, type Now } from '../base/time.js'
 import { mac1Key, mac1Matches } from '../crypto/mac1.js'
 import { classify } from '../wire/classify.js'
@@ -27,8 +26,10 @@ import { Forwarding } from './loopback/forwarding.js'
 import { Strangers } from './loopback/strangers.js'
 import { Takeover } from './loopback/takeover.js'
 import { PairNames } from './pairNames.js'
-import type { CheckSubject } from './path/agent.js'
+import type { CheckSubject, PathContext } from './path/agent.js'
+import { Birthdays } from './path/birthdays.js'
 import type { Route } from './path/path.js'
+import { DEFAULT_PUNCH_LIMITS, PunchBudget, type PunchLimits } from './path/punchLimits.js'
 import { isUsable } from './path/reachability.js'
 import { Reflection } from './path/reflection.js'
 import { StunDesk } from './path/stunDesk.js'
@@ -50,13 +51,12 @@ export interface NodeOptions extends DiscoveryOptions {
   readonly relay?: RelayQuotas
   /** The key by which members of a closed network know each other; absent in an open one. */
   readonly membership?: Uint8Array
+  /** What checks that bore holes may cost, for all peers together. */
+  readonly punching?: PunchLimits
 }
 
-/** Checks that bore holes, for all peers together. */
-const PUNCHING = { perSecond: 100, burst: 20 } as const
-
-/** An open check is a few hundred bytes; no more than a second's budget for punching times its longest wait is open. */
-const MAX_OPEN_CHECKS = 1_024
+/** An open check is a few hundred bytes; an answer that comes later than this many seconds after it counts for nothing. */
+const OPEN_CHECKS = { least: 1_024, seconds: 12 } as const
 
 /** Loopback endpoints that are tried for a peer before it is given up. */
 const MAX_LOOPBACK_TRIES = 8
@@ -99,7 +99,9 @@ export class Node {
     const drop = (reason: DropReason) => this.drop(reason)
     const { relay } = options
     this.relayTable = new RelayTable(relay && byteLimit(relay.bytesPerSecond, now.instant), drop)
-    const transactions = new Transactions<CheckSubject>(random, MAX_OPEN_CHECKS)
+    const { punching = DEFAULT_PUNCH_LIMITS } = options
+    const maxOpen = Math.max(OPEN_CHECKS.least, OPEN_CHECKS.seconds * punching.perSecond)
+    const transactions = new Transactions<CheckSubject>(random, maxOpen)
     this.#discovery = new Discovery(
       options,
       { emit, drop, peers: this.#peers, takeover: this.#takeover, reflection: this.#reflection },
@@ -120,6 +122,14 @@ export class Node {
       now.instant,
     )
     this.#relay = relay && this.#relayServer(relay, emit, now)
+    const paths: PathContext = {
+      emit,
+      transactions,
+      punching: new PunchBudget(punching, now.instant),
+      sockets: [],
+      punchingSockets: [],
+      routes: [],
+    }
     this.#context = {
       ownKey: keys.publicKey,
       emit,
@@ -128,13 +138,8 @@ export class Node {
       takeover: this.#takeover,
       discovery: this.#discovery,
       reflection: this.#reflection,
-      paths: {
-        emit,
-        transactions,
-        punching: new TokenBucket(PUNCHING.perSecond, PUNCHING.burst, now.instant),
-        sockets: [],
-        routes: [],
-      },
+      paths,
+      birthdays: new Birthdays(punching, paths, random),
       indices: new Map(),
     }
   }
@@ -192,7 +197,7 @@ export class Node {
 
   #earliestWake(): Instant | undefined {
     let next = earliest(this.#reflection.nextWake, this.#discovery.nextWake)
-    next = earliest(next, this.#role.nextWake)
+    next = earliest(next, earliest(this.#role.nextWake, this.#context.birthdays.nextWake))
     next = earliest(next, this.#relay?.nextWake)
     for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
     return earliest(next, this.#reflection.settlesAt)
@@ -211,7 +216,7 @@ export class Node {
       reachable,
       nat: { ...natOf(this.#reflection.findings), reflexive: candidates.map(({ address }) => address) },
       peers: [...this.#peers.values()].map((peer) =>
-        peerStatus(peer, this.#context.paths.sockets, this.knownRecord(peer.key, now), now),
+        peerStatus(peer, this.#allSockets, this.knownRecord(peer.key, now), now),
       ),
       drops: this.drops,
       relay: this.#relay?.status(),
@@ -274,6 +279,7 @@ export class Node {
       const { nextWake } = peer
       if (nextWake !== undefined && nextWake <= now.instant) peer.wake(now)
     }
+    this.#context.birthdays.wake(now)
   }
 
   // From WireGuard
@@ -367,7 +373,7 @@ export class Node {
 
   /** Whether an answer would go out where the question came in; counts a drop where it would not. */
   #canAnswer(from: Route): boolean {
-    if (isUsable(from, this.#context.paths.sockets, this.#context.paths.routes)) return true
+    if (isUsable(from, this.#allSockets, this.#context.paths.routes)) return true
     this.drop('through-tunnel')
     return false
   }
@@ -441,7 +447,19 @@ export class Node {
     this.#takeover.moved(key)
   }
 
-  #socketsChanged(sockets: readonly LocalSocket[], now: Now): void {
+  get #allSockets(): readonly LocalSocket[] {
+    const { sockets, punchingSockets } = this.#context.paths
+    return [...sockets, ...punchingSockets]
+  }
+
+  #socketsChanged(all: readonly LocalSocket[], now: Now): void {
+    const { birthdays, paths } = this.#context
+    const punching = all.filter(({ purpose }) => purpose === 'punching')
+    const isOfPunching = !haveSameIds(punching, paths.punchingSockets)
+    birthdays.socketsChanged(punching, now.instant)
+    const sockets = all.filter(({ purpose }) => purpose === 'shared')
+    // What was opened for punching is no news of where we are.
+    if (isOfPunching && haveSameIds(sockets, paths.sockets)) return
     this.#context.paths.sockets = sockets
     this.#discovery.socketsChanged(sockets)
     this.#relay?.socketsChanged(sockets)
@@ -476,4 +494,8 @@ export class Node {
   #log(level: 'info' | 'warn', message: string, fields: Readonly<Record<string, string | number>>): void {
     this.#effects.push({ type: 'log', level, message, fields })
   }
+}
+
+function haveSameIds(a: readonly LocalSocket[], b: readonly LocalSocket[]): boolean {
+  return a.length === b.length && a.every(({ id }, index) => id === b[index]?.id)
 }

@@ -18,6 +18,7 @@ import type { Candidate } from '../wire/candidate.js'
 import type { PeerRecord } from '../wire/record.js'
 import { receiverIndex, wireguardType } from '../wire/wireguard.js'
 import type { Contact } from './directory/contact.js'
+import { natOf } from './directory/ownContent.js'
 import { Places } from './directory/places.js'
 import { type Means, Pursuit } from './directory/pursuit.js'
 import type { DiscoveredPeer } from './discovery.js'
@@ -27,6 +28,9 @@ import type { Flow, Forwarding } from './loopback/forwarding.js'
 import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
 import type { Takeover } from './loopback/takeover.js'
 import { PathAgent, type PathContext, type Proved } from './path/agent.js'
+import { Birthday } from './path/birthday.js'
+import { type BirthdayPlan, planBirthday } from './path/birthdayPlan.js'
+import type { Birthdays } from './path/birthdays.js'
 import { type Route, sameRoute } from './path/path.js'
 import { plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
@@ -43,6 +47,7 @@ export interface PeerContext {
   readonly discovery: Means
   readonly reflection: Reflection
   readonly paths: PathContext
+  readonly birthdays: Birthdays
   /** Index of a handshake or session of our WireGuard → whose it is. */
   readonly indices: Map<number, Peer>
 }
@@ -61,6 +66,7 @@ export class Peer implements DiscoveredPeer {
   readonly #contact: Contact
   readonly #watch: PathWatch
   readonly #firstMessage: FirstMessage
+  readonly #birthday: Birthday
   /** Where it was since there was a path. */
   readonly #places = new Places()
   /** What the flow and the forwarding table were last made to agree with. */
@@ -83,6 +89,13 @@ export class Peer implements DiscoveredPeer {
     this.#contact = this.#pursuit.contact
     this.agent = new PathAgent(key, keys, context.paths, () => this.holdsFirstMessage)
     this.#watch = new PathWatch(this.flow, this.agent)
+    this.#birthday = new Birthday({
+      birthdays: context.birthdays,
+      agent: this.agent,
+      plan: (now) => this.#planBirthday(now),
+      isActive: (now) => this.#watch.isActive(now.instant),
+      knock: (now) => this.#pursuit.knock(now),
+    })
     this.#firstMessage = new FirstMessage({
       precedes: compare(publicKeyBytes(context.ownKey), publicKeyBytes(key)) < 0,
       handshakes: this.#handshakes,
@@ -99,7 +112,7 @@ export class Peer implements DiscoveredPeer {
     if (this.#context.takeover.isExternal(this.key)) return 'external'
     const path = this.agent.current
     if (path !== undefined) return path.type === 'relayed' ? 'relayed' : 'direct'
-    if (this.agent.isPunching) return 'punching'
+    if (this.agent.isPunching || this.#birthday.isUnderWay) return 'punching'
     if (this.#contact.isUnderWay) return 'resolving'
     return this.#contact.hasFailed ? 'unreachable' : 'idle'
   }
@@ -107,6 +120,8 @@ export class Peer implements DiscoveredPeer {
   get reason(): string {
     if (this.#context.takeover.isExternal(this.key)) return "it speaks to WireGuard's own port"
     const path = this.agent.current
+    if (path === undefined && this.#birthday.isUnderWay)
+      return 'trying many ports: one of the NATs has another for each destination'
     if (path === undefined) return this.#contact.reason
     if (!this.agent.isSound) return 'its path went silent; looking for it again'
     if (this.#firstMessage.isIgnored) {
@@ -172,7 +187,7 @@ export class Peer implements DiscoveredPeer {
   /** An authenticated check of the peer's came in, and was answered. */
   checkReceived(from: Route, peerHolds: boolean, now: Now): void {
     this.#handshakes.expire(now.instant)
-    this.agent.checkReceived(from, peerHolds, now.instant)
+    this.agent.checkReceived(from, peerHolds, now.instant, this.#birthday.expects(from))
     const path = this.agent.current
     if (path === undefined) this.#log('its check came in', { remote: formatSocketAddress(from.remote) })
     // It uses another way than we do. Ours may have died, and what comes over the other would hide it.
@@ -187,7 +202,7 @@ export class Peer implements DiscoveredPeer {
 
   /** Our check was answered. */
   checkAnswered(route: Route, sentAt: Instant, peerHolds: boolean, now: Now): void {
-    this.agent.answered(route, sentAt, peerHolds, now.instant)
+    this.agent.answered(route, sentAt, peerHolds, now.instant, this.#birthday.expects(route))
     if (this.agent.current !== undefined && sameRoute(route, this.agent.current)) this.flow.answered()
     this.settle(now)
   }
@@ -228,6 +243,7 @@ export class Peer implements DiscoveredPeer {
     this.#log('it knocked')
     this.#pursuit.heardOf(this.#places.note(this.#record(now)))
     this.#contact.inTouch()
+    this.#birthday.touched(now.instant)
     this.offerCandidates(now)
     this.agent.suspectWithdrawn()
     this.agent.probe(now.instant)
@@ -239,6 +255,7 @@ export class Peer implements DiscoveredPeer {
     this.#log('it answered our knock')
     this.#places.note(this.#record(now))
     this.#pursuit.knockAnswered(now.instant)
+    this.#birthday.touched(now.instant)
     this.offerCandidates(now)
     if (!this.agent.isSound) this.agent.punch(now.instant)
     this.settle(now)
@@ -294,6 +311,7 @@ export class Peer implements DiscoveredPeer {
       this.#pursuit.nextWake,
       this.#firstMessage.nextWake,
       this.#watch.nextWake,
+      this.#birthday.nextWake,
     ].reduce(earliest, undefined)
   }
 
@@ -309,12 +327,14 @@ export class Peer implements DiscoveredPeer {
     this.#pursuit.pursue(now)
     this.#firstMessage.release(now.instant)
     this.#watch.settle(now.instant)
+    this.#birthday.settle(now)
     this.flow.attentive =
       this.#handshakes.awaitsProof || !this.#watch.isActive(now.instant) || this.#needsPath(now.instant)
   }
 
   /** The interface has this peer no longer. */
   close(): void {
+    this.#birthday.close()
     this.#context.forwarding.remove(this.key)
     for (const index of [this.#indices.own, this.#indices.answer]) {
       if (index !== undefined && this.#context.indices.get(index) === this)
@@ -422,6 +442,14 @@ export class Peer implements DiscoveredPeer {
       routes: paths.routes,
       reflexive: reflection.findings.candidates,
     })
+  }
+
+  #planBirthday(now: Now): BirthdayPlan | undefined {
+    const { paths, reflection } = this.#context
+    const peer = this.#record(now)
+    if (peer === undefined) return undefined
+    const { findings } = reflection
+    return planBirthday({ own: natOf(findings), reflexive: findings.candidates, ...paths, peer })
   }
 
   // Watching the path in use

@@ -19,6 +19,7 @@ import type { Place } from '../../simulations/network/place.js'
 import { attachReflector } from '../../simulations/network/reflector.js'
 import { LOCAL_MS } from '../../simulations/network/segment.js'
 import type { Site } from '../../simulations/network/site.js'
+import type { NatSpec } from '../../simulations/topology.js'
 import type { SocketAddress } from '../../src/base/address.js'
 import { forked, type Random, randomBelow, seededRandom } from '../../src/base/random.js'
 import { SECOND } from '../../src/base/time.js'
@@ -86,7 +87,14 @@ export class World {
   }
 
   /** A gateway with a network behind it. Subnets are unlike each other unless one is named. */
-  house(kind: NatKind, options: { readonly subnet?: string; readonly lifetimeMs?: number } = {}): House {
+  house(
+    kind: NatKind,
+    options: {
+      readonly subnet?: string
+      readonly lifetimeMs?: number
+      readonly ports?: NatSpec['ports']
+    } = {},
+  ): House {
     const site = this.internet.addSite(
       {
         region: REGION,
@@ -95,6 +103,7 @@ export class World {
         ipv4: true,
         nat: {
           ...NAT_KINDS[kind],
+          ...(options.ports === undefined ? {} : { ports: options.ports }),
           lifetimeMs: options.lifetimeMs ?? 120 * SECOND,
           // The harder way: what comes in keeps nothing open.
           refreshedBy: 'outbound',

@@ -54,7 +54,7 @@ export class Pursuit {
 
   /** Does what is to be done now. */
   pursue(now: Now): void {
-    const { means, reflection, emit, log } = this.#parts
+    const { means, reflection, log } = this.#parts
     const record = this.#known(now)
     const { lookUp, knock } = this.contact.pursue(
       {
@@ -70,14 +70,19 @@ export class Pursuit {
       means.lookUps.begin(this.#peer, now.unix)
     }
     if (knock !== undefined) {
-      log('knocking')
       this.#fallback.knocked(now.instant)
-      const bytes = encodeKnock({ version: 1, signedRecord: means.ownRecord.signed(now) })
-      emit({ type: 'knock', peer: this.#peer, ...this.#way(knock), knock: bytes })
+      this.#knock(knock, now)
     }
     // With nobody to ask for its record, none but those who hear gossip can tell the peer.
     if (record === undefined && !means.isOnline) this.#fallback.wanted(now.instant)
     this.#gossip(now)
+  }
+
+  /** Knocks although there is a path, with what is known of us by now: both are to look for a better one. */
+  knock(now: Now): void {
+    const record = this.#known(now)
+    this.#parts.reflection.refresh(now.instant)
+    if (record !== undefined) this.#knock(record.record, now)
   }
 
   /** There is a path. */
@@ -125,6 +130,13 @@ export class Pursuit {
 
   #known(now: Now): KnownRecord | undefined {
     return this.#parts.means.directory.get(this.#peer, now.unix)
+  }
+
+  #knock(record: PeerRecord, now: Now): void {
+    const { means, emit, log } = this.#parts
+    log('knocking')
+    const knock = encodeKnock({ version: 1, signedRecord: means.ownRecord.signed(now) })
+    emit({ type: 'knock', peer: this.#peer, ...this.#way(record), knock })
   }
 
   /** Where libp2p may reach the owner of a record. */

@@ -13,16 +13,16 @@
 
 import type { SocketAddress } from '../../base/address.js'
 import type { PublicKey } from '../../base/publicKey.js'
-import type { TokenBucket } from '../../base/rateLimit.js'
 import { after, earliest, elapsed, type Instant, type Now } from '../../base/time.js'
 import type { PairKeys } from '../../crypto/pair.js'
 import type { Candidate, CandidateType } from '../../wire/candidate.js'
 import type { Emit } from '../effects.js'
-import type { LocalSocket, MachineRoute } from '../inputs.js'
+import type { LocalSocket, MachineRoute, SocketId } from '../inputs.js'
 import { Chase } from './chase.js'
 import { candidatePriority, encodeCheck } from './checks.js'
 import { choosePath, type Rated } from './choice.js'
 import { type Path, type Proof, type Route, sameRoute } from './path.js'
+import type { PunchBudget } from './punchLimits.js'
 import { isUsable, socketsFor } from './reachability.js'
 import type { Transactions } from './transactions.js'
 
@@ -85,8 +85,11 @@ export interface PathContext {
   readonly emit: Emit
   readonly transactions: Transactions<CheckSubject>
   /** The budget of checks that punch, for all peers. */
-  readonly punching: TokenBucket
+  readonly punching: PunchBudget
+  /** The shared ones. */
   sockets: readonly LocalSocket[]
+  /** Those of birthday punching, which are paired with nothing: what comes in over them makes pairs. */
+  punchingSockets: readonly LocalSocket[]
   routes: readonly MachineRoute[]
 }
 
@@ -135,6 +138,11 @@ export class PathAgent {
     return this.#current?.proof !== undefined && !this.#current.proof.suspect
   }
 
+  /** True where the path in use answers, and nobody passes its packets on. */
+  get isDirect(): boolean {
+    return this.isSound && this.#current?.type !== 'relayed'
+  }
+
   /** When the path in use was last known to carry; undefined where there is none. */
   get answeredAt(): Instant | undefined {
     return this.#current?.proof?.answeredAt
@@ -148,6 +156,11 @@ export class PathAgent {
   /** How many remote addresses are known and may be tried. */
   get triable(): number {
     return this.#pairs.length
+  }
+
+  /** Whether a path, or what may become one, has this socket. */
+  uses(socket: SocketId): boolean {
+    return this.#pairs.some((pair) => pair.socket === socket)
   }
 
   /** The peer is at these addresses now; those no longer named are forgotten unless they are proved. */
@@ -218,11 +231,15 @@ export class PathAgent {
     this.#choose()
   }
 
-  /** An authenticated check came in: where it came from, the peer is. It is checked in turn, at once (RFC 8445 section 7.3.1.4). */
-  checkReceived(from: Route, peerHolds: boolean, now: Instant): void {
+  /**
+   * An authenticated check came in: where it came from, the peer is. It is checked in turn, at once (RFC 8445 section
+   * 7.3.1.4); an address that nobody named only within limits, unless it is one that we looked for (`isExpected`).
+   */
+  checkReceived(from: Route, peerHolds: boolean, now: Instant, isExpected = false): void {
     this.peerHolds = peerHolds
+    const mayTry = isExpected || this.#mayChase(now)
     // One that may not be tried must not take the place of another.
-    const pair = this.#find(from) ?? (this.#mayChase(now) ? this.#addReflexive(from) : undefined)
+    const pair = this.#find(from) ?? (mayTry ? this.#addReflexive(from) : undefined)
     if (pair === undefined) return
     const isSound = pair.proof !== undefined && !pair.proof.suspect
     const { series } = pair
@@ -237,14 +254,17 @@ export class PathAgent {
     }
     // That its checks arrive does not say that ours do: the last answer to a probe is waited for no longer.
     if (isSound) return
-    if (pair.offered || this.#mayChase(now)) pair.series = { waits: PUNCH, sent: 0, nextAt: now }
+    if (pair.offered || mayTry) pair.series = { waits: PUNCH, sent: 0, nextAt: now }
     else this.#dropUnoffered()
   }
 
-  /** Our own check over `route`, sent at `sentAt`, was answered. */
-  answered(route: Route, sentAt: Instant, peerHolds: boolean, now: Instant): void {
+  /**
+   * Our own check over `route`, sent at `sentAt`, was answered. Over an address that nobody named it proves a path only
+   * where it is one that we looked for (`isExpected`).
+   */
+  answered(route: Route, sentAt: Instant, peerHolds: boolean, now: Instant, isExpected = false): void {
     this.peerHolds = peerHolds
-    const pair = this.#find(route)
+    const pair = this.#find(route) ?? (isExpected ? this.#addReflexive(route) : undefined)
     if (pair === undefined) return
     const sample = elapsed(sentAt, now)
     const former = pair.proof
@@ -294,7 +314,7 @@ export class PathAgent {
         series.nextAt = this.#context.punching.availableAt(now.instant)
         continue
       }
-      this.#check(pair, now)
+      this.check(pair, now)
       series.sent += 1
       series.nextAt = after(now.instant, wait)
     }
@@ -316,13 +336,13 @@ export class PathAgent {
     pair.series = { waits: PROBE.map((ms) => Math.max(ms, wait)), sent: 0, nextAt: now }
   }
 
-  #check(pair: Pair, now: Now): void {
-    const subject = { agent: this, route: { socket: pair.socket, remote: pair.remote } }
-    const id = this.#context.transactions.begin(subject, now.instant)
+  /** Sends a check over a route, which need not be a pair. */
+  check({ socket, remote }: Route, now: Now): void {
+    const id = this.#context.transactions.begin({ agent: this, route: { socket, remote } }, now.instant)
     this.#context.emit({
       type: 'send',
-      socket: pair.socket,
-      remote: pair.remote,
+      socket,
+      remote,
       datagram: encodeCheck(this.keys, id, this.#holdsFirstMessage(), now.unix),
     })
   }
@@ -366,7 +386,8 @@ export class PathAgent {
   }
 
   #isUsable(route: Route): boolean {
-    return isUsable(route, this.#context.sockets, this.#context.routes)
+    const { sockets, punchingSockets, routes } = this.#context
+    return isUsable(route, [...sockets, ...punchingSockets], routes)
   }
 
   #add(route: Route, type: CandidateType): Pair | undefined {

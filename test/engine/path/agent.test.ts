@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom } from '../../../src/base/random.js'
-import { TokenBucket } from '../../../src/base/rateLimit.js'
 import { after, asInstant, elapsed, SECOND } from '../../../src/base/time.js'
 import type { Effect } from '../../../src/engine/effects.js'
 import type { LocalSocket, MachineRoute } from '../../../src/engine/inputs.js'
 import { PathAgent, type PathContext, PUNCH_MS } from '../../../src/engine/path/agent.js'
 import type { Route } from '../../../src/engine/path/path.js'
+import { DEFAULT_PUNCH_LIMITS, PunchBudget } from '../../../src/engine/path/punchLimits.js'
 import { Transactions } from '../../../src/engine/path/transactions.js'
 import type { Candidate } from '../../../src/wire/candidate.js'
 import { verifyIntegrity } from '../../../src/wire/stun/integrity.js'
@@ -40,8 +40,9 @@ beforeEach(() => {
   context = {
     emit: log.emit,
     transactions: new Transactions(seededRandom(1), 1_024),
-    punching: new TokenBucket(100, 20, START),
+    punching: new PunchBudget(DEFAULT_PUNCH_LIMITS, START),
     sockets: [HOME],
+    punchingSockets: [],
     routes: [],
   }
   agent = new PathAgent(BOB.publicKey, KEYS, context, () => holds)
@@ -885,8 +886,9 @@ function play(steps: readonly Step[], shift: number, early: readonly number[]): 
   const shared: PathContext = {
     emit: (effect) => effects.push([now, effect]),
     transactions: new Transactions(seededRandom(1), 1_024),
-    punching: new TokenBucket(100, 20, start),
+    punching: new PunchBudget(DEFAULT_PUNCH_LIMITS, start),
     sockets: [HOME],
+    punchingSockets: [],
     routes: [],
   }
   const played = new PathAgent(BOB.publicKey, KEYS, shared, () => false)

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom } from '../../../src/base/random.js'
-import { TokenBucket } from '../../../src/base/rateLimit.js'
 import { elapsed, MINUTE, SECOND } from '../../../src/base/time.js'
 import { type Flow, Forwarding } from '../../../src/engine/loopback/forwarding.js'
 import { PathAgent } from '../../../src/engine/path/agent.js'
+import { DEFAULT_PUNCH_LIMITS, PunchBudget } from '../../../src/engine/path/punchLimits.js'
 import { Transactions } from '../../../src/engine/path/transactions.js'
 import { PathWatch } from '../../../src/engine/roam/watch.js'
 import { EffectLog } from '../effectLog.js'
@@ -247,8 +247,9 @@ class Watched {
     const context = {
       emit: this.#log.emit,
       transactions: new Transactions<never>(seededRandom(1), 1_024),
-      punching: new TokenBucket(100, 20, START),
+      punching: new PunchBudget(DEFAULT_PUNCH_LIMITS, START),
       sockets: [HOME],
+      punchingSockets: [],
       routes: [],
     }
     this.agent = new PathAgent(BOB.publicKey, KEYS, context, () => false)

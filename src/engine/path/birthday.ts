@@ -1,0 +1,165 @@
+/**
+ * Birthday punching with one peer: when an effort begins, and when it ends.
+ *
+ *   knock, or its answer ─► 2 s for ordinary checks ─► effort, up to 40 s ─► a direct path
+ *                ▲                                              └─► in vain: again after 1 min, 2 min, … 1 h
+ *                └───────────────────────────────────────────────────────┘ we knock, if there is traffic
+ *
+ * The knock makes both begin: it is answered within a round trip, and each counts from when it came. A relayed path is no
+ * reason not to try; a direct one is. Over a relay an effort is made only while there is traffic.
+ */
+
+import { after, earliest, elapsed, type Instant, MINUTE, type Now, SECOND } from '../../base/time.js'
+import type { PathAgent } from './agent.js'
+import type { Effort } from './birthdayEffort.js'
+import type { BirthdayPlan } from './birthdayPlan.js'
+import type { Birthdays } from './birthdays.js'
+import type { Route } from './path.js'
+
+/** Ordinary checks are answered by then if they ever are: a few round trips after both have begun. */
+const GRACE_MS = 2 * SECOND
+
+/** We may learn of our own NAT, or the peer's, a little after the knock; later the peer has begun without us. */
+const BEGIN_MS = 8 * SECOND
+
+/** Whatever networks the peer says that it is in: no more often than this. */
+const PEER_AGAIN_MS = 1 * MINUTE
+
+/** The peer's pause ends as much before ours at most. */
+const SLACK_MS = 5 * SECOND
+
+export interface BirthdayParts {
+  readonly birthdays: Birthdays
+  readonly agent: PathAgent
+  /** What can be done as things are now; asked only when an effort may begin. */
+  readonly plan: (now: Now) => BirthdayPlan | undefined
+  /** Whether there was traffic lately. */
+  readonly isActive: (now: Now) => boolean
+  /** Knocks on the peer, so that both begin. */
+  readonly knock: (now: Now) => void
+}
+
+export class Birthday {
+  readonly #parts: BirthdayParts
+  #effort: Effort | undefined = undefined
+  /** When the peer and we last spoke to each other, if that is still to lead to an effort. */
+  #touchedAt: Instant | undefined = undefined
+  #notBefore = Number.NEGATIVE_INFINITY as Instant
+  /** When to try again, after an effort in vain. */
+  #againAt: Instant | undefined = undefined
+  #nextWake: Instant | undefined = undefined
+
+  constructor(parts: BirthdayParts) {
+    this.#parts = parts
+  }
+
+  /** True while an effort is made. */
+  get isUnderWay(): boolean {
+    return this.#effort !== undefined
+  }
+
+  /** The peer knocked, or answered our knock. */
+  touched(now: Instant): void {
+    if (this.#effort === undefined && !this.#parts.agent.isDirect) this.#touchedAt = now
+  }
+
+  /** Whether a check, or an answer, over such a route is what an effort is made for. */
+  expects({ socket, remote }: Route): boolean {
+    const { birthdays, agent } = this.#parts
+    if (birthdays.isFor(agent, socket)) return true
+    const plan = this.#effort?.plan
+    return plan?.role === 'easy' && plan.socket === socket && plan.ip === remote.ip
+  }
+
+  /** Begins and ends what is to begin and to end. */
+  settle(now: Now): void {
+    const { birthdays, agent } = this.#parts
+    birthdays.tidy(agent)
+    this.#nextWake = undefined
+    if (this.#effort === undefined && this.#touchedAt === undefined && this.#againAt === undefined) return
+    if (agent.isDirect) {
+      this.#met()
+      return
+    }
+    if (this.#effort !== undefined) this.#look(this.#effort, now)
+    else if (this.#touchedAt !== undefined) this.#mayBegin(this.#touchedAt, now)
+    else if (this.#againAt !== undefined) this.#mayKnock(this.#againAt, now)
+  }
+
+  get nextWake(): Instant | undefined {
+    return this.#nextWake
+  }
+
+  /** It is no peer any more. */
+  close(): void {
+    this.#effort = undefined
+    this.#parts.birthdays.forget(this.#parts.agent)
+  }
+
+  #met(): void {
+    const { birthdays } = this.#parts
+    if (this.#effort !== undefined) {
+      birthdays.failed.met(this.#effort.plan.between)
+      birthdays.end(this.#effort)
+      this.#effort = undefined
+      this.#notBefore = Number.NEGATIVE_INFINITY as Instant
+    }
+    this.#touchedAt = undefined
+    this.#againAt = undefined
+  }
+
+  #look(effort: Effort, now: Now): void {
+    const { birthdays, agent, isActive } = this.#parts
+    const isOver = now.instant >= effort.endsAt
+    // Without any path the knock says that there is traffic.
+    if (!isOver && (!agent.isSound || isActive(now))) {
+      this.#nextWake = effort.endsAt
+      return
+    }
+    if (isOver) birthdays.failed.failed(effort.plan.between, effort.endsAt)
+    this.#effort = undefined
+    birthdays.end(effort)
+    this.#againAt = birthdays.failed.notBefore(effort.plan.between) ?? this.#notBefore
+    this.#mayKnock(this.#againAt, now)
+  }
+
+  #mayBegin(touchedAt: Instant, now: Now): void {
+    const { birthdays, agent, plan: planOf } = this.#parts
+    if (elapsed(touchedAt, now.instant) < GRACE_MS) {
+      this.#nextWake = after(touchedAt, GRACE_MS)
+      return
+    }
+    const plan = planOf(now)
+    if (plan === undefined) {
+      const until = after(touchedAt, BEGIN_MS)
+      if (now.instant >= until) this.#touchedAt = undefined
+      else this.#nextWake = earliest(until, after(now.instant, SECOND))
+      return
+    }
+    this.#touchedAt = undefined
+    const notBefore = birthdays.failed.notBefore(plan.between) ?? now.instant
+    if (after(now.instant, SLACK_MS) < notBefore || after(now.instant, SLACK_MS) < this.#notBefore) {
+      this.#againAt = notBefore > this.#notBefore ? notBefore : this.#notBefore
+      this.#mayKnock(this.#againAt, now)
+      return
+    }
+    this.#effort = birthdays.begin(plan, agent, now.instant)
+    this.#notBefore = after(now.instant, PEER_AGAIN_MS)
+    this.#againAt = undefined
+    this.#nextWake = this.#effort?.endsAt
+  }
+
+  /** Over a relay nobody knocks any more, so that is for us to do; without one whoever looks for the peer does. */
+  #mayKnock(againAt: Instant, now: Now): void {
+    const { agent, isActive, knock } = this.#parts
+    if (againAt > now.instant) {
+      this.#nextWake = againAt
+      return
+    }
+    if (!agent.isSound || !isActive(now)) return
+    // The answer counts as being in touch; without one it is tried again.
+    this.#againAt = after(now.instant, PEER_AGAIN_MS)
+    this.#nextWake = this.#againAt
+    knock(now)
+  }
+}
