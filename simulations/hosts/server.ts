@@ -98,6 +98,11 @@ export class Server {
     this.#happened(behaviour === undefined ? 'stores as it should' : `is a ${behaviour.type} storer`)
   }
 
+  /** True while it relays as it should. */
+  get relays(): boolean {
+    return this.#options.relays && this.#daemon !== undefined && this.#relaying === undefined
+  }
+
   /** What it offers as a member relay; undefined where it is none, or does not run. */
   get relayOffer(): RelayService | undefined {
     return this.#daemon?.node.relayOffer(this.host.clock.now)

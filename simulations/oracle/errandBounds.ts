@@ -8,6 +8,7 @@ import { TokenBucket } from '../../src/base/rateLimit.js'
 import { asInstant, SECOND } from '../../src/base/time.js'
 import type { Effect } from '../../src/engine/effects.js'
 import type { Input } from '../../src/engine/inputs.js'
+import { DEFAULT_PUNCH_LIMITS } from '../../src/engine/path/punchLimits.js'
 import { MAX_CANDIDATES } from '../../src/wire/record.js'
 import type { NatSpec } from '../topology.js'
 import type { Host, Ledger } from './ledger.js'
@@ -31,7 +32,16 @@ const KNOCKS = { besides: 4, eachSocket: 12 } as const
  * Of a gateway that maps by destination: for each peer the candidates of a record, which may be others at each effort,
  * and at most as many efforts as there are in the life of a mapping; three reflectors a socket; WireGuard's own port.
  */
-const MAPPINGS = { eachEffort: MAX_CANDIDATES, effortMs: 12 * SECOND, eachSocket: 3, besides: 8 } as const
+const MAPPINGS = {
+  eachEffort: MAX_CANDIDATES,
+  effortMs: 12 * SECOND,
+  eachSocket: 3,
+  /** Sessions at relays of one peer, of two efforts. */
+  relays: 8,
+  /** Of two efforts of birthday punching. */
+  punching: 2 * DEFAULT_PUNCH_LIMITS.sockets,
+  besides: 8,
+} as const
 /** Where a gateway maps endpoint-independently: our port and WireGuard's. */
 const ENDPOINTS = 2
 
@@ -125,9 +135,9 @@ export class ErrandBounds {
 
   #mayMap(host: Host, nat: NatSpec | undefined): number {
     if (nat === undefined || nat.mapping === 'endpoint-independent') return ENDPOINTS
-    const { eachEffort, effortMs, eachSocket, besides } = MAPPINGS
+    const { eachEffort, effortMs, eachSocket, relays, punching, besides } = MAPPINGS
     const efforts = 1 + Math.ceil(nat.lifetimeMs / effortMs)
-    return eachEffort * efforts * host.sides.size + eachSocket * host.sockets + besides
+    return (eachEffort * efforts + relays) * host.sides.size + eachSocket * host.sockets + punching + besides
   }
 
   /** What was under way ends with the daemon. */

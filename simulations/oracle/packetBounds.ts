@@ -4,6 +4,7 @@
  *   100 checks that punch, birthday punching included                   engine/path/punchLimits.ts
  *   9 questions to reflectors for each socket                           engine/path/reflection.ts
  *   4 probes a second for each of a peer's proved addresses, 8 of them  engine/path/agent.ts
+ *   16 requests for sessions and binds of each peer                     engine/relay/relaying.ts
  *
  * What else it sends is an answer to a datagram that came in, or a message of WireGuard's, to 4 addresses at most
  * (engine/loopback/handshakes.ts). Of its checks only so many reach one and the same peer in the long run; and only so
@@ -22,6 +23,8 @@ const NAME = 'bounded'
 export const PUNCHING_EACH_SECOND = 100
 export const REFLECTIONS_EACH_SOCKET = 9
 export const PROBES_EACH_PEER = 32
+/** Two relays, each asked four times, and bound to as often. */
+export const RELAYING_EACH_PEER = 16
 const ROUTES_EACH_MESSAGE = 4
 /** First messages that were held, and go out when a path is found. */
 const RELEASED = 20
@@ -37,6 +40,8 @@ const CHECKS_EACH_WINDOW = 4_000
 /** The densest series of checks has one every 100 ms. */
 const SILENT_WINDOW_MS = 10 * SECOND
 const SILENT_EACH_SOCKET = 100
+/** One check, and one when the mapping is refreshed. */
+const SILENT_EACH_PUNCHING_SOCKET = 2
 
 /** What was counted of a host in the second that runs. */
 interface Second {
@@ -73,7 +78,7 @@ export class PacketBounds {
     if (input.type === 'wireguard-sent') second.wireguard += 1
     for (const effect of effects) {
       if (effect.type !== 'send') continue
-      if (isBindingRequest(effect.datagram)) second.asked += 1
+      if (isBindingRequest(effect.datagram) || isGrantRequest(effect.datagram)) second.asked += 1
       else second.sent += 1
       if (this.#ledger.authorship.lastAuthor(host.name, effect.remote) === undefined)
         this.#sentToSilent(host, second, effect.remote)
@@ -108,7 +113,9 @@ export class PacketBounds {
   #end(host: Host, { asked, sent, arrived, wireguard }: Second): void {
     if (asked > this.statistics.askedEachSecond) this.statistics.askedEachSecond = asked
     const mayAsk =
-      PUNCHING_EACH_SECOND + REFLECTIONS_EACH_SOCKET * host.sockets + PROBES_EACH_PEER * host.sides.size
+      PUNCHING_EACH_SECOND +
+      REFLECTIONS_EACH_SOCKET * host.sockets +
+      (PROBES_EACH_PEER + RELAYING_EACH_PEER) * host.sides.size
     if (asked > mayAsk) this.#report(host, `${asked} questions in a second, where ${mayAsk} are enough`)
     const maySend = arrived + ROUTES_EACH_MESSAGE * wireguard + RELEASED
     if (sent > maySend)
@@ -144,7 +151,9 @@ export class PacketBounds {
     const sent = (byPort.get(port) ?? 0) + 1
     byPort.set(port, sent)
     if (sent > this.statistics.toSilent) this.statistics.toSilent = sent
-    if (sent > SILENT_EACH_SOCKET * Math.max(1, host.sockets))
+    const allowed =
+      SILENT_EACH_SOCKET * Math.max(1, host.sockets) + SILENT_EACH_PUNCHING_SOCKET * host.punchingSockets
+    if (sent > allowed)
       this.#report(host, `${sent} datagrams within 10 s to ${ip} port ${port}, from where nothing ever came`)
   }
 
@@ -153,7 +162,12 @@ export class PacketBounds {
   }
 }
 
-/** Plain or a check: STUN's method and class (RFC 8489 section 5). */
+/** A request for a session at a relay. */
+function isGrantRequest(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x0a && bytes[1] === 0x60
+}
+
+/** Plain, a check, or a bind: STUN's method and class (RFC 8489 section 5). */
 function isBindingRequest(bytes: Uint8Array): boolean {
   return bytes[0] === 0 && bytes[1] === 1
 }

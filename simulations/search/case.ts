@@ -161,6 +161,8 @@ function soundFault(fault: Fault, sizes: Sizes): Fault {
       return { ...fault, host: fault.host % sizes.hosts }
     case 'server-down':
     case 'bad-storer':
+    case 'relay-restarts':
+    case 'bad-relay':
       return { ...fault, server: fault.server % sizes.servers }
     default:
       return { ...fault, pair: fault.pair % sizes.pairs }

@@ -145,6 +145,10 @@ export function describeFault(fault: Fault, { topology }: Pick<Case, 'topology'>
       return `${server(fault.server)} ${DOWN[fault.how]} ${lasting(fault.forMs)}`
     case 'bad-storer':
       return `${server(fault.server)} is a ${fault.behaviour} storer ${lasting(fault.forMs)}`
+    case 'relay-restarts':
+      return `${server(fault.server)} is started again`
+    case 'bad-relay':
+      return `${server(fault.server)} is a relay that ${fault.behaviour} ${lasting(fault.forMs)}`
     case 'replayed-datagrams':
       return `an attacker repeats what ${host(fault.host)} received, ${times(fault.count)}`
     case 'junk-flood':

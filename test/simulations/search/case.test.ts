@@ -122,8 +122,10 @@ describe('a case', () => {
 describe('the search', () => {
   it('makes faults of every type, and at events as well as at times', () => {
     const seen = new Set<string>()
-    for (let seed = 1; seed <= 200; seed++) {
-      for (const { when, fault } of caseOf(seed).schedule) {
+    for (let seed = 1; seed <= 400; seed++) {
+      // Half of them hard.
+      const { schedule } = caseOf(seed % 2 === 0 ? seed : FIRST_HARD_SEED + seed)
+      for (const { when, fault } of schedule) {
         seen.add(fault.type)
         seen.add('event' in when ? 'at an event' : 'at a time')
       }
@@ -152,6 +154,8 @@ const EVERY_TYPE: Record<Fault['type'], true> = {
   'endpoint-set': true,
   'server-down': true,
   'bad-storer': true,
+  'relay-restarts': true,
+  'bad-relay': true,
   'forged-knocks': true,
   'replayed-knocks': true,
   'replayed-gossip': true,
