@@ -21,7 +21,25 @@ import { privateKeys, randoms } from './arbitraries.js'
 import { SMALL_ORDER_KEYS } from './smallOrderKeys.js'
 import { hex, readVectors, toHex } from './vectors.js'
 
-const vector = readVectors<Record<string, string> & { readonly issued_at: number }>('relay.json')
+type Bytes =
+  | 'relay_private_key'
+  | 'asker_private_key'
+  | 'peer_private_key'
+  | 'ephemeral_private_key'
+  | 'relay_public_key'
+  | 'nonce'
+  | 'key'
+  | 'asker_name'
+  | 'peer_name'
+  | 'membership_key'
+  | `${'network' | 'peer'}_${'mac' | 'content' | 'sealed'}`
+
+interface RelayVectors extends Readonly<Record<Bytes, string>> {
+  readonly issued_at: number
+  readonly network_key: string
+}
+
+const vector = readVectors<RelayVectors>('relay.json')
 
 const RELAY = nodeKeys(bytesOf('relay_private_key'))
 const ASKER = nodeKeys(bytesOf('asker_private_key'))
@@ -29,19 +47,19 @@ const PEER = nodeKeys(bytesOf('peer_private_key'))
 
 test('keys, names and proofs are those that a second implementation computed', () => {
   const session = pair(ASKER, PEER).relaySession(bytesOf('nonce'))
-  assert.equal(toHex(session.key), vector['key'])
-  assert.equal(toHex(session.ownName), vector['asker_name'])
-  assert.equal(toHex(session.peerName), vector['peer_name'])
-  assert.equal(toHex(RELAY.relay.publicKey), vector['relay_public_key'])
-  const membership = membershipKey(fromString(vector['network_key'] ?? ''))
-  assert.equal(toHex(membership), vector['membership_key'])
-  assert.equal(toHex(grantMac(hmacSha256(membership), RELAY.relay.publicKey, terms())), vector['network_mac'])
+  assert.equal(toHex(session.key), vector.key)
+  assert.equal(toHex(session.ownName), vector.asker_name)
+  assert.equal(toHex(session.peerName), vector.peer_name)
+  assert.equal(toHex(RELAY.relay.publicKey), vector.relay_public_key)
+  const membership = membershipKey(fromString(vector.network_key))
+  assert.equal(toHex(membership), vector.membership_key)
+  assert.equal(toHex(grantMac(hmacSha256(membership), RELAY.relay.publicKey, terms())), vector.network_mac)
   const { relayProof } = pair(ASKER, RELAY)
-  assert.equal(toHex(grantMac(relayProof, RELAY.relay.publicKey, terms())), vector['peer_mac'])
+  assert.equal(toHex(grantMac(relayProof, RELAY.relay.publicKey, terms())), vector.peer_mac)
 })
 
 test('requests have the bytes that a second implementation made of them, and open again', () => {
-  const requests: readonly (readonly [string, GrantRequest])[] = [
+  const requests: readonly (readonly ['network' | 'peer', GrantRequest])[] = [
     ['network', { ...terms(), proof: { type: 'network', mac: bytesOf('network_mac') } }],
     ['peer', { ...terms(), proof: { type: 'peer', publicKey: ASKER.publicKey, mac: bytesOf('peer_mac') } }],
   ]
@@ -154,8 +172,8 @@ function request(): GrantRequest {
   return { ...terms(), proof: { type: 'network', mac: bytesOf('network_mac') } }
 }
 
-function bytesOf(name: string): Uint8Array {
-  return hex(String(vector[name]))
+function bytesOf(name: Bytes): Uint8Array {
+  return hex(vector[name])
 }
 
 function pair(own: NodeKeys, peer: NodeKeys): PairKeys {

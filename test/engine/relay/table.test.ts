@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import type { SocketAddress } from '../../../src/base/address.js'
+import type { DropReason } from '../../../src/base/drops.js'
+import { seededRandom } from '../../../src/base/random.js'
+import { SECOND } from '../../../src/base/time.js'
+import { encodeBind } from '../../../src/engine/relay/messages.js'
+import { byteLimit, type RelayEntry, RelayTable } from '../../../src/engine/relay/table.js'
+import { encodeStun } from '../../../src/wire/stun/message.js'
+import { BINDING } from '../../../src/wire/stun/registry.js'
+import { bytes } from '../../wire/arbitraries.js'
+import { at, START } from '../virtualTime.js'
+
+const ONE = { ip: '198.51.100.1', port: 1_001 }
+const OTHER = { ip: '198.51.100.1', port: 1_002 }
+const STRANGER = { ip: '198.51.100.9', port: 1_001 }
+const LOCAL = '192.0.2.1'
+const NAMES = [new Uint8Array(16).fill(1), new Uint8Array(16).fill(2)] as const
+
+describe('the table of a relay', () => {
+  it('sends what one side sent to the other side, and nothing else to anybody', () => {
+    const endpoints = fc.constantFrom(
+      ONE,
+      OTHER,
+      STRANGER,
+      { ...ONE, port: 9 },
+      { ip: '2001:db8::1', port: 1_001 },
+    )
+    fc.assert(
+      fc.property(endpoints, fc.uint8Array({ maxLength: 1_500 }), (from, datagram) => {
+        const { table, drops } = tableWith(entryOf(0))
+        const end = table.passed(0, from.ip, from.port, datagram, START)
+        if (from === ONE) assert.equal(end !== 'for-node' && end?.remote, OTHER)
+        else if (from === OTHER) assert.equal(end !== 'for-node' && end?.remote, ONE)
+        else {
+          assert.equal(end, undefined)
+          assert.deepEqual(drops, ['relay-unbound-sender'])
+        }
+        assert.equal(table.bytes, end === undefined ? 0 : datagram.length)
+      }),
+    )
+  })
+
+  it('leaves to the node what bears one of the two names, and only that', () => {
+    const { table } = tableWith(entryOf(0))
+    const request = { messageClass: 'request', method: BINDING, transactionId: new Uint8Array(12) } as const
+    const hmac = () => new Uint8Array(32)
+    for (const name of NAMES)
+      for (const from of [ONE, OTHER, STRANGER])
+        assert.equal(
+          table.passed(0, from.ip, from.port, encodeBind(request.transactionId, name, 1, hmac), START),
+          'for-node',
+        )
+    // Checks of the two go through, whatever their name, and so does STUN without one.
+    fc.assert(
+      fc.property(fc.option(bytes(16), { nil: undefined }), (username) => {
+        const check = encodeStun({ ...request, ...(username === undefined ? {} : { username }) }, hmac)
+        const end = table.passed(0, ONE.ip, ONE.port, check, START)
+        assert.equal(end !== 'for-node' && end?.remote, OTHER)
+      }),
+    )
+  })
+
+  it('keeps sessions apart', () => {
+    const { table, drops } = tableWith(entryOf(0), { ...entryOf(1), sides: sidesAt(STRANGER, OTHER) })
+    assert.equal(table.passed(1, ONE.ip, ONE.port, new Uint8Array(9), START), undefined)
+    assert.equal(table.passed(0, STRANGER.ip, STRANGER.port, new Uint8Array(9), START), undefined)
+    assert.deepEqual(drops, ['relay-unbound-sender', 'relay-unbound-sender'])
+    table.remove(0)
+    assert.equal(table.passed(0, ONE.ip, ONE.port, new Uint8Array(9), START), undefined)
+  })
+
+  it('passes on what a limit allows, of a session, a source and in all, and no more', () => {
+    for (const limited of ['limit', 'sourceLimit', 'all'] as const) {
+      const limit = byteLimit(1_000_000, START)
+      const entry = { ...entryOf(0), ...(limited === 'all' ? {} : { [limited]: limit }) }
+      const drops: DropReason[] = []
+      const all = limited === 'all' ? limit : byteLimit(1e9, START)
+      const table = new RelayTable(all, (reason) => drops.push(reason))
+      table.add(entry)
+      const random = seededRandom(1)
+      for (let ms = 0; ms < 10 * SECOND; ms++)
+        for (let times = 0; times < 3; times++) table.passed(0, ONE.ip, ONE.port, random.bytes(1_000), at(ms))
+      // 3 MB/s came.
+      assert.ok(table.bytes <= 10_250_000, `${limited}: ${table.bytes}`)
+      assert.ok(table.bytes >= 9_900_000, `${limited}: ${table.bytes}`)
+      assert.ok(drops.every((reason) => reason === 'relay-over-quota'))
+    }
+  })
+
+  it('remembers when a session was last used', () => {
+    const entry = entryOf(0)
+    const { table } = tableWith(entry)
+    table.passed(0, STRANGER.ip, STRANGER.port, new Uint8Array(9), at(5))
+    assert.equal(entry.usedAt, START)
+    table.passed(0, ONE.ip, ONE.port, new Uint8Array(9), at(7))
+    assert.equal(entry.usedAt, at(7))
+  })
+})
+
+function tableWith(...entries: readonly RelayEntry[]) {
+  const drops: DropReason[] = []
+  const table = new RelayTable(byteLimit(1e9, START), (reason) => drops.push(reason))
+  for (const entry of entries) table.add(entry)
+  return { table, drops }
+}
+
+function sidesAt(one: SocketAddress, other: SocketAddress): RelayEntry['sides'] {
+  return [
+    { name: NAMES[0], end: { local: LOCAL, remote: one } },
+    { name: NAMES[1], end: { local: LOCAL, remote: other } },
+  ]
+}
+
+function entryOf(id: number): RelayEntry {
+  return {
+    id,
+    sides: sidesAt(ONE, OTHER),
+    limit: byteLimit(1e9, START),
+    sourceLimit: byteLimit(1e9, START),
+    usedAt: START,
+    bytes: 0,
+  }
+}
