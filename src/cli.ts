@@ -27,6 +27,16 @@ function program(): Command {
     .argument('<interface>')
     .addOption(repeatable('--stun <host:port>', 'a further reflector; may be repeated'))
     .addOption(new Option('--reachable', 'others can reach this node').conflicts('unreachable'))
+    .option(
+      '--punch-rate <checks>',
+      'checks that bore holes, a second, for all peers (default: 100)',
+      numberOrText,
+    )
+    .option(
+      '--punch-sockets <sockets>',
+      'open behind a symmetric NAT, for all peers; 0 for none (default: 256)',
+      numberOrText,
+    )
     .addOption(new Option('--unreachable', 'others cannot (default: it finds out by itself)'))
     .action(up)
   nodeOptions(

@@ -15,6 +15,13 @@ import { parse } from 'smol-toml'
 import { fromString } from 'uint8arrays'
 import { canonicalIp, isPort } from '../base/address.js'
 import { causeOf, UserError } from '../base/userError.js'
+import {
+  DEFAULT_PUNCH_LIMITS,
+  MAX_PUNCH_RATE,
+  MAX_PUNCH_SOCKETS,
+  MIN_PUNCH_RATE,
+  type PunchLimits,
+} from '../engine/path/punchLimits.js'
 import { DEFAULT_RELAY_BYTES_PER_SECOND, DEFAULT_RELAY_SESSIONS } from '../engine/relay/quotas.js'
 import { DEFAULT_GOSSIP_LIMIT, MAX_GOSSIP_LIMIT } from '../io/mesh/fleetSize.js'
 import type { PortRange } from '../io/relaySockets.js'
@@ -82,6 +89,8 @@ export interface UpConfig extends NodeConfig {
   /** Further reflectors, besides those of the mesh. */
   readonly stun: readonly HostPort[]
   readonly reachability: Reachability
+  /** What boring holes may cost. */
+  readonly punching: PunchLimits
 }
 
 /** What `tunnelbore bootstrap` is told. */
@@ -119,7 +128,7 @@ const NODE_KEYS = [
   'run-dir',
   'log-level',
 ]
-const UP_KEYS = [...NODE_KEYS, 'stun', 'reachable']
+const UP_KEYS = [...NODE_KEYS, 'stun', 'reachable', 'punch-rate', 'punch-sockets']
 
 /** The configuration of `up`; the first source that has a key decides it. Throws {@link ConfigError} only. */
 export function upConfig(interfaceName: string, sources: readonly Settings[]): UpConfig {
@@ -130,6 +139,10 @@ export function upConfig(interfaceName: string, sources: readonly Settings[]): U
     ...nodeConfig(sources),
     stun: setting(sources, 'stun', listOf(readHostPort)) ?? [],
     reachability: setting(sources, 'reachable', readReachability) ?? 'auto',
+    punching: {
+      perSecond: setting(sources, 'punch-rate', readPunchRate) ?? DEFAULT_PUNCH_LIMITS.perSecond,
+      sockets: setting(sources, 'punch-sockets', readPunchSockets) ?? DEFAULT_PUNCH_LIMITS.sockets,
+    },
   }
 }
 
@@ -267,6 +280,14 @@ function listOf<Value>(read: Reader<Value>): Reader<readonly Value[]> {
   }
 }
 
+/** A whole number of something. */
+function numberOf(what: string, least: number, most: number): Reader<number> {
+  return (value, at) => {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value
+    throw wrong(at, `must be a number of ${what} from ${least} to ${most}`, value)
+  }
+}
+
 const readNetworkName: Reader<string> = (value, at) => {
   if (typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(value)) return value
   throw wrong(at, 'must be 1 to 63 letters, digits, dots, dashes and underscores', value)
@@ -277,11 +298,9 @@ const readPort: Reader<number> = (value, at) => {
   throw wrong(at, 'must be a port from 1 to 65535', value)
 }
 
-const readGossipLimit: Reader<number> = (value, at) => {
-  const isCount = typeof value === 'number' && Number.isInteger(value) && value >= 0
-  if (isCount && value <= MAX_GOSSIP_LIMIT) return value
-  throw wrong(at, `must be a number of nodes from 0 to ${MAX_GOSSIP_LIMIT}`, value)
-}
+const readGossipLimit = numberOf('nodes', 0, MAX_GOSSIP_LIMIT)
+const readPunchRate = numberOf('checks a second', MIN_PUNCH_RATE, MAX_PUNCH_RATE)
+const readPunchSockets = numberOf('sockets', 0, MAX_PUNCH_SOCKETS)
 
 const readSessions: Reader<number> = (value, at) => {
   const isCount = typeof value === 'number' && Number.isInteger(value) && value >= 1

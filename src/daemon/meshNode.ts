@@ -27,6 +27,7 @@ import {
 import { periodsToRead } from '../engine/directory/periods.js'
 import type { Input } from '../engine/inputs.js'
 import { Node } from '../engine/node.js'
+import type { PunchLimits } from '../engine/path/punchLimits.js'
 import { leavesByTunnel } from '../engine/path/reachability.js'
 import { relayQuotas } from '../engine/relay/quotas.js'
 import type { RoleOption } from '../engine/role.js'
@@ -79,6 +80,8 @@ export interface MeshNodeOptions {
   readonly fwMark: number
   /** Reflectors besides those of the mesh. */
   readonly stun: readonly HostPort[]
+  /** What boring holes may cost; a node without an interface bores none. */
+  readonly punching?: PunchLimits
   /** What there is beside an interface; undefined for a node without one. */
   readonly wireguard:
     | {
@@ -159,6 +162,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       remembered: memory.all(),
       ...(networkKey === undefined ? {} : { membership: membershipKey(networkKey) }),
       ...(relay === undefined ? {} : { relay: relayQuotas(relay.sessions, relay.bytesPerSecond) }),
+      ...(options.punching === undefined ? {} : { punching: options.punching }),
     },
     startedAt,
   )
@@ -225,7 +229,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       limit: config.gossipLimit,
     },
     services: () => {
-      const reflectors = reflectorsToTell(loop.shared.sockets().map(({ address }) => address))
+      const reflectors = reflectorsToTell(loop.shared.sharedAddresses())
       const offer = engine.relayOffer(now())
       return encodeServices({ version: 1, reflectors, ...(offer === undefined ? {} : { relay: offer }) })
     },

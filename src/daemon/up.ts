@@ -66,6 +66,7 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
       role: ROLES[config.reachability],
       fwMark: dump.fwmark,
       stun: config.stun,
+      punching: config.punching,
       wireguard: {
         interface: config.interface,
         listenPort: dump.listenPort,

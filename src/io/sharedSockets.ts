@@ -75,6 +75,11 @@ export class SharedSockets {
     }))
   }
 
+  /** The addresses of the shared ones: where others may send without being asked. */
+  sharedAddresses(): readonly SocketAddress[] {
+    return this.#ofPurpose('shared').map(({ address }) => address)
+  }
+
   /**
    * Opens and closes sockets until there is a shared one for each of `ips` (canonical, without link-local ones) and none
    * for another. Returns the addresses for which that was not possible.

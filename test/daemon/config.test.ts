@@ -54,6 +54,7 @@ test('with nothing but an interface the defaults hold', () => {
     listenPort: undefined,
     stun: [],
     reachability: 'auto',
+    punching: { perSecond: 100, sockets: 256 },
     stateDir: '/var/lib/tunnelbore',
     runDir: '/run/tunnelbore',
     logLevel: 'info',
@@ -75,6 +76,8 @@ test('every option can come from a file, whose paths start from its folder', () 
       listen-port = 4000
       stun = ["stun.example.org:3478", "192.0.2.1:3478", "[2001:DB8::1]:19302"]
       reachable = true
+      punch-rate = 50
+      punch-sockets = 0
       state-dir = "../state"
       run-dir = "/run/tb"
       log-level = "debug"
@@ -95,6 +98,7 @@ test('every option can come from a file, whose paths start from its folder', () 
       { host: '2001:db8::1', port: 19302 },
     ],
     reachability: 'reachable',
+    punching: { perSecond: 50, sockets: 0 },
     stateDir: '/state',
     runDir: '/run/tb',
     logLevel: 'debug',
@@ -130,6 +134,11 @@ const wrongFlags: readonly (readonly [Readonly<Record<string, unknown>>, RegExp]
   [{ 'relay-ports': '0-9' }, /^--relay-ports: /],
   [{ 'relay-ports': '1-65536' }, /^--relay-ports: /],
   [{ relay: 'no' }, /^--relay: must be true or false, not "no"$/],
+  [{ 'punch-rate': 9 }, /^--punch-rate: must be a number of checks a second from 10 to 10000, not 9$/],
+  [{ 'punch-rate': 10_001 }, /^--punch-rate: .* not 10001$/],
+  [{ 'punch-rate': 'fast' }, /^--punch-rate: .* not "fast"$/],
+  [{ 'punch-sockets': -1 }, /^--punch-sockets: must be a number of sockets from 0 to 1024, not -1$/],
+  [{ 'punch-sockets': 1_025 }, /^--punch-sockets: .* not 1025$/],
   [{ network: '' }, /^--network: must be 1 to 63 letters/],
   [{ network: 'a/b' }, /^--network: .* not "a\/b"$/],
   [{ network: 'x'.repeat(64) }, /^--network: /],
@@ -276,6 +285,8 @@ test('property: no settings make it throw anything but a ConfigError of one line
     'listen-port',
     'stun',
     'reachable',
+    'punch-rate',
+    'punch-sockets',
     'state-dir',
     'run-dir',
     'log-level',

@@ -111,7 +111,7 @@ async function granted(t: TestContext) {
   const loop = new EngineLoop(recorded, { port: 0, mark: 0, wireguardPort: undefined }, recordingLogger().log)
   t.after(() => loop.stop())
   loop.run(NO_ERRANDS)
-  const socket = { id: 7, address: { ip: TOLD, port: 51_821 }, device: 'eth0' }
+  const socket = { id: 7, address: { ip: TOLD, port: 51_821 }, device: 'eth0', purpose: 'shared' } as const
   loop.handle({ type: 'sockets-changed', sockets: [socket] })
   const session = pairKeysOf(ALICE, BOB).relaySession(new Uint8Array(16))
   // There is no shared socket, so this one message is made up, and its answer goes nowhere.
@@ -173,4 +173,5 @@ const NO_ERRANDS: Errands = {
   setEndpoint: () => {},
   probeReachability: () => {},
   serve: () => {},
+  openSockets: () => {},
 }

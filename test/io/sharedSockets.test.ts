@@ -139,15 +139,60 @@ describe('shared sockets', () => {
     const sockets = new SharedSockets({ port: 0, mark: 0xca6c }, { onDatagram: fail, onSendError: fail })
     try {
       sockets.setAddresses(['127.0.0.1', '::1'])
+      sockets.openPunching('127.0.0.1', 1)
       assert.deepEqual(
         sockets.sockets().map(({ marked }) => marked),
-        [true, true],
+        [true, true, true],
       )
+      sockets.closePunching(2)
       sockets.setMark(0)
       assert.deepEqual(
         sockets.sockets().map(({ marked }) => marked),
         [true, true],
       )
+    } finally {
+      sockets.close()
+    }
+  })
+
+  it('for punching have each a port of its own, and are closed one by one, or with their address', async () => {
+    const { sockets, received } = recording()
+    const remote = await boundSocket('127.0.0.1')
+    try {
+      sockets.setAddresses(['127.0.0.1', '127.0.0.2'])
+      assert.equal(sockets.openPunching('127.0.0.1', 256), undefined)
+      const punching = sockets.sockets().filter(({ purpose }) => purpose === 'punching')
+      const ports = [...punching.map(({ address }) => address.port), sockets.port]
+      assert.equal(new Set(ports).size, 257)
+      assert.deepEqual(sockets.sharedAddresses().length, 2)
+      const [first, second] = punching
+      assert.ok(first !== undefined && second !== undefined)
+
+      sockets.send(first.id, { ip: '127.0.0.1', port: remote.address().port }, Buffer.from('there'))
+      const [, from] = (await once(remote, 'message')) as [Buffer, SocketAddress]
+      assert.equal(from.port, first.address.port)
+      remote.send('back', from.port, '127.0.0.1')
+      await until('the answer', () => received.some(([id]) => id === first.id))
+
+      sockets.closePunching(first.id)
+      sockets.closePunching(first.id)
+      sockets.closePunching(0)
+      sockets.setAddresses(['127.0.0.1'])
+      assert.equal(sockets.sockets().length, 256)
+      sockets.setAddresses([])
+      assert.deepEqual(sockets.sockets(), [])
+    } finally {
+      sockets.close()
+      remote.close()
+    }
+  })
+
+  it('for punching are not opened at an address that is not ours', () => {
+    const { sockets } = recording()
+    try {
+      sockets.setAddresses(['127.0.0.1'])
+      assert.deepEqual(sockets.openPunching('127.0.0.2', 3), { ip: '127.0.0.2', code: 'EADDRNOTAVAIL' })
+      assert.equal(sockets.sockets().length, 1)
     } finally {
       sockets.close()
     }

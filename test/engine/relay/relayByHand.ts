@@ -33,8 +33,8 @@ export const RELAY_IP = '192.0.2.1'
 export const RELAY_IP6 = '2001:db8::1'
 
 export const SOCKETS: readonly LocalSocket[] = [
-  { id: 1, address: { ip: RELAY_IP, port: 51_821 }, device: 'eth0' },
-  { id: 2, address: { ip: RELAY_IP6, port: 51_821 }, device: 'eth0' },
+  { id: 1, address: { ip: RELAY_IP, port: 51_821 }, device: 'eth0', purpose: 'shared' },
+  { id: 2, address: { ip: RELAY_IP6, port: 51_821 }, device: 'eth0', purpose: 'shared' },
 ]
 
 /** What left a port of a session. */
