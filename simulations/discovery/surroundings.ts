@@ -1,12 +1,13 @@
 /**
  * What the daemon tells the engine of the mesh (`mesh-changed`), made by its own rules: whether a server is connected,
- * where libp2p reaches us, and the reflectors in the order to ask them (src/daemon/meshNode.ts, ownMultiaddrs.ts and
+ * where libp2p reaches us, the reflectors in the order to ask them, and the relays (src/daemon/meshNode.ts, ownMultiaddrs.ts and
  * reflectors.ts). It is told when it changed, and what changed at one instant is told once.
  */
 
 import { familyOf, type SocketAddress } from '../../src/base/address.js'
 import { rankOwnMultiaddrs } from '../../src/daemon/ownMultiaddrs.js'
-import { reflectorsToAsk } from '../../src/daemon/reflectors.js'
+import { reflectorsToAsk, relaysToAsk } from '../../src/daemon/reflectors.js'
+import type { RelayOffer } from '../../src/engine/inputs.js'
 import type { EventQueue } from '../network/eventQueue.js'
 import type { Seat } from './seat.js'
 import { SERVER_PORT, type Server } from './server.js'
@@ -25,6 +26,11 @@ function tcpMultiaddr(ip: string, port: number): string {
   return `/ip${familyOf(ip)}/${ip}/tcp/${port}`
 }
 
+interface Offers {
+  readonly reflectors: readonly SocketAddress[]
+  readonly relays: readonly RelayOffer[]
+}
+
 export class Surroundings {
   readonly #queue: EventQueue
   readonly #gossips: boolean
@@ -32,7 +38,7 @@ export class Surroundings {
   readonly #told = new WeakMap<Seat, string>()
   readonly #due = new Set<Seat>()
   /** By the servers and where they were dialled: there are few different lists. */
-  readonly #reflectors = new Map<string, readonly SocketAddress[]>()
+  readonly #offers = new Map<string, Offers>()
 
   constructor(queue: EventQueue, gossips: boolean) {
     this.#queue = queue
@@ -64,20 +70,21 @@ export class Surroundings {
       type: 'mesh-changed',
       connected: seat.serving.size > 0,
       multiaddrs: rankOwnMultiaddrs(multiaddrs, false),
-      reflectors: this.#reflectorsOf(seat, servers),
+      ...this.#offersOf(seat, servers),
       gossips: this.#gossips && seat.serving.size > 0,
     })
   }
 
-  #reflectorsOf(seat: Seat, servers: string): readonly SocketAddress[] {
-    let reflectors = this.#reflectors.get(servers)
-    if (reflectors === undefined) {
+  #offersOf(seat: Seat, servers: string): Offers {
+    let offers = this.#offers.get(servers)
+    if (offers === undefined) {
       const states = [...seat.serving].map(([{ peerId, services }, ip]) => ({ peerId, services, ip }))
-      reflectors = reflectorsToAsk(states, [], (reason) => {
+      const reflectors = reflectorsToAsk(states, [], (reason) => {
         throw new Error(`the services of a server are refused: ${reason}`)
       })
-      this.#reflectors.set(servers, reflectors)
+      offers = { reflectors, relays: relaysToAsk(states) }
+      this.#offers.set(servers, offers)
     }
-    return reflectors
+    return offers
   }
 }

@@ -105,10 +105,8 @@ export class Authorship {
     switch (effect.type) {
       case 'publish':
         return this.#unseal(effect.sealedRecord, author)
-      case 'knock': {
-        const knock = decodeKnock(effect.knock)
-        return isDropped(knock) ? undefined : knock.signedRecord
-      }
+      case 'knock':
+        return signedRecordIn(effect.knock)
       case 'answer-knock': {
         const answer = effect.answer === undefined ? undefined : decodeKnockAnswer(effect.answer)
         return answer === undefined || isDropped(answer) ? undefined : answer.signedRecord
@@ -116,7 +114,7 @@ export class Authorship {
       case 'gossip-knock':
         for (const peer of peers) {
           const knock = this.#unsealKnock(effect.sealedKnock, author, peer)
-          if (knock !== undefined) return knock.signedRecord
+          if (knock !== undefined) return signedRecordIn(knock.knock)
         }
         return undefined
       default:
@@ -148,4 +146,9 @@ export function recordIn(signedRecord: Uint8Array): PeerRecord | undefined {
   if (isDropped(signed)) return undefined
   const record = decodeRecord(signed.record)
   return isDropped(record) ? undefined : record
+}
+
+function signedRecordIn(bytes: Uint8Array): Uint8Array | undefined {
+  const knock = decodeKnock(bytes)
+  return isDropped(knock) ? undefined : knock.signedRecord
 }

@@ -12,9 +12,20 @@ export type AddressFamily = 4 | 6
 
 /**
  * Where an address means something.
- * `private` covers RFC 1918, RFC 6598 (carrier-grade NAT) and RFC 4193 (unique local).
+ * `private` covers RFC 1918, RFC 6598 (carrier-grade NAT) and RFC 4193 (unique local); `stream` what streamAddress.ts gives
+ * out, which means something in this process only.
  */
-export type AddressScope = 'unspecified' | 'loopback' | 'link-local' | 'private' | 'multicast' | 'global'
+export type AddressScope =
+  | 'unspecified'
+  | 'loopback'
+  | 'link-local'
+  | 'private'
+  | 'multicast'
+  | 'stream'
+  | 'global'
+
+/** 100::/8 is reserved by the IETF (RFC 4291 section 2.4, IANA's registry): no machine has an address of it. */
+export const STREAM_PREFIX = '100:ffff:'
 
 /**
  * The one spelling of an address: IPv4 dotted decimal, IPv6 as RFC 5952 has it, IPv4-mapped IPv6 as IPv4.
@@ -120,6 +131,7 @@ const MAX_SCOPES = 1_024
 const scopes = new Map<string, AddressScope>()
 
 function computeScope(ip: string): AddressScope {
+  if (ip.startsWith(STREAM_PREFIX)) return 'stream'
   switch (ipaddr.parse(ip).range()) {
     case 'unspecified':
       return 'unspecified'

@@ -19,7 +19,7 @@ import type { KnockCredentials } from './pair.js'
 
 /**
  * A knock for the peer with whom we share `credentials`, the outgoing ones, under their name of an epoch.
- * Throws a RangeError where the record is empty or too long, or the sequence is no safe integer above zero.
+ * Throws a RangeError where the knock is empty or too long, or the sequence is no safe integer above zero.
  */
 export function sealKnock(
   credentials: KnockCredentials,
@@ -34,7 +34,7 @@ export function sealKnock(
 
 /**
  * What a knock says, opened with the incoming credentials that its name belongs to. Dropped as decoding says, or as
- * `knock-unreadable`. Neither the epoch of its name nor its sequence is judged, and the record is not opened.
+ * `knock-unreadable`. Neither the epoch of its name nor its sequence is judged, and the knock inside is not read.
  */
 export function openKnock(credentials: KnockCredentials, bytes: Uint8Array): SealedKnockContent | Dropped {
   const sealed = decodeSealedKnock(bytes)

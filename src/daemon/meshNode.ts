@@ -58,7 +58,7 @@ import { MeshErrands } from './meshErrands.js'
 import { NamedReflectors } from './namedReflectors.js'
 import { rankOwnMultiaddrs } from './ownMultiaddrs.js'
 import { chooseListenPort, loopbackPort } from './ports.js'
-import { reflectorsToAsk, reflectorsToTell } from './reflectors.js'
+import { reflectorsToAsk, reflectorsToTell, relaysToAsk } from './reflectors.js'
 import { controlSocketPath } from './runDirectory.js'
 import type { StateFile } from './state.js'
 import { type ResolvedRecord, resolvedRecord, type Status } from './status.js'
@@ -198,6 +198,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       connected: servers.length > 0 || serves,
       multiaddrs: rankOwnMultiaddrs(multiaddrs, serves),
       reflectors: reflectorsToAsk(servers, stun.addresses, (reason) => engine.drop(reason)),
+      relays: relaysToAsk(servers),
       gossips,
     })
   }

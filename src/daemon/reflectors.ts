@@ -1,5 +1,5 @@
 /**
- * Reflectors, as servers tell of them and as they are asked.
+ * Reflectors and member relays, as servers tell of them and as they are asked.
  *
  * A private address of a server means something in its own network only. So others are told of it only by a server
  * that has no other, and asked there only by those who are connected to the server at a private address.
@@ -7,6 +7,8 @@
 
 import { formatSocketAddress, isGlobal, type SocketAddress } from '../base/address.js'
 import { type DropReason, isDropped } from '../base/drops.js'
+import type { RelayOffer } from '../engine/inputs.js'
+import { identityOfPeerId } from '../io/mesh/identity.js'
 import type { ServerState } from '../io/mesh/state.js'
 import { decodeServices, MAX_REFLECTORS } from '../wire/services.js'
 import { interleave } from './interleave.js'
@@ -33,6 +35,22 @@ export function reflectorsToAsk(
   const [firsts, others] = [each.map((list) => list.slice(0, 1)), each.map((list) => list.slice(1))]
   const all = [...interleave(firsts), ...stun, ...interleave(others)]
   return [...new Map(all.map((address) => [formatSocketAddress(address), address])).values()]
+}
+
+/**
+ * The servers that are member relays, each with its reflectors as {@link reflectorsToAsk} has them, for there a relay is
+ * asked. What does not decode was counted there.
+ */
+export function relaysToAsk(servers: readonly ServerState[]): readonly RelayOffer[] {
+  return servers.flatMap((server) => {
+    const services = decodeServices(server.services)
+    if (isDropped(services) || services.relay === undefined) return []
+    const identity = identityOfPeerId(server.peerId)
+    const addresses = reflectorsOf(server, () => {})
+    return identity === undefined || addresses.length === 0
+      ? []
+      : [{ identity, ...services.relay, addresses }]
+  })
 }
 
 function reflectorsOf(

@@ -17,7 +17,7 @@ import type { NodeKeys } from '../crypto/nodeKeys.js'
 import type { PairKeys } from '../crypto/pair.js'
 import type { RecordSealing } from '../crypto/sealedRecord.js'
 import { openSignedRecord } from '../crypto/signedRecord.js'
-import { decodeKnockAnswer } from '../wire/knock.js'
+import { decodeKnockAnswer, type Knock, type RelayedSession } from '../wire/knock.js'
 import { decodeSealedRecord } from '../wire/sealedRecord.js'
 import type { OpenRecord } from './directory/admission.js'
 import { BlindedKeys } from './directory/blindedKeys.js'
@@ -60,8 +60,10 @@ export interface DiscoveredPeer {
   awaitsAnswer(now: Instant): boolean
   recordKnown(isNews: boolean, now: Now): void
   lookUpEnded(now: Now): void
-  knocked(now: Now): void
-  knockAnswered(now: Now): void
+  knocked(relayed: readonly RelayedSession[], now: Now): void
+  knockAnswered(relayed: readonly RelayedSession[], now: Now): void
+  /** Sessions at relays that the answer to its knock names; undefined while that had better wait for one. */
+  relayedForAnswer(now: Instant): readonly RelayedSession[] | undefined
   knockFailed(why: string, now: Now): void
   reclaimed(now: Now): void
   surroundingsChanged(now: Now): void
@@ -233,7 +235,11 @@ export class Discovery<Peer extends DiscoveredPeer> implements Means {
     const { peers, reflection } = this.#parts
     if (this.#knocks.isAwaited && reflection.settled(now.instant)) {
       this.describe(now)
-      this.#knocks.answer(this.ownRecord.signed(now), now)
+      const relayedFor = (peer: PublicKey) => {
+        const known = peers.get(peer)
+        return known === undefined ? [] : known.relayedForAnswer(now.instant)
+      }
+      this.#knocks.answer(this.ownRecord.signed(now), relayedFor, now)
     }
     this.#own.publications.wake(now)
     this.#blindedKeys.wake(now)
@@ -328,34 +334,35 @@ export class Discovery<Peer extends DiscoveredPeer> implements Means {
   // Knocks
 
   #knockReceived(id: number, from: Uint8Array, bytes: Uint8Array, now: Now): void {
-    const sender = this.#knocks.receive(id, from, bytes, (key) => this.#parts.peers.has(key), now)
-    if (isDropped(sender)) this.#parts.drop(sender.dropped)
-    else this.#knocked(sender, now)
+    const received = this.#knocks.receive(id, from, bytes, (key) => this.#parts.peers.has(key), now)
+    if (isDropped(received)) this.#parts.drop(received.dropped)
+    else this.#knocked(received.peer, received.knock, now)
   }
 
   #knockGossiped(sealedKnock: Uint8Array, now: Now): void {
-    const knock = this.sealedKnocks.open(sealedKnock, now.unix)
-    if (isDropped(knock)) {
-      this.#parts.drop(knock.dropped)
+    const gossiped = this.sealedKnocks.open(sealedKnock, now.unix)
+    if (isDropped(gossiped)) {
+      this.#parts.drop(gossiped.dropped)
       return
     }
-    if (knock.kind === 'knock') {
-      const dropped = this.#knocks.receiveGossiped(knock, now)
-      if (dropped === undefined) this.#knocked(knock.peer, now)
+    const { peer, kind, knock } = gossiped
+    if (kind === 'knock') {
+      const dropped = this.#knocks.receiveGossiped(gossiped, now)
+      if (dropped === undefined) this.#knocked(peer, knock, now)
       else this.#parts.drop(dropped.dropped)
       return
     }
-    if (this.#parts.peers.get(knock.peer)?.awaitsAnswer(now.instant) === true)
-      this.#answerReceived(knock.peer, knock.signedRecord, now)
+    if (this.#parts.peers.get(peer)?.awaitsAnswer(now.instant) === true)
+      this.#answerReceived(peer, knock, now)
     else this.#parts.drop('knock-unasked')
   }
 
-  #knocked(sender: PublicKey, now: Now): void {
+  #knocked(sender: PublicKey, { relayed = [] }: Knock, now: Now): void {
     const peer = this.#heardOf(sender, {}, now)
     if (peer === undefined) return
     this.reclaim(peer, now)
     this.#parts.reflection.renew(now.instant)
-    peer.knocked(now)
+    peer.knocked(relayed, now)
   }
 
   #knockAnswered(key: PublicKey, bytes: Uint8Array, now: Now): void {
@@ -363,17 +370,17 @@ export class Discovery<Peer extends DiscoveredPeer> implements Means {
     if (peer === undefined) return
     const answer = decodeKnockAnswer(bytes)
     if (isDropped(answer)) this.#parts.drop(answer.dropped)
-    else if (this.#answerReceived(key, answer.signedRecord, now)) return
+    else if (this.#answerReceived(key, answer, now)) return
     peer.knockFailed('its answer was not usable', now)
   }
 
   /** True where the answer could be used. */
-  #answerReceived(key: PublicKey, signedRecord: Uint8Array, now: Now): boolean {
+  #answerReceived(key: PublicKey, { signedRecord, relayed = [] }: Knock, now: Now): boolean {
     const accepted = this.directory.accept(signedRecord, (author) => author === key, now)
     const peer = this.#heardOf(key, accepted, now)
     if (peer === undefined) return false
     this.reclaim(peer, now)
-    peer.knockAnswered(now)
+    peer.knockAnswered(relayed, now)
     return true
   }
 }

@@ -44,6 +44,18 @@ export interface MachineRoute {
   readonly tunnel: boolean
 }
 
+/** A node that passes on what two peers send each other, as the mesh offers it. */
+export interface RelayOffer {
+  /** Its libp2p identity: a raw Ed25519 public key. */
+  readonly identity: Uint8Array
+  /** X25519, 32 bytes: what is asked of it is sealed to this. */
+  readonly publicKey: Uint8Array
+  /** Where it is asked: its reflectors. */
+  readonly addresses: readonly SocketAddress[]
+  /** 0, idle, to 255, full. */
+  readonly load: number
+}
+
 /** What a probe of our reachability came to. */
 export interface ReachabilityVerdict {
   /** Undefined where nobody could be asked, or nobody knew. */
@@ -80,6 +92,8 @@ export type Input =
       readonly multiaddrs: readonly string[]
       /** Where plain Binding requests are answered, in the order to prefer. */
       readonly reflectors: readonly SocketAddress[]
+      /** Who passes on what two peers send each other. */
+      readonly relays: readonly RelayOffer[]
       /** True where somebody hears what we gossip. */
       readonly gossips: boolean
     }

@@ -8,10 +8,13 @@
  * `forwarding` and only come here while there is something to decide.
  */
 
+import { equals } from 'uint8arrays'
 import type { SocketAddress } from '../base/address.js'
 import { DropCounters, type DropReason, isDropped } from '../base/drops.js'
 import { type PublicKey, publicKeyBytes } from '../base/publicKey.js'
+import { TokenBucket } from '../base/rateLimit.js'
 import { earliest, type Instant, type Now } from '../base/time.js'
+import { hmacSha256 } from '../crypto/hmacSha256.js'
 import { mac1Key, mac1Matches } from '../crypto/mac1.js'
 import { classify } from '../wire/classify.js'
 import type { PeerRecord } from '../wire/record.js'
@@ -20,7 +23,7 @@ import { receiverIndex, wireguardType } from '../wire/wireguard.js'
 import { natOf } from './directory/ownContent.js'
 import { Discovery, type DiscoveryOptions } from './discovery.js'
 import type { Effect, Emit } from './effects.js'
-import type { Input, InterfacePeer, LocalSocket, MachineRoute } from './inputs.js'
+import type { Input, InterfacePeer, LocalSocket, MachineRoute, RelayOffer } from './inputs.js'
 import { LoopbackEndpoints, type LoopbackPlan } from './loopback/endpoints.js'
 import { Forwarding } from './loopback/forwarding.js'
 import { Strangers } from './loopback/strangers.js'
@@ -35,6 +38,8 @@ import { Reflection } from './path/reflection.js'
 import { StunDesk } from './path/stunDesk.js'
 import { Transactions } from './path/transactions.js'
 import { Peer, type PeerContext } from './peer.js'
+import type { RelayRequest } from './relay/clientSession.js'
+import { type Credential, RelayOffers } from './relay/offers.js'
 import type { RelayQuotas } from './relay/quotas.js'
 import { RelayServer } from './relay/server.js'
 import { byteLimit, RelayTable } from './relay/table.js'
@@ -54,6 +59,10 @@ export interface NodeOptions extends DiscoveryOptions {
   /** What checks that bore holes may cost, for all peers together. */
   readonly punching?: PunchLimits
 }
+
+/** Requests to member relays, for all peers together: two relays are asked for each that is looked for. */
+const RELAYING = { perSecond: 50, burst: 100 } as const
+const MAX_OPEN_RELAY_REQUESTS = 1_024
 
 /** An open check is a few hundred bytes; an answer that comes later than this many seconds after it counts for nothing. */
 const OPEN_CHECKS = { least: 1_024, seconds: 12 } as const
@@ -79,6 +88,7 @@ export class Node {
   readonly #role: Role
   readonly #context: PeerContext
   readonly #peers = new Map<PublicKey, Peer>()
+  readonly #relayOffers: RelayOffers
   /** mac1 keys of the peers, for first messages on the catch-all endpoint. */
   readonly #mac1Keys = new Map<PublicKey, Uint8Array>()
   readonly #loopbackFailures = new Map<PublicKey, number>()
@@ -97,11 +107,16 @@ export class Node {
     this.#reflection = new Reflection(emit, random)
     this.#role = new Role(options.role, random, emit)
     const drop = (reason: DropReason) => this.drop(reason)
-    const { relay } = options
+    const { relay, punching = DEFAULT_PUNCH_LIMITS } = options
     this.relayTable = new RelayTable(relay && byteLimit(relay.bytesPerSecond, now.instant), drop)
-    const { punching = DEFAULT_PUNCH_LIMITS } = options
     const maxOpen = Math.max(OPEN_CHECKS.least, OPEN_CHECKS.seconds * punching.perSecond)
     const transactions = new Transactions<CheckSubject>(random, maxOpen)
+    const relayRequests = new Transactions<RelayRequest>(random, MAX_OPEN_RELAY_REQUESTS)
+    this.#relayOffers = new RelayOffers({
+      credentialFor: (offer) => this.#relayCredential(offer),
+      rttTo: (ip) => this.#reflection.rttTo(ip),
+      machine: () => this.#context.paths,
+    })
     this.#discovery = new Discovery(
       options,
       { emit, drop, peers: this.#peers, takeover: this.#takeover, reflection: this.#reflection },
@@ -112,6 +127,7 @@ export class Node {
         reflects: () => this.#role.serves,
         names: this.#names,
         transactions,
+        relayRequests,
         reflection: this.#reflection,
         emit,
         drop,
@@ -140,6 +156,15 @@ export class Node {
       reflection: this.#reflection,
       paths,
       birthdays: new Birthdays(punching, paths, random),
+      relays: {
+        emit,
+        transactions: relayRequests,
+        budget: new TokenBucket(RELAYING.perSecond, RELAYING.burst, now.instant),
+        ownKey: keys.publicKey,
+        random,
+        offers: this.#relayOffers,
+        machine: () => paths,
+      },
       indices: new Map(),
     }
   }
@@ -265,7 +290,11 @@ export class Node {
         this.#role.probed(input, now.instant)
         break
       default:
-        if (input.type === 'mesh-changed') this.#role.setConnected(input.connected, now.instant)
+        if (input.type === 'mesh-changed') {
+          this.#role.setConnected(input.connected, now.instant)
+          this.#relayOffers.set(input.relays)
+          for (const peer of this.#peers.values()) peer.relaysChanged()
+        }
         this.#discovery.handle(input, now)
     }
   }
@@ -361,6 +390,9 @@ export class Node {
         break
       case 'reflected':
         this.#reflected(now)
+        break
+      case 'relay-answered':
+        this.#peers.get(event.request.peer)?.relayAnswered(event.request, event.response, from, now)
     }
   }
 
@@ -369,6 +401,18 @@ export class Node {
     if (peer === undefined) return
     this.#discovery.reclaim(peer, now)
     peer.checkAnswered(from, sentAt, peerHolds, now)
+  }
+
+  /** In a closed network any member may be asked; in an open one only a peer, who knows us by our pair's secret. */
+  #relayCredential({ identity }: RelayOffer): Credential | undefined {
+    const { membership } = this.#options
+    if (membership !== undefined) return { type: 'network', hmac: hmacSha256(membership) }
+    for (const { key, agent } of this.#peers.values()) {
+      const record = this.#discovery.directory.latest(key)
+      if (record !== undefined && equals(record.identity, identity))
+        return { type: 'peer', hmac: agent.keys.relayProof }
+    }
+    return undefined
   }
 
   /** Whether an answer would go out where the question came in; counts a drop where it would not. */

@@ -15,7 +15,9 @@ import { type PublicKey, publicKeyBytes } from '../base/publicKey.js'
 import { earliest, type Instant, type Now } from '../base/time.js'
 import type { PairKeys } from '../crypto/pair.js'
 import type { Candidate } from '../wire/candidate.js'
+import type { RelayedSession } from '../wire/knock.js'
 import type { PeerRecord } from '../wire/record.js'
+import type { DecodedStun } from '../wire/stun/message.js'
 import { receiverIndex, wireguardType } from '../wire/wireguard.js'
 import type { Contact } from './directory/contact.js'
 import { natOf } from './directory/ownContent.js'
@@ -35,6 +37,8 @@ import { type Route, sameRoute } from './path/path.js'
 import { plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
 import type { Reflection } from './path/reflection.js'
+import type { RelayRequest } from './relay/clientSession.js'
+import { type RelayContext, Relaying, type Situation } from './relay/relaying.js'
 import { PathWatch } from './roam/watch.js'
 
 /** What all peers of a node share. */
@@ -47,6 +51,7 @@ export interface PeerContext {
   readonly discovery: Means
   readonly reflection: Reflection
   readonly paths: PathContext
+  readonly relays: RelayContext
   readonly birthdays: Birthdays
   /** Index of a handshake or session of our WireGuard → whose it is. */
   readonly indices: Map<number, Peer>
@@ -65,12 +70,15 @@ export class Peer implements DiscoveredPeer {
   readonly #pursuit: Pursuit
   readonly #contact: Contact
   readonly #watch: PathWatch
+  readonly #relaying: Relaying
   readonly #firstMessage: FirstMessage
   readonly #birthday: Birthday
   /** Where it was since there was a path. */
   readonly #places = new Places()
   /** What the flow and the forwarding table were last made to agree with. */
   readonly #settledFor = { proved: undefined as Proved | undefined, releases: 0 }
+  /** What our own record said when relays were last told where we are. */
+  #boundAs = 0
   /** Indices of ours that `context.indices` holds for this peer: the newest handshake's each way. */
   readonly #indices = { own: undefined as number | undefined, answer: undefined as number | undefined }
 
@@ -79,15 +87,27 @@ export class Peer implements DiscoveredPeer {
     this.loopback = loopback
     this.#context = context
     this.flow = context.forwarding.add(key)
+    this.agent = new PathAgent(key, keys, context.paths, () => this.holdsFirstMessage)
+    const known = () => context.discovery.directory.latest(key)
+    this.#relaying = new Relaying({
+      agent: this.agent,
+      context: context.relays,
+      peerIdentity: () => known()?.identity,
+      isPlausible: (ip) => {
+        const record = known()
+        return record !== undefined && this.#isPlausible(record)(ip)
+      },
+      log: (message, fields) => this.#log(message, fields),
+    })
     this.#pursuit = new Pursuit(key, {
       means: context.discovery,
       reflection: context.reflection,
+      relaying: this.#relaying,
       emit: context.emit,
       log: (message) => this.#log(message),
       isPlausible: (record) => this.#isPlausible(record),
     })
     this.#contact = this.#pursuit.contact
-    this.agent = new PathAgent(key, keys, context.paths, () => this.holdsFirstMessage)
     this.#watch = new PathWatch(this.flow, this.agent)
     this.#birthday = new Birthday({
       birthdays: context.birthdays,
@@ -126,6 +146,9 @@ export class Peer implements DiscoveredPeer {
     if (!this.agent.isSound) return 'its path went silent; looking for it again'
     if (this.#firstMessage.isIgnored) {
       return 'checks pass, but the handshake is unanswered: preshared key or peer entry missing on one side?'
+    }
+    if (path.type === 'relayed') {
+      return `over a member relay; ${this.#contact.isUnderWay ? 'looking for' : 'there was no'} direct path`
     }
     return path.proof === 'handshake' ? "proved by WireGuard's own handshake" : 'proved by a check'
   }
@@ -187,6 +210,7 @@ export class Peer implements DiscoveredPeer {
   /** An authenticated check of the peer's came in, and was answered. */
   checkReceived(from: Route, peerHolds: boolean, now: Now): void {
     this.#handshakes.expire(now.instant)
+    this.#relaying.checkReceived(from, now.instant)
     this.agent.checkReceived(from, peerHolds, now.instant, this.#birthday.expects(from))
     const path = this.agent.current
     if (path === undefined) this.#log('its check came in', { remote: formatSocketAddress(from.remote) })
@@ -205,6 +229,21 @@ export class Peer implements DiscoveredPeer {
     this.agent.answered(route, sentAt, peerHolds, now.instant, this.#birthday.expects(route))
     if (this.agent.current !== undefined && sameRoute(route, this.agent.current)) this.flow.answered()
     this.settle(now)
+  }
+
+  /** A member relay answered a request of ours. */
+  relayAnswered(request: RelayRequest, response: DecodedStun, from: Route, now: Now): void {
+    this.#relaying.answered(request, response, from, now)
+    this.settle(now)
+  }
+
+  /** The mesh offers other member relays. */
+  relaysChanged(): void {
+    this.#relaying.offersChanged()
+  }
+
+  relayedForAnswer(now: Instant): readonly RelayedSession[] | undefined {
+    return this.#relaying.isReadyToAnswer(now) ? this.#relaying.named : undefined
   }
 
   /** True while a first message of our WireGuard's waits for a path. */
@@ -239,10 +278,11 @@ export class Peer implements DiscoveredPeer {
   }
 
   /** The peer knocked: it wants us to check now. */
-  knocked(now: Now): void {
+  knocked(relayed: readonly RelayedSession[], now: Now): void {
     this.#log('it knocked')
     this.#pursuit.heardOf(this.#places.note(this.#record(now)))
     this.#contact.inTouch()
+    this.#relaying.heard(relayed, this.#needsPath(now.instant), now.instant)
     this.#birthday.touched(now.instant)
     this.offerCandidates(now)
     this.agent.suspectWithdrawn()
@@ -251,10 +291,11 @@ export class Peer implements DiscoveredPeer {
     this.settle(now)
   }
 
-  knockAnswered(now: Now): void {
+  knockAnswered(relayed: readonly RelayedSession[], now: Now): void {
     this.#log('it answered our knock')
     this.#places.note(this.#record(now))
     this.#pursuit.knockAnswered(now.instant)
+    this.#relaying.heard(relayed, false, now.instant)
     this.#birthday.touched(now.instant)
     this.offerCandidates(now)
     if (!this.agent.isSound) this.agent.punch(now.instant)
@@ -275,6 +316,7 @@ export class Peer implements DiscoveredPeer {
     this.#pursuit.encourage()
     this.offerCandidates(now)
     this.agent.machineChanged()
+    this.#relaying.moved(this.#situation(now.instant), now.instant)
     this.settle(now)
   }
 
@@ -309,6 +351,7 @@ export class Peer implements DiscoveredPeer {
     return [
       this.agent.nextWake,
       this.#pursuit.nextWake,
+      this.#relaying.nextWake,
       this.#firstMessage.nextWake,
       this.#watch.nextWake,
       this.#birthday.nextWake,
@@ -319,10 +362,14 @@ export class Peer implements DiscoveredPeer {
   settle(now: Now): void {
     this.#handshakes.expire(now.instant)
     this.#check(now)
+    this.#settleRelays(now)
     this.#settlePaths()
     if (!this.#needsPath(now.instant)) {
-      this.#pursuit.succeed()
-      this.#places.forget()
+      if (this.agent.current?.type === 'relayed') this.#seekDirect(now)
+      else {
+        this.#pursuit.succeed()
+        this.#places.forget()
+      }
     }
     this.#pursuit.pursue(now)
     this.#firstMessage.release(now.instant)
@@ -341,6 +388,7 @@ export class Peer implements DiscoveredPeer {
         this.#context.indices.delete(index)
     }
     this.#context.paths.transactions.forget(({ agent }) => agent === this.agent)
+    this.#relaying.close()
   }
 
   // What our WireGuard does
@@ -427,8 +475,30 @@ export class Peer implements DiscoveredPeer {
   #want(now: Instant): void {
     if (!this.#contact.begin(now)) return
     this.#context.reflection.refresh(now)
+    this.#relaying.begin(now)
     this.agent.probe(now)
     this.agent.punch(now)
+  }
+
+  /** A relay carries the traffic meanwhile. While there is any, the peer is looked for again and again, ever more rarely. */
+  #seekDirect(now: Now): void {
+    if (this.#watch.isActive(now.instant)) this.#want(now.instant)
+  }
+
+  #situation(now: Instant): Situation {
+    return { isWanted: this.#contact.isUnderWay, isActive: this.#watch.isActive(now) }
+  }
+
+  #settleRelays(now: Now): void {
+    const situation = this.#situation(now.instant)
+    const { version } = this.#context.discovery.ownRecord
+    if (version !== this.#boundAs) {
+      this.#boundAs = version
+      this.#relaying.moved(situation, now.instant)
+    }
+    this.#relaying.settle(situation, now)
+    // A relay that has just answered is a way to be checked.
+    this.#check(now)
   }
 
   #record(now: Now): PeerRecord | undefined {

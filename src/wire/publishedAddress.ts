@@ -5,7 +5,7 @@
 
 import { canonicalIp, familyOf, ipFromBytes, isPort, type SocketAddress, scopeOf } from '../base/address.js'
 
-/** True for a canonical address, other than unspecified, loopback and multicast, and a port above zero. */
+/** True for a canonical address, other than unspecified, loopback, multicast and a stream's, and a port above zero. */
 export function isPublishable(address: SocketAddress): boolean {
   return canonicalIp(address.ip) === address.ip && meansSomethingToOthers(address)
 }
@@ -24,5 +24,5 @@ export function publishedAddress(ip: Uint8Array, port: number): SocketAddress | 
 function meansSomethingToOthers({ ip, port }: SocketAddress): boolean {
   if (!isPort(port)) return false
   const scope = scopeOf(ip)
-  return scope !== 'unspecified' && scope !== 'loopback' && scope !== 'multicast'
+  return scope !== 'unspecified' && scope !== 'loopback' && scope !== 'multicast' && scope !== 'stream'
 }

@@ -6,13 +6,13 @@
  *     0  version     1   1
  *     1  name       16   of the pair, in this direction and this epoch
  *    17  nonce      12   random
- *    29  content  1404   encrypted:
+ *    29  content  1740   encrypted:
  *                          0  kind         1   1 a knock, 2 an answer to one
  *                          1  sequence     8   ms since 1970, above zero, a safe integer
- *                          9  length       2   of the signed record
- *                         11  signed record, zeros
- *  1433  tag        16
- *  1449
+ *                          9  length       2   of the knock
+ *                         11  the knock, or the answer, as over a stream: see knock.ts; zeros
+ *  1769  tag        16
+ *  1785
  * ```
  *
  * Bytes 0 to 28 are the head, which the tag covers as well. The cryptography is in crypto/sealedKnock.ts.
@@ -21,7 +21,7 @@
 import { concat } from 'uint8arrays'
 import { type Dropped, drop } from '../base/drops.js'
 import { readUint16, writeUint16 } from './integers.js'
-import { MAX_RECORD_LENGTH } from './record.js'
+import { MAX_KNOCK_LENGTH } from './knock.js'
 
 export const SEALED_KNOCK_NAME_LENGTH = 16
 export const SEALED_KNOCK_NONCE_LENGTH = 12
@@ -34,8 +34,8 @@ export interface SealedKnockContent {
   readonly kind: SealedKnockKind
   /** Milliseconds since 1970, a safe integer above zero: later ones have higher ones, so a copy is known as one. */
   readonly sequence: number
-  /** The sender's, encoded. */
-  readonly signedRecord: Uint8Array
+  /** What would go over a stream, encoded. A decoded one is a view. */
+  readonly knock: Uint8Array
 }
 
 /** A sealed knock, taken apart. */
@@ -58,10 +58,10 @@ const TAG_LENGTH = 16
 const KINDS: readonly (SealedKnockKind | undefined)[] = [undefined, 'knock', 'answer']
 const AT_SEQUENCE = 1
 const AT_LENGTH = 9
-const AT_RECORD = 11
+const AT_KNOCK = 11
 
 /** The bytes of the content before it is encrypted. */
-export const SEALED_KNOCK_CONTENT_LENGTH = AT_RECORD + MAX_RECORD_LENGTH
+export const SEALED_KNOCK_CONTENT_LENGTH = AT_KNOCK + MAX_KNOCK_LENGTH
 
 export const SEALED_KNOCK_LENGTH = AT_CONTENT + SEALED_KNOCK_CONTENT_LENGTH + TAG_LENGTH
 
@@ -108,27 +108,27 @@ export function headOfSealedKnock(bytes: Uint8Array): Uint8Array {
 }
 
 /** The content before it is encrypted, always as long. Throws a RangeError where a field breaks its rule. */
-export function encodeSealedKnockContent({ kind, sequence, signedRecord }: SealedKnockContent): Uint8Array {
+export function encodeSealedKnockContent({ kind, sequence, knock }: SealedKnockContent): Uint8Array {
   if (!Number.isSafeInteger(sequence) || sequence <= 0)
     throw new RangeError(`a sequence is a safe integer above zero, not ${sequence}`)
-  const { length } = signedRecord
-  if (length === 0 || length > MAX_RECORD_LENGTH)
-    throw new RangeError(`a signed record has 1 to ${MAX_RECORD_LENGTH} bytes, not ${length}`)
+  const { length } = knock
+  if (length === 0 || length > MAX_KNOCK_LENGTH)
+    throw new RangeError(`a knock has 1 to ${MAX_KNOCK_LENGTH} bytes, not ${length}`)
   const content = new Uint8Array(SEALED_KNOCK_CONTENT_LENGTH)
   content[0] = KINDS.indexOf(kind)
   new DataView(content.buffer).setBigUint64(AT_SEQUENCE, BigInt(sequence))
   writeUint16(content, AT_LENGTH, length)
-  content.set(signedRecord, AT_RECORD)
+  content.set(knock, AT_KNOCK)
   return content
 }
 
-/** Reads the content; the record is a view. Dropped as `knock-malformed`. What follows the record is passed over. */
+/** Reads the content; the knock is a view, and not read. Dropped as `knock-malformed`. What follows it is passed over. */
 export function decodeSealedKnockContent(content: Uint8Array): SealedKnockContent | Dropped {
   if (content.length !== SEALED_KNOCK_CONTENT_LENGTH) return drop('knock-malformed')
   const kind = KINDS[content[0] ?? 0]
   const sequence = Number(new DataView(content.buffer, content.byteOffset).getBigUint64(AT_SEQUENCE))
   const length = readUint16(content, AT_LENGTH)
   if (kind === undefined || sequence === 0 || !Number.isSafeInteger(sequence)) return drop('knock-malformed')
-  if (length === 0 || length > MAX_RECORD_LENGTH) return drop('knock-malformed')
-  return { kind, sequence, signedRecord: content.subarray(AT_RECORD, AT_RECORD + length) }
+  if (length === 0 || length > MAX_KNOCK_LENGTH) return drop('knock-malformed')
+  return { kind, sequence, knock: content.subarray(AT_KNOCK, AT_KNOCK + length) }
 }

@@ -15,6 +15,7 @@ import { ensurePackages } from '../packages.js'
 import { benchFirstPing } from './firstPing.js'
 import { benchIdle } from './idle.js'
 import { describeMachine } from './machine.js'
+import { benchMatrix } from './matrix.js'
 import { benchMeshDead } from './meshDead.js'
 import { benchMeshGossip } from './meshGossip.js'
 import { benchMeshIdle } from './meshIdle.js'
@@ -31,6 +32,7 @@ const PARTS: ReadonlyMap<string, Part> = new Map([
   ['primitives', benchPrimitives],
   ['throughput', benchThroughput],
   ['first-ping', benchFirstPing],
+  ['matrix', benchMatrix],
   ['idle', benchIdle],
   ['mesh-look-up', benchMeshLookUp],
   ['mesh-dead', benchMeshDead],

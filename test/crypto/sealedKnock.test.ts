@@ -12,16 +12,20 @@ import { hex, readVectors, toHex } from './vectors.js'
 interface KnockVectors {
   readonly private_key: string
   readonly peer_private_key: string
-  readonly signed_record: string
   readonly sequence: number
-  readonly sealed_knock: { readonly epoch: number; readonly name: string; readonly sealed: string }
+  readonly sealed_knock: {
+    readonly epoch: number
+    readonly name: string
+    readonly knock: string
+    readonly sealed: string
+  }
 }
 
 const vector = readVectors<KnockVectors>('sealed.json')
 const { epoch } = vector.sealed_knock
 const ALICE = nodeKeys(hex(vector.private_key))
 const BOB = nodeKeys(hex(vector.peer_private_key))
-const KNOCK = { kind: 'knock', sequence: vector.sequence, signedRecord: hex(vector.signed_record) } as const
+const KNOCK = { kind: 'knock', sequence: vector.sequence, knock: hex(vector.sealed_knock.knock) } as const
 
 test('a sealed knock is the one written down, as a second implementation made it', () => {
   const sealed = hex(vector.sealed_knock.sealed)
@@ -48,7 +52,7 @@ test('two knocks with the same content share their name and nothing else', () =>
   assert.deepEqual(one.slice(0, 17), two.slice(0, 17))
   const runs = runsOf(one.subarray(17))
   for (const run of runsOf(two.subarray(17))) assert.ok(!runs.has(run), run)
-  for (const secret of [publicKeyBytes(ALICE.publicKey), publicKeyBytes(BOB.publicKey), KNOCK.signedRecord])
+  for (const secret of [publicKeyBytes(ALICE.publicKey), publicKeyBytes(BOB.publicKey), KNOCK.knock])
     for (const run of runsOf(secret)) assert.ok(!runs.has(run), run)
 })
 

@@ -123,6 +123,7 @@ export async function startRealNode(
       connected: servers.length > 0 || serves,
       multiaddrs: rankOwnMultiaddrs(multiaddrs, serves),
       reflectors: [],
+      relays: [],
       gossips,
     })
   }

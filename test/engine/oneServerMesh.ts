@@ -18,7 +18,7 @@ import type { PublicKey } from '../../src/base/publicKey.js'
 import { SECOND } from '../../src/base/time.js'
 import { admitStoredRecord, recordKey } from '../../src/engine/directory/admission.js'
 import type { Effect } from '../../src/engine/effects.js'
-import type { Input } from '../../src/engine/inputs.js'
+import type { Input, RelayOffer } from '../../src/engine/inputs.js'
 import { periodOf } from '../../src/wire/period.js'
 
 const KNOCK_DEADLINE_MS = 4 * SECOND
@@ -60,6 +60,8 @@ export class OneServerMesh implements MeshAccess {
   /** How often anybody asked anything. */
   readonly counts = { lookUps: 0, knocks: 0, publications: 0, gossipedKnocks: 0 }
   readonly faults: MeshFaults = {}
+  /** Member relays, as whoever joins from now on is told. */
+  relays: readonly RelayOffer[] = []
 
   constructor({ queue, delayMs, reflectors, gossips = false }: OneServerMeshOptions) {
     this.#queue = queue
@@ -176,6 +178,7 @@ export class OneServerMesh implements MeshAccess {
       connected,
       multiaddrs: connected ? [`/ip4/198.51.100.1/tcp/${SHARED_PORT}`] : [],
       reflectors: this.#reflectors,
+      relays: this.relays,
       gossips: connected && this.#gossips,
     })
   }

@@ -10,6 +10,7 @@
 import { BootstrapNode, type DaemonOptions, UpNode } from './daemons.js'
 import type { Host } from './host.js'
 import type { Access, Laboratory } from './laboratory.js'
+import { writeNetworkKey } from './networkKeyFile.js'
 import { generateWireGuardKeys, WireGuard, type WireGuardKeys, type WireGuardPeer } from './wireguard.js'
 
 /** A machine of the fleet. */
@@ -46,6 +47,12 @@ export type Placement = Access | Host
 export interface FleetOptions {
   /** How many bootstrap nodes; default 2. */
   readonly bootstrapNodes?: number
+  /** True where the network is closed with a key, so that bootstrap nodes relay for all. */
+  readonly isClosed?: boolean
+  /** False for a machine that can send no UDP. */
+  readonly hasUdp?: (name: string) => boolean
+  /** True for a machine that is told of the bootstrap nodes' IPv6 addresses as well. */
+  readonly needsIpv6?: (name: string) => boolean
   /**
    * What the WireGuard of machine `of` is told of another one; by default its key and tunnel address only. Undefined
    * where they are no peers.
@@ -57,16 +64,36 @@ export class Fleet {
   readonly bootstrap: readonly BootstrapNode[]
   readonly machines: readonly Machine[]
 
-  private constructor(bootstrap: readonly BootstrapNode[], machines: readonly Machine[]) {
+  /** What every daemon is given. */
+  readonly #arguments: readonly string[]
+  readonly #hasUdp: (name: string) => boolean
+  readonly #needsIpv6: (name: string) => boolean
+
+  private constructor(
+    bootstrap: readonly BootstrapNode[],
+    machines: readonly Machine[],
+    args: readonly string[],
+    hasUdp: (name: string) => boolean,
+    needsIpv6: (name: string) => boolean,
+  ) {
     this.bootstrap = bootstrap
     this.machines = machines
+    this.#arguments = args
+    this.#hasUdp = hasUdp
+    this.#needsIpv6 = needsIpv6
   }
 
   /** Makes the machines with their WireGuard, and starts the bootstrap nodes; no other daemon yet. */
   static async create(
     lab: Laboratory,
     placements: Readonly<Record<string, Placement>>,
-    { bootstrapNodes = 2, peer = (_of, _peer, usual) => usual }: FleetOptions = {},
+    {
+      bootstrapNodes = 2,
+      isClosed = false,
+      hasUdp = () => true,
+      needsIpv6 = () => false,
+      peer = (_of, _peer, usual) => usual,
+    }: FleetOptions = {},
   ): Promise<Fleet> {
     const plans = Object.entries(placements).map(([name, placement], index) => ({
       name,
@@ -87,11 +114,12 @@ export class Fleet {
         .filter((other) => other !== undefined)
       return new Machine(name, host, await WireGuard.create(host, { addresses: [address], keys, peers }))
     }
+    const args = isClosed ? ['--network-key', await writeNetworkKey(lab)] : []
     const [bootstrap, machines] = await Promise.all([
-      startBootstrapNodes(lab, bootstrapNodes),
+      startBootstrapNodes(lab, bootstrapNodes, args),
       Promise.all(plans.map(makeMachine)),
     ])
-    return new Fleet(bootstrap, machines)
+    return new Fleet(bootstrap, machines, args, hasUdp, needsIpv6)
   }
 
   machine(name: string): Machine {
@@ -105,26 +133,39 @@ export class Fleet {
     return this.bootstrap.map(({ multiaddr }) => multiaddr)
   }
 
+  /** The same over IPv6. */
+  get known6(): readonly string[] {
+    return this.bootstrap.map(({ multiaddr6 }) => multiaddr6)
+  }
+
   /** Starts a machine's daemon; where the fleet has others than its bootstrap nodes to know, `options` name them. */
   async startMachine(machine: Machine, options: DaemonOptions = {}): Promise<UpNode> {
-    machine.node = await UpNode.start(machine.wireguard, { bootstrap: this.known, ...options })
+    const args = [...this.#arguments, ...(options.args ?? [])]
+    const bootstrap = this.#needsIpv6(machine.name) ? [...this.known, ...this.known6] : this.known
+    machine.node = await UpNode.start(machine.wireguard, { bootstrap, ...options, args })
     return machine.node
   }
 
   /** Starts the daemons of all machines, and waits until others can find them. */
   async start(): Promise<void> {
     await Promise.all(this.machines.map((machine) => this.startMachine(machine)))
-    await Promise.all(this.machines.map((machine) => machine.daemon.untilPublished()))
+    await Promise.all(
+      this.machines.map((machine) => machine.daemon.untilPublished(this.#hasUdp(machine.name))),
+    )
   }
 }
 
 /** One after the other: each is told of those before it. */
-async function startBootstrapNodes(lab: Laboratory, count: number): Promise<readonly BootstrapNode[]> {
+async function startBootstrapNodes(
+  lab: Laboratory,
+  count: number,
+  args: readonly string[],
+): Promise<readonly BootstrapNode[]> {
   const nodes: BootstrapNode[] = []
   for (let number = 1; number <= count; number++) {
     const bootstrap = nodes.map(({ multiaddr }) => multiaddr)
     const host = await lab.host({ name: `bootstrap${number}` })
-    nodes.push(await BootstrapNode.start(host, { bootstrap }))
+    nodes.push(await BootstrapNode.start(host, { bootstrap, args }))
   }
   return nodes
 }

@@ -17,13 +17,22 @@
  * without a packet (120 s once both sides have sent).
  *
  * What is not wanted must end in the input chain: were it let through to the gateway itself, its conntrack entry would
- * hold the port, and the next packet from inside to that remote would be given another one. There is no hairpinning.
+ * hold the port, and the next packet from inside to that remote would be given another one.
+ *
+ * There is no hairpinning unless it is asked for (`hairpins`): then what a host of the LAN sends to the gateway's public
+ * address comes back to the host that owns the port, from the public address, as RFC 4787 section 6 (REQ-9) wants it.
+ * Members of an `isolated` LAN do not reach each other on it, as in the Wi-Fi of a hotel. With `ipv6`, the LAN has global
+ * IPv6 addresses behind a firewall that lets in what was asked for.
  */
 
 import type { Namespace } from './namespace.js'
 import type { Segment, UplinkOptions } from './segment.js'
 
 export type GatewayKind = 'full-cone' | 'address-restricted' | 'port-restricted' | 'symmetric'
+
+export interface GatewayOptions {
+  readonly hairpins?: boolean
+}
 
 const WAN = 'wan'
 const LAN = 'lan'
@@ -55,11 +64,13 @@ export class Gateway {
     namespace: Namespace,
     uplink: Segment,
     lan: Segment,
-    options: UplinkOptions,
+    options: UplinkOptions & GatewayOptions,
   ): Promise<Gateway> {
-    await namespace.configure({ 'net/ipv4/ip_forward': 1 }, [])
-    await namespace.nft(ruleset(kind, lan.address))
-    const { address } = await uplink.join(namespace, WAN, options)
+    await namespace.configure({ 'net/ipv4/ip_forward': 1, 'net/ipv6/conf/all/forwarding': 1 }, [])
+    const { address, address6 } = await uplink.join(namespace, WAN, options)
+    await namespace.nft(ruleset(kind, lan.address, options.hairpins === true ? address : undefined))
+    if (lan.network6 !== undefined && address6 !== undefined)
+      await uplink.namespace.configure({}, [`route add ${lan.network6} via ${address6}`])
     return new Gateway(kind, namespace, uplink, lan, address)
   }
 
@@ -84,18 +95,35 @@ export class Gateway {
 
   /** Drops all UDP between the LAN and the public side, or no longer does. */
   async blockUdp(block: boolean): Promise<void> {
-    const rule = block ? 'add rule inet gateway blocked meta l4proto udp drop\n' : ''
+    await this.#block(block ? 'meta l4proto udp drop' : undefined)
+  }
+
+  /** Drops all IPv4 between the LAN and the public side, or no longer does. */
+  async blockIpv4(block: boolean): Promise<void> {
+    await this.#block(block ? 'meta nfproto ipv4 drop' : undefined)
+  }
+
+  async #block(what: string | undefined): Promise<void> {
+    const rule = what === undefined ? '' : `add rule inet gateway blocked ${what}\n`
     await this.namespace.nft(`flush chain inet gateway blocked\n${rule}`)
   }
 }
 
-function ruleset(kind: GatewayKind, lanAddress: string): string {
+/** `hairpinAddress`: the public address at which hosts of the LAN reach each other; undefined where they do not. */
+function ruleset(kind: GatewayKind, lanAddress: string, hairpinAddress: string | undefined): string {
   const unsolicited = {
     'full-cone': `iifname ${WAN} dnat ip to udp dport map @owners`,
     'address-restricted': `iifname ${WAN} udp dport . ip saddr @contacts dnat ip to udp dport map @owners`,
     'port-restricted': '',
     symmetric: '',
   }[kind]
+  const hairpin =
+    hairpinAddress === undefined
+      ? { inward: '', outward: '' }
+      : {
+          inward: `iifname ${LAN} ip daddr ${hairpinAddress} dnat ip to udp dport map @owners`,
+          outward: `iifname ${LAN} oifname ${LAN} snat ip to ${hairpinAddress}`,
+        }
   const masquerade = kind === 'symmetric' ? 'masquerade fully-random' : 'masquerade'
   return `
 table inet gateway {
@@ -104,10 +132,12 @@ table inet gateway {
   chain unsolicited {
     type nat hook prerouting priority dstnat
     ${unsolicited}
+    ${hairpin.inward}
   }
   chain outward {
     type nat hook postrouting priority srcnat
     oifname ${WAN} meta nfproto ipv4 ${masquerade}
+    ${hairpin.outward}
   }
   chain blocked {
   }
@@ -123,7 +153,7 @@ table inet gateway {
     type filter hook input priority filter; policy drop
     iifname lo accept
     ct state established,related accept
-    ip protocol icmp accept
+    meta l4proto { icmp, ipv6-icmp } accept
     iifname ${LAN} ip daddr ${lanAddress} accept
   }
 }

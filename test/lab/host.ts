@@ -39,6 +39,11 @@ export class Host {
     return this.namespace.shortName
   }
 
+  /** Takes its addresses of one family away, and with them the routes. */
+  async loseFamily(family: 4 | 6): Promise<void> {
+    await this.run('ip', [`-${family}`, 'address', 'flush', 'dev', 'eth0', 'scope', 'global'])
+  }
+
   /** Runs a program on this host to its end. */
   run(command: string, args: readonly string[], options?: CommandOptions): Promise<CommandOutput> {
     return this.namespace.run(command, args, options)

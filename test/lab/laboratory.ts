@@ -9,12 +9,12 @@
  *     await lab.close()
  *
  * The internet is a bridge with 203.0.113.0/24 and 2001:db8::/64 (RFC 5737, RFC 3849). A private destination goes
- * nowhere on it. Gateways know IPv4 only. Nothing of it is seen in the machine's own network, and nothing in it reaches
+ * nowhere on it. Gateways know IPv4 only, unless IPv6 is asked for. Nothing of it is seen in the machine's own network, and nothing in it reaches
  * out. It is removed by `close`, by the end of this process, or, had that no time left, by the next laboratory.
  */
 
 import { type Capture, startCapture } from './capture.js'
-import { Gateway, type GatewayKind } from './gateway.js'
+import { Gateway, type GatewayKind, type GatewayOptions } from './gateway.js'
 import { Host } from './host.js'
 import { Namespace } from './namespace.js'
 import { Scope } from './scope.js'
@@ -38,6 +38,21 @@ export interface PlaceOptions extends UplinkOptions {
   readonly behind?: Gateway
 }
 
+/** What a gateway has besides its kind. */
+export interface HomeOptions extends PlaceOptions, GatewayOptions {
+  /** The LAN's addresses are those of a carrier's network (100.64.0.0/10, RFC 6598). */
+  readonly isCarrierGrade?: boolean
+  /** Members of the LAN do not reach each other. */
+  readonly isolated?: boolean
+  /** The LAN has global IPv6 addresses. The gateway must stand on the internet itself. */
+  readonly ipv6?: boolean
+}
+
+export interface HostOptions extends PlaceOptions {
+  /** The only family it has; default both, where its segment has both. */
+  readonly family?: 4 | 6
+}
+
 export class Laboratory {
   readonly #scope: Scope
   readonly #internet: Segment
@@ -55,8 +70,9 @@ export class Laboratory {
     const scope = new Scope()
     const namespace = await Namespace.create(scope, 'internet')
     const internet = await Segment.create(namespace, 'internet', '203.0.113.', '2001:db8::')
-    await namespace.configure({ 'net/ipv4/ip_forward': 1 }, [
+    await namespace.configure({ 'net/ipv4/ip_forward': 1, 'net/ipv6/conf/all/forwarding': 1 }, [
       'route add blackhole 10.0.0.0/8',
+      'route add blackhole 100.64.0.0/10',
       'route add blackhole 172.16.0.0/12',
       'route add blackhole 192.168.0.0/16',
     ])
@@ -68,19 +84,30 @@ export class Laboratory {
     return this.#scope.directory
   }
 
-  /** Adds a gateway with a LAN of its own: the first has 192.168.1.0/24, the next 192.168.2.0/24, and so on. */
-  async gateway(kind: GatewayKind, options: PlaceOptions = {}): Promise<Gateway> {
+  /**
+   * Adds a gateway with a LAN of its own: the first has 192.168.1.0/24 (or 100.64.1.0/24), the next 192.168.2.0/24, and so on; with
+   * IPv6 the n-th has 2001:db8:n::/64.
+   */
+  async gateway(kind: GatewayKind, options: HomeOptions = {}): Promise<Gateway> {
     const number = ++this.#gateways
     const namespace = await Namespace.create(this.#scope, options.name ?? `gateway${number}`)
-    const lan = await Segment.create(namespace, 'lan', `192.168.${number}.`)
+    const lan = await Segment.create(
+      namespace,
+      'lan',
+      options.isCarrierGrade === true ? `100.64.${number}.` : `192.168.${number}.`,
+      options.ipv6 === true ? `2001:db8:${number}::` : undefined,
+      options.isolated,
+    )
     return Gateway.create(kind, namespace, this.#segmentOf(options), lan, options)
   }
 
   /** Adds a host. */
-  async host(options: PlaceOptions = {}): Promise<Host> {
+  async host(options: HostOptions = {}): Promise<Host> {
     const number = ++this.#hosts
     const namespace = await Namespace.create(this.#scope, options.name ?? `host${number}`)
-    return new Host(namespace, await this.#segmentOf(options).join(namespace, 'eth0', options))
+    const host = new Host(namespace, await this.#segmentOf(options).join(namespace, 'eth0', options))
+    if (options.family !== undefined) await host.loseFamily(options.family === 4 ? 6 : 4)
+    return host
   }
 
   /** Adds a host and, unless it stands in the open, a gateway of its own before it; a delay is the gateway's. */

@@ -127,6 +127,46 @@ test('Hosts behind the same gateway reach each other at their LAN addresses, and
   await Promise.all([a.close(), b.close()])
 })
 
+test('A gateway that hairpins brings what its LAN sends to its public address back, from there', async () => {
+  const gateway = await lab.gateway('port-restricted', { hairpins: true, isolated: true })
+  const hosts = await Promise.all([lab.host({ behind: gateway }), lab.host({ behind: gateway })])
+  const [a, b] = await Promise.all([UdpProbe.open(hosts[0]), UdpProbe.open(hosts[1])])
+  const mapped = await seenFrom(a, firstProbe, first)
+  await b.send(mapped, 'at the public address')
+  const { from, text } = await a.receive()
+  assert.equal(text, 'at the public address')
+  assert.equal(from.ip, gateway.address)
+  await a.send(from, 'and back')
+  assert.deepEqual(await b.receive(), { from: mapped, text: 'and back' })
+  await Promise.all([a.close(), b.close()])
+})
+
+test('Members of an isolated LAN reach the internet, and not each other', async () => {
+  const gateway = await lab.gateway('port-restricted', { isolated: true, isCarrierGrade: true })
+  const hosts = await Promise.all([lab.host({ behind: gateway }), lab.host({ behind: gateway })])
+  assert.match(hosts[0].address, /^100\.64\./)
+  assert.equal((await hosts[0].ping(first.address)).received, 1)
+  assert.equal((await hosts[0].ping(hosts[1].address, { timeoutMs: 100 })).received, 0)
+})
+
+test('Behind a gateway with IPv6, hosts have global addresses, and its firewall lets in what was asked for', async () => {
+  const gateway = await lab.gateway('symmetric', { ipv6: true })
+  const host = await lab.host({ behind: gateway, family: 6 })
+  const address6 = host.address6 ?? assert.fail()
+  const first6 = first.address6 ?? assert.fail()
+  assert.equal((await host.ping(first6)).received, 1)
+  await assert.rejects(host.ping(first.address))
+  const inner = await UdpProbe.open(host, 6)
+  const [asked, other] = await Promise.all([UdpProbe.open(first, 6), UdpProbe.open(second, 6)])
+  await inner.send({ ip: first6, port: asked.port }, 'hello')
+  const { from } = await asked.receive()
+  assert.deepEqual(from, { ip: address6, port: inner.port })
+  await other.send(from, 'another address')
+  await asked.send(from, 'whom was sent to')
+  assert.deepEqual(await receiveUntil(inner, 'whom was sent to'), ['whom was sent to'])
+  await Promise.all([inner, asked, other].map((probe) => probe.close()))
+})
+
 test('A private address of someone else is not reached over the internet', async () => {
   const strangers = await lab.host({ behind: await lab.gateway('full-cone') })
   const { received } = await first.ping(strangers.address, { timeoutMs: 100 })

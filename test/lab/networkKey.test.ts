@@ -1,14 +1,12 @@
 /** Closed networks, as those meet them who start a daemon: who has the wrong key, or none, is told in one line. */
 
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { CLOSED_NETWORK, WRONG_NETWORK_KEY } from '../../src/io/mesh/networkGate.js'
 import { until } from '../until.js'
 import { BootstrapNode, UpNode } from './daemons.js'
 import { Laboratory } from './laboratory.js'
+import { writeNetworkKey } from './networkKeyFile.js'
 import { WireGuard } from './wireguard.js'
 
 let lab: Laboratory
@@ -17,7 +15,7 @@ let key: readonly string[]
 
 before(async () => {
   lab = await Laboratory.create()
-  key = ['--network-key', await keyFile('right')]
+  key = ['--network-key', await writeNetworkKey(lab, 'right')]
   server = await BootstrapNode.start(await lab.host({ name: 'bootstrap' }), { args: key })
 })
 
@@ -34,7 +32,10 @@ describe('tunnelbore up, in a network that is closed,', () => {
     ['open', 'without a key', CLOSED_NETWORK, 'mesh-no-network-key'],
   ] as const)
     test(`${what} says in one line within seconds what is wrong, and goes on`, async () => {
-      const node = await start(name, name === 'open' ? [] : ['--network-key', await keyFile(name)])
+      const node = await start(
+        name,
+        name === 'open' ? [] : ['--network-key', await writeNetworkKey(lab, name)],
+      )
       await node.process.waitForOutput(new RegExp(`"level":40[^\\n]*${says}`), 30_000)
       await until('it to be refused several times', async () => {
         const { drops } = await server.status()
@@ -52,12 +53,4 @@ describe('tunnelbore up, in a network that is closed,', () => {
 async function start(name: string, args: readonly string[]): Promise<UpNode> {
   const wireguard = await WireGuard.create(await lab.host({ name }), { addresses: ['10.9.0.1'] })
   return UpNode.start(wireguard, { bootstrap: [server.multiaddr], args })
-}
-
-/** A new key, in the form of libp2p's key files. */
-async function keyFile(name: string): Promise<string> {
-  const file = join(lab.directory, `${name}.key`)
-  const text = `/key/swarm/psk/1.0.0/\n/base16/\n${randomBytes(32).toString('hex')}\n`
-  await writeFile(file, text, { mode: 0o600 })
-  return file
 }

@@ -18,12 +18,28 @@ export class PingStream {
   /** Begins, whether there is an answer or not. */
   static start(from: Host, address: string): PingStream {
     const interval = String(PingStream.INTERVAL_MS / 1_000)
-    return new PingStream(from.spawn('ping', ['-n', '-i', interval, address], { env: { LC_ALL: 'C' } }))
+    return new PingStream(from.spawn('ping', ['-n', '-D', '-i', interval, address], { env: { LC_ALL: 'C' } }))
   }
 
   /** The numbers of the requests that were answered so far, in the order of the answers. */
   get answered(): readonly number[] {
     return [...this.#process.stdout.matchAll(/icmp_seq=(\d+) ttl=/g)].map((match) => Number(match[1]))
+  }
+
+  /** From the first request to the first answer, to whichever request that was; undefined as long as there is none. */
+  get firstAnswerMs(): number | undefined {
+    const first = /icmp_seq=(\d+) ttl=.* time=([\d.]+) ms/.exec(this.#process.stdout)
+    return first === null ? undefined : (Number(first[1]) - 1) * PingStream.INTERVAL_MS + Number(first[2])
+  }
+
+  /** The longest time between two answers, one after the other. */
+  get longestSilenceMs(): number {
+    const times = [...this.#process.stdout.matchAll(/^\[([\d.]+)\] .*icmp_seq=/gm)].map(
+      (match) => Number(match[1]) * 1_000,
+    )
+    return times
+      .slice(1)
+      .reduce((longest, time, index) => Math.max(longest, time - (times[index] ?? time)), 0)
   }
 
   /**

@@ -36,24 +36,34 @@ export class Segment {
   readonly bridge: string
   readonly #prefix: string
   readonly #prefix6: string | undefined
+  readonly #isolated: boolean
   #members = 0
 
-  private constructor(namespace: Namespace, bridge: string, prefix: string, prefix6: string | undefined) {
+  private constructor(
+    namespace: Namespace,
+    bridge: string,
+    prefix: string,
+    prefix6: string | undefined,
+    isolated: boolean,
+  ) {
     this.namespace = namespace
     this.bridge = bridge
     this.#prefix = prefix
     this.#prefix6 = prefix6
+    this.#isolated = isolated
   }
 
   /**
    * Makes the bridge. `prefix` is the first three bytes of a /24 with the dot after them (`192.168.1.`), `prefix6` all
-   * but the last group of a /64 (`2001:db8::`). The bridge has number 1 in both, and is the members' default gateway.
+   * but the last group of a /64 (`2001:db8::`). The bridge has number 1 in both, and is the members' default gateway. Where
+   * it is isolated, members reach nobody but the bridge.
    */
   static async create(
     namespace: Namespace,
     bridge: string,
     prefix: string,
     prefix6?: string,
+    isolated = false,
   ): Promise<Segment> {
     await namespace.configure({}, [
       `link add ${bridge} type bridge mcast_snooping 0`,
@@ -61,12 +71,17 @@ export class Segment {
       ...(prefix6 === undefined ? [] : [`address add ${prefix6}1/64 dev ${bridge} nodad`]),
       `link set ${bridge} up`,
     ])
-    return new Segment(namespace, bridge, prefix, prefix6)
+    return new Segment(namespace, bridge, prefix, prefix6, isolated)
   }
 
   /** The segment's own address, its members' default gateway. */
   get address(): string {
     return `${this.#prefix}1`
+  }
+
+  /** Its IPv6 network, with its length; undefined without IPv6. */
+  get network6(): string | undefined {
+    return this.#prefix6 === undefined ? undefined : `${this.#prefix6}/64`
   }
 
   /** Joins a namespace through a new device there, which is up and has its addresses when this resolves. */
@@ -77,7 +92,10 @@ export class Segment {
       `link add ${device} netns ${member.name} type veth peer name ${port} netns ${this.namespace.name}`,
     ])
     if (delayMs === 0) {
-      await this.namespace.configure({}, [`link set ${port} master ${this.bridge} up`])
+      await this.namespace.configure({}, [
+        `link set ${port} master ${this.bridge} up`,
+        ...(this.#isolated ? [`link set ${port} type bridge_slave isolated on`] : []),
+      ])
     } else {
       const [slow, near, far] = [`slow${number}`, `near${number}`, `far${number}`]
       await this.namespace.configure({}, [

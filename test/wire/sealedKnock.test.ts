@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { concat } from 'uint8arrays'
 import { drop, isDropped } from '../../src/base/drops.js'
-import { MAX_RECORD_LENGTH } from '../../src/wire/record.js'
+import { MAX_KNOCK_LENGTH } from '../../src/wire/knock.js'
 import {
   decodeSealedKnock,
   decodeSealedKnockContent,
@@ -21,7 +21,7 @@ import { bytes, mutated, plain } from './arbitraries.js'
 const SEALED: SealedKnock = {
   name: new Uint8Array(16).fill(0x11),
   nonce: new Uint8Array(12).fill(0x22),
-  sealedContent: new Uint8Array(1420).fill(0x33),
+  sealedContent: new Uint8Array(1756).fill(0x33),
 }
 
 /** {@link SEALED}, written by hand. */
@@ -29,7 +29,7 @@ const GOLDEN = concat([
   Uint8Array.of(1),
   new Uint8Array(16).fill(0x11),
   new Uint8Array(12).fill(0x22),
-  new Uint8Array(1404 + 16).fill(0x33),
+  new Uint8Array(1740 + 16).fill(0x33),
 ])
 
 describe('sealed knocks', () => {
@@ -42,7 +42,7 @@ describe('sealed knocks', () => {
   })
 
   it('survive the way there and back', () => {
-    const sealedKnocks = plain<SealedKnock>({ name: bytes(16), nonce: bytes(12), sealedContent: bytes(1420) })
+    const sealedKnocks = plain<SealedKnock>({ name: bytes(16), nonce: bytes(12), sealedContent: bytes(1756) })
     fc.assert(
       fc.property(sealedKnocks, (sealed) => {
         const encoded = encodeSealedKnock(sealed)
@@ -83,7 +83,7 @@ describe('the content of a sealed knock', () => {
   const content: SealedKnockContent = {
     kind: 'answer',
     sequence: 0x00_0a_0b_0c_0d_0e_0f_10,
-    signedRecord: Uint8Array.of(1, 2, 3),
+    knock: Uint8Array.of(1, 2, 3),
   }
   const encoded = concat(
     [Uint8Array.of(2, 0x00, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x10, 0, 3, 1, 2, 3)],
@@ -99,7 +99,7 @@ describe('the content of a sealed knock', () => {
     const contents = plain<SealedKnockContent>({
       kind: fc.constantFrom('knock' as const, 'answer' as const),
       sequence: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
-      signedRecord: fc.uint8Array({ minLength: 1, maxLength: MAX_RECORD_LENGTH, size: 'max' }),
+      knock: fc.uint8Array({ minLength: 1, maxLength: MAX_KNOCK_LENGTH, size: 'max' }),
     })
     fc.assert(
       fc.property(contents, (any) => {
@@ -114,8 +114,8 @@ describe('the content of a sealed knock', () => {
     for (const wrong of [
       { sequence: 0 },
       { sequence: 2 ** 53 },
-      { signedRecord: new Uint8Array(0) },
-      { signedRecord: new Uint8Array(MAX_RECORD_LENGTH + 1) },
+      { knock: new Uint8Array(0) },
+      { knock: new Uint8Array(MAX_KNOCK_LENGTH + 1) },
     ])
       assert.throws(() => encodeSealedKnockContent({ ...content, ...wrong }), RangeError)
     const malformed = {
@@ -123,8 +123,8 @@ describe('the content of a sealed knock', () => {
       'a kind of a later version': changed(encoded, 0, 3),
       'a sequence of zero': changed(encoded, 1, 0, 0, 0, 0, 0, 0, 0, 0),
       'a sequence beyond safe integers': changed(encoded, 1, 0, 0x20, 0, 0, 0, 0, 0, 0),
-      'no record': changed(encoded, 9, 0, 0),
-      'a record beyond the end': changed(encoded, 9, 0x05, 0x72),
+      'no knock': changed(encoded, 9, 0, 0),
+      'a knock beyond the end': changed(encoded, 9, 0x06, 0xc2),
       'a byte less': encoded.slice(1),
       nothing: new Uint8Array(0),
     }

@@ -126,6 +126,11 @@ export class Contact {
     this.#failures = { count: 0, notBefore: Number.NEGATIVE_INFINITY as Instant }
   }
 
+  /** When the next attempt may begin. */
+  get retryAt(): Instant {
+    return this.#failures.notBefore
+  }
+
   /** What is to be done now; the caller does it. */
   pursue(situation: Situation, now: Instant): Steps {
     this.#pursuedAt = now
@@ -145,6 +150,11 @@ export class Contact {
       this.reason = 'knocking'
     }
     return { lookUp, knock }
+  }
+
+  /** A knock leaves that says something new of relays. */
+  knockedBeside({ sequence }: PeerRecord): void {
+    this.#knockingOn ??= sequence
   }
 
   lookUpEnded(record: KnownRecord | undefined, now: Instant): void {

@@ -72,6 +72,11 @@ export class Directory {
     return known !== undefined && known.record.expiresAt > now ? known : undefined
   }
 
+  /** The newest record of a peer, valid or not. */
+  latest(peer: PublicKey): PeerRecord | undefined {
+    return this.#known.get(peer)?.record
+  }
+
   /**
    * No peer any more. Should it be one again, its record is known as after a restart. The mesh may have none as new as
    * this: it can have come with a knock.

@@ -10,7 +10,7 @@ import { type Dropped, drop, isDropped } from '../../base/drops.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import { SourceLimiter } from '../../base/rateLimit.js'
 import type { Instant, Now } from '../../base/time.js'
-import { decodeKnock, encodeKnockAnswer } from '../../wire/knock.js'
+import { decodeKnock, encodeKnockAnswer, type Knock, type RelayedSession } from '../../wire/knock.js'
 import { decodeRecord, decodeSignedRecord } from '../../wire/record.js'
 import type { Emit } from '../effects.js'
 import type { Directory } from './directory.js'
@@ -32,6 +32,12 @@ interface Waiting {
   readonly peer: PublicKey
 }
 
+/** A knock that is believed: its record is the peer's. */
+export interface ReceivedKnock {
+  readonly peer: PublicKey
+  readonly knock: Knock
+}
+
 export class KnockDoor {
   readonly #directory: Directory
   readonly #sealedKnocks: SealedKnocks
@@ -49,22 +55,22 @@ export class KnockDoor {
     this.#gossipLimiter = new SourceLimiter(KNOCKS, now)
   }
 
-  /** A knock from the libp2p identity `from`. Returns whose it is, and lets it wait; or ends it, and says why. */
+  /** A knock from the libp2p identity `from`. Returns whose it is and lets it wait; or ends it, and says why. */
   receive(
     id: number,
     from: Uint8Array,
     bytes: Uint8Array,
     isPeer: (key: PublicKey) => boolean,
     now: Now,
-  ): PublicKey | Dropped {
-    const peer = this.#identify(from, bytes, isPeer, now)
-    if (isDropped(peer)) this.#emit({ type: 'answer-knock', id, answer: undefined })
-    else this.#waiting.push({ id, peer })
-    return peer
+  ): ReceivedKnock | Dropped {
+    const received = this.#identify(from, bytes, isPeer, now)
+    if (isDropped(received)) this.#emit({ type: 'answer-knock', id, answer: undefined })
+    else this.#waiting.push({ id, peer: received.peer })
+    return received
   }
 
   /** A knock that a peer sealed and gossiped. Returns undefined, and lets it wait; or says why it is dropped. */
-  receiveGossiped({ peer, signedRecord }: GossipedKnock, now: Now): Dropped | undefined {
+  receiveGossiped({ peer, knock: { signedRecord } }: GossipedKnock, now: Now): Dropped | undefined {
     if (!this.#mayEnter(this.#gossipLimiter, peer, now.instant)) return drop('knock-rate-limited')
     const accepted = this.#directory.accept(signedRecord, (author) => author === peer, now)
     if (isDropped(accepted)) return accepted
@@ -77,14 +83,25 @@ export class KnockDoor {
     return this.#waiting.length > 0
   }
 
-  /** Answers all that wait, with our own record. */
-  answer(signedRecord: Uint8Array, now: Now): void {
-    const answer = encodeKnockAnswer({ version: 1, signedRecord })
-    for (const { id, peer } of this.#waiting) {
-      if (id !== undefined) this.#emit({ type: 'answer-knock', id, answer })
-      else this.#gossip(peer, signedRecord, now)
-    }
+  /** Answers all that wait, with our own record and what `relayedFor` gives; those for whom it is undefined wait on. */
+  answer(
+    signedRecord: Uint8Array,
+    relayedFor: (peer: PublicKey) => readonly RelayedSession[] | undefined,
+    now: Now,
+  ): void {
+    const waiting = this.#waiting
     this.#waiting = []
+    for (const each of waiting) {
+      const { id, peer } = each
+      const relayed = relayedFor(peer)
+      if (relayed === undefined) {
+        this.#waiting.push(each)
+        continue
+      }
+      const answer = { version: 1, signedRecord, relayed } as const
+      if (id !== undefined) this.#emit({ type: 'answer-knock', id, answer: encodeKnockAnswer(answer) })
+      else this.#gossip(peer, answer, now)
+    }
   }
 
   /** Ends the knocks of a peer that is no peer any more. */
@@ -95,8 +112,8 @@ export class KnockDoor {
     this.#waiting = this.#waiting.filter((waiting) => waiting.peer !== peer)
   }
 
-  #gossip(peer: PublicKey, signedRecord: Uint8Array, now: Now): void {
-    const sealedKnock = this.#sealedKnocks.seal(peer, 'answer', signedRecord, now.unix)
+  #gossip(peer: PublicKey, answer: Knock, now: Now): void {
+    const sealedKnock = this.#sealedKnocks.seal(peer, 'answer', answer, now.unix)
     if (sealedKnock !== undefined) this.#emit({ type: 'gossip-knock', sealedKnock })
   }
 
@@ -105,7 +122,7 @@ export class KnockDoor {
     bytes: Uint8Array,
     isPeer: (key: PublicKey) => boolean,
     now: Now,
-  ): PublicKey | Dropped {
+  ): ReceivedKnock | Dropped {
     const knock = decodeKnock(bytes)
     if (isDropped(knock)) return knock
     // What strangers send costs a look, and takes nothing of what those may take who know a peer's key.
@@ -117,7 +134,7 @@ export class KnockDoor {
     if (isDropped(accepted)) return accepted
     const { record } = accepted
     // A record is public to whoever knows the key: only its author may knock with it.
-    return equals(record.identity, from) ? record.publicKey : drop('record-wrong-author')
+    return equals(record.identity, from) ? { peer: record.publicKey, knock } : drop('record-wrong-author')
   }
 
   /** Asked before a signature is verified. */

@@ -3,10 +3,11 @@
  * gossip where no stream gets there.
  */
 
+import { type Backoff, backoffMs } from '../../base/backoff.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import type { TokenBucket } from '../../base/rateLimit.js'
-import { earliest, type Instant, type Now } from '../../base/time.js'
-import { encodeKnock } from '../../wire/knock.js'
+import { after, earliest, type Instant, type Now, SECOND } from '../../base/time.js'
+import { encodeKnock, type Knock, type RelayedSession } from '../../wire/knock.js'
 import type { PeerRecord } from '../../wire/record.js'
 import type { Emit } from '../effects.js'
 import { directIpOf } from '../path/plausible.js'
@@ -35,17 +36,27 @@ export interface Means {
 export interface PursuitParts {
   readonly means: Means
   readonly reflection: Reflection
+  /** Sessions at relays, which knocks name. */
+  readonly relaying: { readonly named: readonly RelayedSession[]; readonly news: number }
   readonly emit: Emit
   readonly log: (message: string) => void
   /** Whether an address that this record names may lead to its owner from here. */
   readonly isPlausible: (record: PeerRecord) => (ip: string) => boolean
 }
 
+/** Between knocks that only say where the two may meet at relays. */
+const TELL_MS: Backoff = { first: 250, longest: 60 * SECOND, growth: 4 }
+
+const LONG_AGO = Number.NEGATIVE_INFINITY as Instant
+
 export class Pursuit {
   readonly contact = new Contact()
   readonly #peer: PublicKey
   readonly #parts: PursuitParts
   readonly #fallback = new KnockFallback()
+  /** What the last knock said of relays, and when the next one may leave for their sake alone. */
+  #hasRecord = false
+  #told = { news: 0, count: 0, nextAt: LONG_AGO }
 
   constructor(peer: PublicKey, parts: PursuitParts) {
     this.#peer = peer
@@ -56,7 +67,7 @@ export class Pursuit {
   pursue(now: Now): void {
     const { means, reflection, log } = this.#parts
     const record = this.#known(now)
-    const { lookUp, knock } = this.contact.pursue(
+    const steps = this.contact.pursue(
       {
         record,
         online: means.isOnline,
@@ -65,10 +76,11 @@ export class Pursuit {
       },
       now.instant,
     )
-    if (lookUp) {
+    if (steps.lookUp) {
       log('looking its record up')
       means.lookUps.begin(this.#peer, now.unix)
     }
+    const knock = steps.knock ?? this.#toTell(record?.record, now.instant)
     if (knock !== undefined) {
       this.#fallback.knocked(now.instant)
       this.#knock(knock, now)
@@ -124,8 +136,39 @@ export class Pursuit {
   }
 
   get nextWake(): Instant | undefined {
-    const { nextWake } = this.contact
+    const {
+      relaying,
+      means: { isOnline },
+    } = this.#parts
+    const tellAt = isOnline && relaying.news !== this.#told.news ? this.#told.nextAt : undefined
+    const nextWake = earliest(this.contact.nextWake, this.#hasRecord ? tellAt : undefined)
     return this.#parts.means.gossips ? earliest(nextWake, this.#fallback.nextWake) : nextWake
+  }
+
+  /** The record to knock on because a relay granted a session that the peer does not know of. */
+  #toTell(record: PeerRecord | undefined, now: Instant): PeerRecord | undefined {
+    this.#hasRecord = record !== undefined
+    const { relaying, means } = this.#parts
+    if (relaying.news === this.#told.news || !means.isOnline || now < this.#told.nextAt) return undefined
+    if (record !== undefined) this.contact.knockedBeside(record)
+    return record
+  }
+
+  /** A knock leaves, and says all there is to say of relays. */
+  #tells(now: Instant): void {
+    const { nextAt } = this.#told
+    // After a long pause the next one may follow soon.
+    const count = now >= after(nextAt, TELL_MS.longest) ? 0 : this.#told.count
+    this.#told = {
+      news: this.#parts.relaying.news,
+      count: count + 1,
+      nextAt: after(now, backoffMs(TELL_MS, count)),
+    }
+  }
+
+  #ownKnock(now: Now): Knock {
+    const { means, relaying } = this.#parts
+    return { version: 1, signedRecord: means.ownRecord.signed(now), relayed: relaying.named }
   }
 
   #known(now: Now): KnownRecord | undefined {
@@ -133,9 +176,10 @@ export class Pursuit {
   }
 
   #knock(record: PeerRecord, now: Now): void {
-    const { means, emit, log } = this.#parts
+    const { emit, log } = this.#parts
     log('knocking')
-    const knock = encodeKnock({ version: 1, signedRecord: means.ownRecord.signed(now) })
+    this.#tells(now.instant)
+    const knock = encodeKnock(this.#ownKnock(now))
     emit({ type: 'knock', peer: this.#peer, ...this.#way(record), knock })
   }
 
@@ -156,8 +200,7 @@ export class Pursuit {
     // Whoever has just moved is not heard for a moment: the knock waits for that.
     if (!means.gossips) return
     if (!this.#fallback.wake(now.instant) || !means.gossipBudget.take(now.instant)) return
-    const signedRecord = means.ownRecord.signed(now)
-    const sealedKnock = means.sealedKnocks.seal(this.#peer, 'knock', signedRecord, now.unix)
+    const sealedKnock = means.sealedKnocks.seal(this.#peer, 'knock', this.#ownKnock(now), now.unix)
     if (sealedKnock === undefined) return
     log('knocking by gossip')
     emit({ type: 'gossip-knock', sealedKnock })

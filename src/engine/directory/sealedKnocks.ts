@@ -12,6 +12,7 @@ import type { Random } from '../../base/random.js'
 import type { UnixTime } from '../../base/time.js'
 import { epochOf, type PairKeys } from '../../crypto/pair.js'
 import { openKnock, sealKnock } from '../../crypto/sealedKnock.js'
+import { decodeKnock, encodeKnock, type Knock } from '../../wire/knock.js'
 import { RECORD_SKEW } from '../../wire/period.js'
 import { type SealedKnockKind, sealedKnockName } from '../../wire/sealedKnock.js'
 import { PairNames } from '../pairNames.js'
@@ -21,8 +22,8 @@ import { OwnSequence } from './ownSequence.js'
 export interface GossipedKnock {
   readonly peer: PublicKey
   readonly kind: SealedKnockKind
-  /** The peer's, still to be verified. */
-  readonly signedRecord: Uint8Array
+  /** Its record is still to be verified. */
+  readonly knock: Knock
 }
 
 interface Pair {
@@ -51,17 +52,12 @@ export class SealedKnocks {
     this.#names.remove(peer)
   }
 
-  /** Our record for a peer, sealed to be gossiped; undefined where it is no peer. */
-  seal(
-    peer: PublicKey,
-    kind: SealedKnockKind,
-    signedRecord: Uint8Array,
-    now: UnixTime,
-  ): Uint8Array | undefined {
+  /** A knock on a peer, or an answer to one, sealed to be gossiped; undefined where it is no peer. */
+  seal(peer: PublicKey, kind: SealedKnockKind, knock: Knock, now: UnixTime): Uint8Array | undefined {
     const pair = this.#pairs.get(peer)
     if (pair === undefined) return undefined
-    const sequence = this.#sequence.next(now)
-    return sealKnock(pair.keys.outgoing, { kind, sequence, signedRecord }, epochOf(now), this.#random)
+    const content = { kind, sequence: this.#sequence.next(now), knock: encodeKnock(knock) }
+    return sealKnock(pair.keys.outgoing, content, epochOf(now), this.#random)
   }
 
   /** What came in by gossip. Nothing is taken twice. */
@@ -71,14 +67,16 @@ export class SealedKnocks {
     const peer = this.#names.find(name, now)
     const pair = peer === undefined ? undefined : this.#pairs.get(peer)
     if (peer === undefined || pair === undefined) return drop('knock-for-others')
-    const knock = openKnock(pair.keys.incoming, sealedKnock)
-    if (isDropped(knock)) return knock
-    const { kind, sequence, signedRecord } = knock
+    const content = openKnock(pair.keys.incoming, sealedKnock)
+    if (isDropped(content)) return content
+    const { kind, sequence } = content
     if (Math.abs(sequence - now) > RECORD_SKEW) return drop('knock-stale')
     const seen = pair.seen[kind]
     // One further ahead than that was taken while our clock was wrong, and would have us refuse all for as long.
     if (sequence <= seen && seen <= now + RECORD_SKEW) return drop('knock-replayed')
     pair.seen[kind] = sequence
-    return { peer, kind, signedRecord }
+    // An answer has the layout of a knock.
+    const knock = decodeKnock(content.knock)
+    return isDropped(knock) ? knock : { peer, kind, knock }
   }
 }

@@ -108,6 +108,8 @@ export class PathAgent {
   /** Whether we hold a first message back; each check says so. */
   readonly #holdsFirstMessage: () => boolean
   #candidates: readonly Candidate[] = []
+  /** Where member relays pass on what goes to the peer. */
+  #relayed: readonly Route[] = []
   #pairs: Pair[] = []
   #current: Pair | undefined = undefined
   #proved: Proved | undefined = undefined
@@ -165,8 +167,37 @@ export class PathAgent {
 
   /** The peer is at these addresses now; those no longer named are forgotten unless they are proved. */
   offer(candidates: readonly Candidate[]): void {
-    this.#candidates = candidates
+    // Which addresses are relays is not for the peer to say.
+    this.#candidates = candidates.filter(({ type }) => type !== 'relayed')
     this.#pairUp()
+  }
+
+  /**
+   * Over these routes member relays pass on what goes to the peer, and no others: what was proved over one that is gone
+   * holds no longer. New ones are checked at once, and cost nothing of the budget of punching: the relay has shown that it
+   * is one, and nobody else's address is tried.
+   */
+  offerRelayed(routes: readonly Route[], now: Instant): void {
+    const [gone, added] = [without(this.#relayed, routes), without(routes, this.#relayed)]
+    if (gone.length === 0 && added.length === 0) return
+    this.#relayed = routes
+    for (const pair of this.#pairs) {
+      if (!gone.some((route) => sameRoute(route, pair))) continue
+      pair.proof = undefined
+      pair.series = undefined
+    }
+    this.#pairUp()
+    for (const route of added) {
+      const pair = this.#find(route)
+      if (pair !== undefined && pair.proof === undefined) pair.series = { waits: PUNCH, sent: 0, nextAt: now }
+    }
+    this.#choose()
+  }
+
+  /** What is known of a way to the peer; undefined where nothing was proved over it. */
+  proofOf(route: Route): { readonly isSound: boolean; readonly rttMs: number | undefined } | undefined {
+    const proof = this.#find(route)?.proof
+    return proof && { isSound: !proof.suspect, rttMs: proof.rttMs }
   }
 
   /** The sockets or routes of the machine changed. */
@@ -310,7 +341,8 @@ export class PathAgent {
         }
         continue
       }
-      if (series.waits === PUNCH && !this.#context.punching.take(now.instant)) {
+      const isPaced = series.waits === PUNCH && pair.type !== 'relayed'
+      if (isPaced && !this.#context.punching.take(now.instant)) {
         series.nextAt = this.#context.punching.availableAt(now.instant)
         continue
       }
@@ -362,15 +394,11 @@ export class PathAgent {
   #pairUp(): void {
     const { sockets, routes } = this.#context
     for (const pair of this.#pairs) pair.offered = false
+    for (const route of this.#relayed) if (this.#isUsable(route)) this.#pair(route, 'relayed')
     for (const { type, address } of this.#candidates) {
       for (const socket of socketsFor(address.ip, sockets, routes)) {
-        const known = this.#find({ socket: socket.id, remote: address })
-        if (known !== undefined) {
-          known.type = type
-          known.offered = true
-        } else {
-          this.#add({ socket: socket.id, remote: address }, type)
-        }
+        const route = { socket: socket.id, remote: address }
+        if (!this.#relayed.some((each) => sameRoute(each, route))) this.#pair(route, type)
       }
     }
     for (const pair of this.#pairs) {
@@ -379,6 +407,16 @@ export class PathAgent {
     }
     this.#dropUnoffered()
     this.#pairs.sort((a, b) => candidatePriority(b.type) - candidatePriority(a.type))
+  }
+
+  #pair(route: Route, type: CandidateType): void {
+    const known = this.#find(route)
+    if (known === undefined) {
+      this.#add(route, type)
+      return
+    }
+    known.type = type
+    known.offered = true
   }
 
   #addReflexive(route: Route): Pair | undefined {
@@ -394,7 +432,7 @@ export class PathAgent {
     if (this.#pairs.length >= MAX_PAIRS) {
       // The last is the least promising.
       const unproved = this.#pairs.findLastIndex(
-        (pair) => pair.proof === undefined && pair.series === undefined,
+        (pair) => pair.proof === undefined && pair.series === undefined && pair.type !== 'relayed',
       )
       if (unproved < 0) return undefined
       this.#pairs.splice(unproved, 1)
@@ -449,6 +487,11 @@ export class PathAgent {
 
 interface RatedPair extends Rated {
   readonly pair: Pair
+}
+
+/** Those of `routes` that are not among `others`. */
+function without(routes: readonly Route[], others: readonly Route[]): readonly Route[] {
+  return routes.filter((route) => !others.some((other) => sameRoute(other, route)))
 }
 
 function rate(pair: Pair): RatedPair[] {

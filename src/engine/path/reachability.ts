@@ -1,12 +1,16 @@
 /** Which remote addresses may be tried at all, and from which sockets. */
 
-import { familyOf, prefixContains, scopeOf } from '../../base/address.js'
+import { type AddressScope, familyOf, prefixContains, scopeOf } from '../../base/address.js'
+import { isStreamAddress } from '../../base/streamAddress.js'
 import type { LocalSocket, MachineRoute } from '../inputs.js'
 import type { Route } from './path.js'
 
+/** Scopes in which no far host can be named. */
+const NEVER_TRIED: readonly AddressScope[] = ['loopback', 'unspecified', 'multicast', 'link-local', 'stream']
+
 /** True where the machine's routes lead to `ip` through a WireGuard interface: a packet sent there would loop. */
 export function leavesByTunnel(routes: readonly MachineRoute[], ip: string): boolean {
-  return longestMatch(routes, ip)?.tunnel ?? false
+  return !isStreamAddress(ip) && (longestMatch(routes, ip)?.tunnel ?? false)
 }
 
 function longestMatch(routes: readonly MachineRoute[], ip: string): MachineRoute | undefined {
@@ -24,12 +28,16 @@ export function isNear(routes: readonly MachineRoute[], ip: string): boolean {
   return route !== undefined && route.prefix.length > 0 && !route.tunnel
 }
 
-/** Whether a datagram can be sent over a route: its socket is open, and its remote is not reached through the tunnel. */
+/**
+ * Whether a datagram can be sent over a route: its socket is open, and its remote is not reached through the tunnel. What
+ * came through a stream can be answered.
+ */
 export function isUsable(
   route: Route,
   sockets: readonly LocalSocket[],
   routes: readonly MachineRoute[],
 ): boolean {
+  if (isStreamAddress(route.remote.ip)) return sockets.some(({ id }) => id === route.socket)
   return socketsFor(route.remote.ip, sockets, routes).some((socket) => socket.id === route.socket)
 }
 
@@ -43,8 +51,7 @@ export function socketsFor(
   routes: readonly MachineRoute[],
 ): readonly LocalSocket[] {
   const scope = scopeOf(ip)
-  if (scope === 'loopback' || scope === 'unspecified' || scope === 'multicast' || scope === 'link-local')
-    return []
+  if (NEVER_TRIED.includes(scope)) return []
   if (leavesByTunnel(routes, ip)) return []
   if (sockets.some((socket) => socket.address.ip === ip)) return []
   const family = familyOf(ip)

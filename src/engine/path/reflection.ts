@@ -63,6 +63,8 @@ export interface Findings {
 export class Reflection {
   readonly #emit: Emit
   readonly #transactions: Transactions<Route>
+  /** Round trips to reflectors by IP, smoothed, of those that are asked now. */
+  readonly #roundTrips = new Map<string, number>()
   #sockets: readonly LocalSocket[] = []
   #routes: readonly MachineRoute[] = []
   #reflectors: readonly SocketAddress[] = []
@@ -100,6 +102,8 @@ export class Reflection {
           state: { name: 'silent' },
         },
     )
+    for (const ip of [...this.#roundTrips.keys()])
+      if (!this.#inquiries.some(({ remote }) => remote.ip === ip)) this.#roundTrips.delete(ip)
     if (this.#inquiries.some((inquiry) => !former.includes(inquiry))) this.#begin(now)
   }
 
@@ -139,6 +143,7 @@ export class Reflection {
     const reason = unusable(response, from)
     if (reason !== undefined) return drop(reason)
     this.#transactions.end(response.transactionId)
+    this.#timed(from.remote.ip, elapsed(transaction.sentAt, now))
     const inquiry = this.#inquiries.find((known) => sameRoute(known, from))
     const seen = response.mappedAddress
     if (inquiry !== undefined && seen !== undefined) {
@@ -150,6 +155,16 @@ export class Reflection {
         this.#replace(state.former, seen, from.socket)
     }
     return undefined
+  }
+
+  /** The round trip to the reflector at this IP, in milliseconds; undefined where none was measured. */
+  rttTo(ip: string): number | undefined {
+    return this.#roundTrips.get(ip)
+  }
+
+  #timed(ip: string, ms: number): void {
+    const former = this.#roundTrips.get(ip)
+    this.#roundTrips.set(ip, former === undefined ? ms : former + (ms - former) / 8)
   }
 
   /** The same object until there is a new answer, or none came. */

@@ -3,7 +3,7 @@
  *
  *   request without a user name   a plain Binding request: reflected, if we serve that; or for a session at our relay
  *   request with one              a check, under a name of one of our pairs: answered
- *   response                      to a question to a reflector, or to a check of ours
+ *   response                      to a question to a reflector, to a check of ours, or from a member relay
  *
  * Nothing that is not authenticated, or not an answer to a fresh question of ours, has any effect but a counted drop.
  */
@@ -17,6 +17,7 @@ import { type DecodedStun, decodeStun, encodeStun } from '../../wire/stun/messag
 import { BINDING, GRANT } from '../../wire/stun/registry.js'
 import type { Emit } from '../effects.js'
 import type { PairNames } from '../pairNames.js'
+import { isFromAsked, type RelayRequest } from '../relay/clientSession.js'
 import type { CheckSubject, PathAgent } from './agent.js'
 import { encodeCheckAnswer, encodeUnknownAttributes } from './checks.js'
 import { type Route, sameRoute } from './path.js'
@@ -41,6 +42,8 @@ export interface StunDeskParts<Checked extends CheckedPeer> {
   readonly reflects: () => boolean
   readonly names: PairNames<Checked>
   readonly transactions: Transactions<CheckSubject>
+  /** What we asked of member relays. */
+  readonly relayRequests: Transactions<RelayRequest>
   readonly reflection: Reflection
   readonly emit: Emit
   readonly drop: (reason: DropReason) => void
@@ -60,6 +63,7 @@ export type StunEvent<Checked> =
       readonly holdsFirstMessage: boolean
     }
   | { readonly type: 'reflected' }
+  | { readonly type: 'relay-answered'; readonly request: RelayRequest; readonly response: DecodedStun }
 
 export class StunDesk<Checked extends CheckedPeer> {
   readonly #parts: StunDeskParts<Checked>
@@ -135,10 +139,12 @@ export class StunDesk<Checked extends CheckedPeer> {
   }
 
   #response(response: DecodedStun, from: Route, now: Instant): StunEvent<Checked> | DropReason {
-    const { reflection, transactions } = this.#parts
+    const { reflection, transactions, relayRequests } = this.#parts
     if (reflection.isOurs(response)) {
       return reflection.answered(response, from, now)?.dropped ?? { type: 'reflected' }
     }
+    if (relayRequests.get(response.transactionId) !== undefined)
+      return this.#relayResponse(response, from, now)
     const transaction = transactions.get(response.transactionId)
     if (transaction === undefined || isLate(transaction, now)) return 'stun-unknown-transaction'
     const { agent, route } = transaction.subject
@@ -149,5 +155,17 @@ export class StunDesk<Checked extends CheckedPeer> {
     if (response.messageClass !== 'success') return 'stun-unsupported'
     const holdsFirstMessage = response.holdsFirstMessage ?? false
     return { type: 'check-answered', agent, sentAt: transaction.sentAt, holdsFirstMessage }
+  }
+
+  /** Both a grant and a bind are answered under the session's own key, which nobody has but the two and their relay. */
+  #relayResponse(response: DecodedStun, from: Route, now: Instant): StunEvent<Checked> | DropReason {
+    const { relayRequests } = this.#parts
+    const transaction = relayRequests.get(response.transactionId)
+    if (transaction === undefined || isLate(transaction, now)) return 'stun-unknown-transaction'
+    const request = transaction.subject
+    if (!verifyIntegrity(response, request.session.keys.hmac)) return 'stun-bad-integrity'
+    if (!isFromAsked(request, from)) return 'stun-unknown-transaction'
+    relayRequests.end(response.transactionId)
+    return { type: 'relay-answered', request, response }
   }
 }

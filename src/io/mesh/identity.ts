@@ -2,7 +2,7 @@
 
 import { generateKeyPairFromSeed, publicKeyFromRaw } from '@libp2p/crypto/keys'
 import type { PeerId } from '@libp2p/interface'
-import { peerIdFromPublicKey } from '@libp2p/peer-id'
+import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
 
 /** The identity that a node has whose key is made from this seed of 32 bytes. */
 export async function identityOfSeed(seed: Uint8Array): Promise<Uint8Array> {
@@ -13,4 +13,10 @@ export async function identityOfSeed(seed: Uint8Array): Promise<Uint8Array> {
 /** The peer id of an identity. */
 export function peerIdOfIdentity(identity: Uint8Array): PeerId {
   return peerIdFromPublicKey(publicKeyFromRaw(identity))
+}
+
+/** The identity of a peer id as text; undefined for one of another kind of key. */
+export function identityOfPeerId(text: string): Uint8Array | undefined {
+  const peerId = peerIdFromString(text)
+  return peerId.type === 'Ed25519' ? peerId.publicKey.raw : undefined
 }

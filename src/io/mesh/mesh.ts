@@ -38,6 +38,7 @@ import type { LanPlace, MeshOptions } from './options.js'
 import { publish } from './publish.js'
 import { type Probe, Reachability } from './reachability.js'
 import { OWN, RecordStore } from './recordStore.js'
+import { RelayStreams } from './relayStreams.js'
 import { Relays } from './relays.js'
 import { RememberedNodes } from './rememberedNodes.js'
 import { limitRequests, REQUEST_LIMITS } from './requests.js'
@@ -94,6 +95,14 @@ export interface Mesh {
    * reservations. Those who are connected are told. Resolves when it is done; the latest call holds.
    */
   setServing(serves: boolean): Promise<void>
+  /**
+   * Opens a stream that stands in for UDP towards a relay, by its identity; resolves to its number. Rejects where it
+   * cannot be reached directly, or the node has no handlers for them; a node that takes none closes it soon.
+   */
+  openRelayStream(relay: Uint8Array): Promise<number>
+  /** Sends a datagram to a port of the relay, or at the relay back through a stream; what cannot be sent is lost. */
+  sendThroughStream(stream: number, port: number, datagram: Uint8Array): void
+  closeRelayStream(stream: number): void
   /** Has another node dial us back. Never rejects. */
   probeReachability(signal: AbortSignal): Promise<Probe>
   /** Closes all connections and sockets. */
@@ -142,6 +151,9 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       ? undefined
       : new Gossip(network, options.gossip, gossipFloors(floors), onDrop, onChange, log)
 
+  const relayStreams =
+    options.relayStreams === undefined ? undefined : new RelayStreams(network, options.relayStreams)
+
   const { mayDial } = options
   const maxConnections = () => (serves ? MAX_CONNECTIONS.serving : MAX_CONNECTIONS.other)
   const refuses = (peer: PeerId) => gossip?.refuses(peer) ?? false
@@ -184,7 +196,11 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   })
   const idleConnections = new IdleConnections(
     () => libp2p.getConnections(),
-    (peerId) => knownNodes.has(peerId) || foundNodes.wants(peerId) || relays.has(peerIdFromString(peerId)),
+    (peerId) =>
+      knownNodes.has(peerId) ||
+      foundNodes.wants(peerId) ||
+      relays.has(peerIdFromString(peerId)) ||
+      (relayStreams?.isOpenTo(peerId) ?? false),
     () => (serves ? SPARED_CONNECTIONS.serving : SPARED_CONNECTIONS.other),
   )
 
@@ -251,6 +267,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     if (!serves) await servers.offer(parts, undefined)
     await relayServer.setServing(serves)
     await dialBack.setServing(parts, serves)
+    await relayStreams?.setServing(parts, serves)
     // Last: who hears of it may use all the rest.
     if (serves) await servers.offer(parts, options.services)
   }
@@ -354,6 +371,15 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       return done
     },
 
+    async openRelayStream(relay) {
+      if (relayStreams === undefined) throw new Error('this node opens no streams for datagrams')
+      return relayStreams.open(parts, peerIdOfIdentity(relay))
+    },
+
+    sendThroughStream: (stream, port, datagram) => relayStreams?.send(stream, port, datagram),
+
+    closeRelayStream: (stream) => relayStreams?.close(stream),
+
     probeReachability(signal) {
       return reachability.probe(parts, listeningPorts(parts), signal)
     },
@@ -371,6 +397,8 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
         relays.setActive(false)
         await relayServer.setServing(false)
         await dialBack.setServing(parts, false)
+        await relayStreams?.setServing(parts, false)
+        relayStreams?.stop()
         lanNodes?.stop()
         await foundNodes.stop()
         idleConnections.stop()

@@ -9,6 +9,7 @@ import type { LanInterface } from './lanSocket.js'
 import type { NameResolver } from './names.js'
 import type { NodeMemory } from './nodeMemory.js'
 import type { RecordJudge } from './recordStore.js'
+import type { RelayStreamsHandlers } from './relayStreams.js'
 import type { RequestLimits } from './requests.js'
 import type { MeshState } from './state.js'
 
@@ -63,6 +64,8 @@ export interface MeshOptions {
   readonly gossip?: GossipOptions
   /** Answers a knock; undefined closes its stream without an answer. */
   readonly onKnock: (knock: Knock) => Promise<Uint8Array | undefined>
+  /** What comes through streams that stand in for UDP. Without it the node neither takes nor opens any. */
+  readonly relayStreams?: RelayStreamsHandlers
   /** False for an address that is reached through our own tunnel: it is never dialled. */
   readonly mayDial?: (ip: string) => boolean
   /** The firewall mark of all TCP sockets. */

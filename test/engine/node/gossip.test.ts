@@ -80,7 +80,14 @@ describe('a knock that no stream can carry', () => {
   it('is gossiped for a few at once, however many are wanted', () => {
     const peers = Array.from({ length: 100 }, (_, index) => testNode(index + 10))
     const ana = new NodeByHand(ANA, peers)
-    ana.tell({ type: 'mesh-changed', connected: true, multiaddrs: [], reflectors: [], gossips: true })
+    ana.tell({
+      type: 'mesh-changed',
+      connected: true,
+      multiaddrs: [],
+      reflectors: [],
+      relays: [],
+      gossips: true,
+    })
     const effects = peers.flatMap((peer) => [
       ...ana.tell({
         type: 'wireguard-sent',
@@ -94,7 +101,13 @@ describe('a knock that no stream can carry', () => {
 
   it('is gossiped as soon as somebody hears it', () => {
     const ana = new NodeByHand(ANA, [BEN])
-    const mesh = { type: 'mesh-changed', connected: true, multiaddrs: [], reflectors: [] } as const
+    const mesh = {
+      type: 'mesh-changed',
+      connected: true,
+      multiaddrs: [],
+      reflectors: [],
+      relays: [],
+    } as const
     ana.tell({ ...mesh, gossips: false })
     ana.tell({ type: 'wireguard-sent', peer: BEN.publicKey, datagram: firstMessage(ANA, BEN) })
     assert.deepEqual(gossipIn(ana.tell({ type: 'look-up-ended', peer: BEN.publicKey })), [])
@@ -104,7 +117,14 @@ describe('a knock that no stream can carry', () => {
 
   it('is gossiped also where no server is connected, but somebody who hears it', () => {
     const ana = new NodeByHand(ANA, [BEN])
-    ana.tell({ type: 'mesh-changed', connected: false, multiaddrs: [], reflectors: [], gossips: true })
+    ana.tell({
+      type: 'mesh-changed',
+      connected: false,
+      multiaddrs: [],
+      reflectors: [],
+      relays: [],
+      gossips: true,
+    })
     const datagram = firstMessage(ANA, BEN)
     const effects = ana.tell({ type: 'wireguard-sent', peer: BEN.publicKey, datagram })
     assert.equal(gossipIn(effects).length, 1)
@@ -165,7 +185,12 @@ describe('a gossiped knock', () => {
   it('with the record of another than the one who sealed it is refused', () => {
     const { ana } = knocked()
     const bens = knocksOf(BEN, ANA)
-    const sealedKnock = bens.seal(ANA.publicKey, 'knock', signedRecordOf(CARL), UNIX_START)
+    const sealedKnock = bens.seal(
+      ANA.publicKey,
+      'knock',
+      { version: 1, signedRecord: signedRecordOf(CARL) },
+      UNIX_START,
+    )
     assert.ok(sealedKnock)
     assert.deepEqual(types(ana.tell({ type: 'knock-gossiped', sealedKnock })), [])
     assert.deepEqual(ana.node.drops.toJSON(), { 'record-unknown-author': 1 })
@@ -174,7 +199,12 @@ describe('a gossiped knock', () => {
   it('that is an answer is taken only while it was asked for', () => {
     const { ana } = knocked()
     const bens = knocksOf(BEN, ANA)
-    const sealedKnock = bens.seal(ANA.publicKey, 'answer', signedRecordOf(BEN), UNIX_START)
+    const sealedKnock = bens.seal(
+      ANA.publicKey,
+      'answer',
+      { version: 1, signedRecord: signedRecordOf(BEN) },
+      UNIX_START,
+    )
     assert.ok(sealedKnock)
     assert.deepEqual(types(ana.tell({ type: 'knock-gossiped', sealedKnock })), [])
     assert.equal(ana.node.knownRecord(BEN.publicKey, nowAt(ana.ms)), undefined)
@@ -183,7 +213,12 @@ describe('a gossiped knock', () => {
 
   it('for others, or of no form at all, is counted', () => {
     const { ana } = knocked()
-    const forCarl = knocksOf(BEN, CARL).seal(CARL.publicKey, 'knock', signedRecordOf(BEN), UNIX_START)
+    const forCarl = knocksOf(BEN, CARL).seal(
+      CARL.publicKey,
+      'knock',
+      { version: 1, signedRecord: signedRecordOf(BEN) },
+      UNIX_START,
+    )
     assert.ok(forCarl)
     for (const sealedKnock of [forCarl, new Uint8Array(7), seededRandom(1).bytes(forCarl.length)])
       assert.deepEqual(types(ana.tell({ type: 'knock-gossiped', sealedKnock })), [])
@@ -261,12 +296,24 @@ function gossiped({ mesh }: World): number {
 /** Ana has Ben as a peer, is in the mesh and hears gossip; `knock` makes a knock of Ben's, each newer than the last. */
 function knocked() {
   const ana = new NodeByHand(ANA, [BEN])
-  ana.tell({ type: 'mesh-changed', connected: true, multiaddrs: [], reflectors: [], gossips: true })
+  ana.tell({
+    type: 'mesh-changed',
+    connected: true,
+    multiaddrs: [],
+    reflectors: [],
+    relays: [],
+    gossips: true,
+  })
   ana.tell({ type: 'look-up-ended', peer: BEN.publicKey })
   ana.tell({ type: 'look-up-ended', peer: ANA.publicKey })
   const bens = knocksOf(BEN, ANA)
   const knock = (ms: number): Input => {
-    const sealedKnock = bens.seal(ANA.publicKey, 'knock', BENS_RECORD, nowAt(ms).unix)
+    const sealedKnock = bens.seal(
+      ANA.publicKey,
+      'knock',
+      { version: 1, signedRecord: BENS_RECORD },
+      nowAt(ms).unix,
+    )
     assert.ok(sealedKnock)
     return { type: 'knock-gossiped', sealedKnock }
   }

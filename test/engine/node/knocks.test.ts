@@ -120,7 +120,14 @@ describe('a knock that waits for the reflectors', () => {
     const [own, gone, stays] = [testNode(1), testNode(2), testNode(3)]
     const node = new NodeByHand(own, [gone, stays])
     const reflectors = [{ ip: '203.0.113.9', port: 3_478 }]
-    node.tell({ type: 'mesh-changed', connected: true, multiaddrs: [], reflectors, gossips: false })
+    node.tell({
+      type: 'mesh-changed',
+      connected: true,
+      multiaddrs: [],
+      reflectors,
+      relays: [],
+      gossips: false,
+    })
     assert.deepEqual(answersIn([...node.knock(gone, 1), ...node.knock(stays, 2), ...node.knock(gone, 3)]), [])
     assert.deepEqual(answersIn(node.readInterface([stays])), [
       [1, false],

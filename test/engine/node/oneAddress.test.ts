@@ -58,7 +58,14 @@ describe('an address at which two peers were, one after the other', () => {
       (ana) => ana.tell({ type: 'look-up-ended', peer: BEN.publicKey }),
       (ana) => ana.tell({ type: 'knock-failed', peer: BEN.publicKey, reason: 'no answer' }),
       (ana) =>
-        ana.tell({ type: 'mesh-changed', connected: true, multiaddrs: [], reflectors: [], gossips: true }),
+        ana.tell({
+          type: 'mesh-changed',
+          connected: true,
+          multiaddrs: [],
+          reflectors: [],
+          relays: [],
+          gossips: true,
+        }),
       (ana) =>
         ana.tell({
           type: 'routes-read',

@@ -32,6 +32,7 @@ describe('a host with more addresses than a record holds', () => {
         connected: true,
         multiaddrs: [],
         reflectors: [REFLECTOR],
+        relays: [],
         gossips: false,
       }),
     )

@@ -73,7 +73,6 @@ describe('punching', () => {
 
   it('checks the most promising first', () => {
     agent.offer([
-      candidate('relayed', remote(5)),
       candidate('server-reflexive', remote(4)),
       candidate('mapped', remote(3)),
       candidate('host', remote(2)),
@@ -81,8 +80,14 @@ describe('punching', () => {
     agent.punch(START)
     assert.deepEqual(
       run(0, 0).map(([, sent]) => sent.remote),
-      [remote(2), remote(3), remote(4), remote(5)],
+      [remote(2), remote(3), remote(4)],
     )
+  })
+
+  it('does not try what the peer calls relayed: relays are known by their own answers', () => {
+    agent.offer([candidate('relayed', remote(5))])
+    agent.punch(START)
+    assert.deepEqual(run(0, 100), [])
   })
 
   it('pairs every candidate with every socket that can reach it', () => {
@@ -798,7 +803,7 @@ describe('the laws of an engine', () => {
   const anyRemote = fc.constantFrom(NEAR, FAR, ELSEWHERE, remote(4))
   const offers = fc.subarray<Candidate>([
     ...HOSTS,
-    candidate('relayed', remote(4)),
+    candidate('mapped', remote(4)),
     candidate('host', { ip: '2001:db8:2::1', port: 1 }),
   ])
   const anySockets = fc.subarray<LocalSocket>([HOME, OFFICE, HOME6])
@@ -807,6 +812,9 @@ describe('the laws of an engine', () => {
       fc.oneof(fc.nat({ max: 50 }), fc.nat({ max: 4_000 })),
       fc.oneof(
         offers.map((candidates) => (it: Scene) => it.agent.offer(candidates)),
+        fc
+          .subarray([over(remote(4)), over(remote(6))])
+          .map((routes) => (it: Scene, ms: number) => it.agent.offerRelayed(routes, it.at(ms))),
         fc.constant((it: Scene, ms: number) => it.agent.punch(it.at(ms))),
         fc.constant((it: Scene, ms: number) => it.agent.probe(it.at(ms))),
         fc.constant((it: Scene, ms: number) => it.agent.probeQuickly(it.at(ms))),

@@ -32,7 +32,7 @@ describe('the stand-in and the real cryptography', () => {
       const first = ana.wireguard.createInitiation(ben.node.publicKey, 7, TIMESTAMP, random)
       const signature = ben.node.sign(DATA, random)
       const sealed = cryptography.recordSealing(ana.node, 'net').seal(signed, 20_833, UNIX, random)
-      const content = { kind: 'knock', sequence: UNIX, signedRecord: signed } as const
+      const content = { kind: 'knock', sequence: UNIX, knock: signed } as const
       const { outgoing } = pairOf(ana.node, ben.node.publicKey).knocks
       const knock = sealKnock(outgoing, content, 7, random)
       return {

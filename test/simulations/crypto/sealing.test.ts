@@ -144,7 +144,7 @@ for (const { name, make } of IMPLEMENTATIONS) {
         fc.property(
           privateKeys(),
           privateKeys(),
-          fc.record({ kind: kinds, sequence: sequences, signedRecord: signedRecords }),
+          fc.record({ kind: kinds, sequence: sequences, knock: signedRecords }),
           fc.nat(),
           randoms(),
           (a, b, content, epoch, random) => {
@@ -216,4 +216,4 @@ for (const { name, make } of IMPLEMENTATIONS) {
   })
 }
 
-const KNOCK = { kind: 'knock', sequence: UNIX, signedRecord: DATA } as const
+const KNOCK = { kind: 'knock', sequence: UNIX, knock: DATA } as const

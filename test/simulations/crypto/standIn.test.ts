@@ -56,7 +56,7 @@ describe('the counts of a stand-in', () => {
 
   it('count sealed knocks', () => {
     const { standIn, ana, ben } = pair()
-    const knock = { kind: 'knock', sequence: 1, signedRecord: DATA } as const
+    const knock = { kind: 'knock', sequence: 1, knock: DATA } as const
     const atAna = ana.node.pairKeys(ben.node.publicKey)
     const atBen = ben.node.pairKeys(ana.node.publicKey)
     assert.ok(atAna && atBen)

@@ -19,6 +19,7 @@ describe('a member that joins', () => {
         connected: false,
         multiaddrs: ['/ip4/203.0.113.1/tcp/51821'],
         reflectors: [],
+        relays: [],
         gossips: false,
       },
     ])

@@ -1,0 +1,326 @@
+/**
+ * One session at a member relay, as one of its two sides sees it, from asking for it to its end.
+ *
+ *   asking ─ granted ─► binding ─ answered ─► bound ─ every 20 s, while there is traffic: bound again
+ *     │                  ▲ │                    │
+ *     │     named by the peer                   │
+ *     ▼                    ▼                    ▼
+ *   ended: refused, silent, or of no use
+ *
+ * Requests are paced and sent again a few times. A bind goes from one socket to one address; where that stays silent, the
+ * next way is tried. Only a relay that knows the session's key can answer either, so what no relay answers is left after
+ * a few packets, whoever it was that named the address.
+ */
+
+import { equals } from 'uint8arrays'
+import { familyOf, isGlobal, type SocketAddress } from '../../base/address.js'
+import { isDropped } from '../../base/drops.js'
+import type { PublicKey } from '../../base/publicKey.js'
+import type { TokenBucket } from '../../base/rateLimit.js'
+import { after, type Instant, later, type Now, SECOND } from '../../base/time.js'
+import type { RelaySessionKeys } from '../../crypto/relaySession.js'
+import { decodeGranted } from '../../wire/relayGrant.js'
+import { type DecodedStun, encodeStun } from '../../wire/stun/message.js'
+import { BINDING, ERROR_CODE, GRANT } from '../../wire/stun/registry.js'
+import type { Emit } from '../effects.js'
+import type { RelayOffer } from '../inputs.js'
+import { type Route, sameRoute } from '../path/path.js'
+import type { Transactions } from '../path/transactions.js'
+
+/** Milliseconds to wait after each request; after the last wait it has failed. */
+const WAITS = [100, 200, 400, 800] as const
+
+/** A mapping at a NAT lives longer (RFC 4787 section 4.3), and a relay ends what is idle for 90 s. */
+const RENEW_MS = 20 * SECOND
+/** The same where the last time nobody answered, but the session is in use. */
+const RETRY_MS = 5 * SECOND
+
+/** Who sent a request, and where it went: the subject of its transaction. */
+export interface RelayRequest {
+  readonly peer: PublicKey
+  readonly session: ClientSession
+  readonly purpose: 'grant' | 'bind'
+  readonly routes: readonly Route[]
+}
+
+/** What all sessions of a node share. */
+export interface SessionContext {
+  readonly emit: Emit
+  readonly transactions: Transactions<RelayRequest>
+  /** Requests to relays, of all peers. */
+  readonly budget: TokenBucket
+}
+
+interface Series {
+  sent: number
+  nextAt: Instant
+}
+
+type State =
+  | { readonly name: 'idle' }
+  | {
+      readonly name: 'asking'
+      readonly routes: readonly Route[]
+      readonly sealed: Uint8Array
+      readonly series: Series
+    }
+  | { readonly name: 'binding'; readonly ways: readonly Route[]; readonly series: Series }
+  | {
+      readonly name: 'bound'
+      readonly way: Route
+      readonly at: Instant
+      readonly renewal: Series | undefined
+    }
+  | { readonly name: 'ended'; readonly why: string }
+
+export class ClientSession {
+  readonly nonce: Uint8Array
+  readonly keys: RelaySessionKeys
+  /** The relay that we asked; undefined where the peer did. */
+  readonly offer: RelayOffer | undefined
+  /** Where the relay takes what is for the peer: one of each family at most. */
+  addresses: readonly SocketAddress[] = []
+  readonly begunAt: Instant
+  /** Since when it is bound, or tries to be, where it is now. */
+  since: Instant
+  /** When it is to be bound again, if there is traffic; undefined where it is not bound. */
+  renewalDueAt: Instant | undefined = undefined
+  /** True once a check passed through. */
+  wasProved = false
+  /** True while a path through it that was proved is doubted. */
+  isDoubted = false
+  /** How often in a row it was to be bound again, and the relay was silent. */
+  missed = 0
+  readonly #peer: PublicKey
+  readonly #context: SessionContext
+  #state: State = { name: 'idle' }
+  #grantId: Uint8Array | undefined = undefined
+  #sequence = 0
+
+  constructor(
+    parts: {
+      readonly peer: PublicKey
+      readonly nonce: Uint8Array
+      readonly keys: RelaySessionKeys
+      readonly offer: RelayOffer | undefined
+      readonly context: SessionContext
+    },
+    now: Instant,
+  ) {
+    this.#peer = parts.peer
+    this.nonce = parts.nonce
+    this.keys = parts.keys
+    this.offer = parts.offer
+    this.#context = parts.context
+    this.begunAt = now
+    this.since = now
+  }
+
+  get isAsking(): boolean {
+    return this.#state.name === 'asking'
+  }
+
+  get isBinding(): boolean {
+    return this.#state.name === 'binding'
+  }
+
+  /** Where we are bound; undefined where we are not, or not yet. */
+  get way(): Route | undefined {
+    return this.#state.name === 'bound' ? this.#state.way : undefined
+  }
+
+  /** When the relay last said that we are bound. */
+  get boundAt(): Instant | undefined {
+    return this.#state.name === 'bound' ? this.#state.at : undefined
+  }
+
+  get hasEnded(): boolean {
+    return this.#state.name === 'ended'
+  }
+
+  /** Why it ended. */
+  get why(): string {
+    return this.#state.name === 'ended' ? this.#state.why : ''
+  }
+
+  /** Asks the relay, which is reached over these routes, one after the other. */
+  ask(sealed: Uint8Array, routes: readonly Route[], now: Instant): void {
+    this.#state = { name: 'asking', routes, sealed, series: { sent: 0, nextAt: now } }
+  }
+
+  /** Binds our side; the first way is the one to prefer. With none it ends. */
+  bind(ways: readonly Route[], now: Instant): void {
+    this.since = now
+    this.wasProved = false
+    this.isDoubted = false
+    this.renewalDueAt = undefined
+    if (ways.length === 0) this.end('its addresses cannot be reached from here')
+    else this.#state = { name: 'binding', ways, series: { sent: 0, nextAt: now } }
+  }
+
+  /** A check of the peer's came through: we are bound there, whether or not we know it. */
+  heard(from: Route, now: Instant): void {
+    const state = this.#state
+    if (state.name === 'asking' || (state.name === 'bound' && sameRoute(state.way, from))) return
+    if (state.name === 'ended') this.bind([from], now)
+    this.#bound(from, now)
+  }
+
+  /** Binds again where we are bound: the relay learns where we are, and we whether it lives. */
+  renew(now: Instant): void {
+    if (this.#state.name === 'bound' && this.#state.renewal === undefined)
+      this.#state = { ...this.#state, renewal: { sent: 0, nextAt: now } }
+  }
+
+  end(why: string): void {
+    this.#state = { name: 'ended', why }
+  }
+
+  /** True for an address that is the session's. */
+  isAt(remote: SocketAddress): boolean {
+    return this.addresses.some(({ ip, port }) => ip === remote.ip && port === remote.port)
+  }
+
+  /** The relay answered: the integrity was verified, and that it came from where the request went. */
+  answered(
+    request: RelayRequest,
+    response: DecodedStun,
+    from: Route,
+    waysTo: (addresses: readonly SocketAddress[]) => readonly Route[],
+    now: Instant,
+  ): void {
+    if (response.messageClass !== 'success') {
+      if (request.purpose === 'bind' || this.isAsking) this.end(refusal(response))
+    } else if (request.purpose === 'grant') {
+      if (!this.isAsking) return
+      this.addresses = grantedAddresses(response, from.remote.ip)
+      const ways = waysTo(this.addresses)
+      // The way over which it answered is known to be one.
+      const isLikely = ({ socket, remote }: Route) => socket === from.socket && remote.ip === from.remote.ip
+      this.bind([...ways.filter(isLikely), ...ways.filter((way) => !isLikely(way))], now)
+    } else if (this.#state.name === 'binding' || this.#state.name === 'bound') {
+      this.#bound(from, now)
+    }
+  }
+
+  /** Sends what is due. True where an address stayed silent. */
+  wake(now: Now): boolean {
+    const series = this.#series
+    if (series === undefined || series.nextAt > now.instant) return false
+    const wait = WAITS[series.sent]
+    if (wait === undefined) {
+      this.#unanswered(now.instant)
+      return true
+    }
+    const { budget } = this.#context
+    if (!budget.take(now.instant)) {
+      series.nextAt = later(budget.availableAt(now.instant), after(now.instant, 1))
+      return false
+    }
+    this.#send(series.sent, now)
+    series.sent += 1
+    series.nextAt = after(now.instant, wait)
+    return false
+  }
+
+  get nextWake(): Instant | undefined {
+    return this.#series?.nextAt
+  }
+
+  get #series(): Series | undefined {
+    const state = this.#state
+    if (state.name === 'asking' || state.name === 'binding') return state.series
+    return state.name === 'bound' ? state.renewal : undefined
+  }
+
+  #bound(way: Route, now: Instant): void {
+    this.#state = { name: 'bound', way, at: now, renewal: undefined }
+    this.renewalDueAt = after(now, RENEW_MS)
+    this.missed = 0
+  }
+
+  #unanswered(now: Instant): void {
+    const state = this.#state
+    if (state.name === 'asking') this.end('the relay does not answer')
+    else if (state.name === 'binding' && state.ways.length > 1) this.bind(state.ways.slice(1), now)
+    else if (state.name !== 'bound') this.end('the relay does not answer at its address')
+    else {
+      this.missed += 1
+      this.renewalDueAt = after(now, RETRY_MS)
+      this.#state = { ...state, renewal: undefined }
+    }
+  }
+
+  #send(count: number, now: Now): void {
+    const state = this.#state
+    if (state.name === 'asking') this.#sendGrant(state.sealed, state.routes, count, now)
+    else if (state.name === 'binding' && state.ways[0] !== undefined) this.#sendBind(state.ways[0], now)
+    else if (state.name === 'bound') this.#sendBind(state.way, now)
+  }
+
+  /** The same request each time: to a relay that has granted it already, it asks for the same session. */
+  #sendGrant(sealed: Uint8Array, routes: readonly Route[], count: number, now: Now): void {
+    const route = routes[count % routes.length]
+    if (route === undefined) return
+    const { transactions, emit } = this.#context
+    this.#grantId ??= transactions.begin(
+      { peer: this.#peer, session: this, purpose: 'grant', routes },
+      now.instant,
+    )
+    const datagram = encodeStun({
+      messageClass: 'request',
+      method: GRANT,
+      transactionId: this.#grantId,
+      sealed,
+    })
+    emit({ type: 'send', ...route, datagram })
+  }
+
+  #sendBind(way: Route, now: Now): void {
+    const { transactions, emit } = this.#context
+    this.#sequence = Math.max(this.#sequence + 1, now.unix)
+    const request = {
+      messageClass: 'request',
+      method: BINDING,
+      transactionId: transactions.begin(
+        { peer: this.#peer, session: this, purpose: 'bind', routes: [way] },
+        now.instant,
+      ),
+      username: this.keys.ownName,
+      bindSequence: this.#sequence,
+    } as const
+    emit({ type: 'send', ...way, datagram: encodeStun(request, this.keys.hmac) })
+  }
+}
+
+/** Whether a response came over a way that its request went. */
+export function isFromAsked({ routes }: RelayRequest, from: Route): boolean {
+  return routes.some((route) => sameRoute(route, from))
+}
+
+/** Of what a relay names: what is at the address that was asked, and in the other family something global. */
+export function grantedAddresses({ granted }: DecodedStun, asked: string): readonly SocketAddress[] {
+  if (granted === undefined) return []
+  const addresses = decodeGranted(granted, asked)
+  if (isDropped(addresses)) return []
+  const own = addresses.find(({ ip }) => ip === asked)
+  const other = addresses.find(({ ip }) => familyOf(ip) !== familyOf(asked) && isGlobal(ip))
+  return [own, other].filter((address) => address !== undefined)
+}
+
+export function sameNonce(a: { readonly nonce: Uint8Array }, b: { readonly nonce: Uint8Array }): boolean {
+  return equals(a.nonce, b.nonce)
+}
+
+function refusal({ error }: DecodedStun): string {
+  switch (error?.code) {
+    case ERROR_CODE.forbidden:
+      return 'the relay does not serve us'
+    case ERROR_CODE.quotaReached:
+      return 'the relay has no more sessions for us'
+    case ERROR_CODE.insufficientCapacity:
+      return 'the relay is full'
+    default:
+      return 'the relay refuses'
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * The member relays that the mesh offers, for all peers of a node: which of them can be asked from here, and which have
+ * just refused, or did not answer.
+ */
+
+import { equals, toString as toText } from 'uint8arrays'
+import { type Backoff, backoffMs } from '../../base/backoff.js'
+import { after, type Instant, MINUTE, SECOND } from '../../base/time.js'
+import type { HmacSha256 } from '../../crypto/hmacSha256.js'
+import type { LocalSocket, MachineRoute, RelayOffer } from '../inputs.js'
+import type { Route } from '../path/path.js'
+import { socketsFor } from '../path/reachability.js'
+import { chooseRelays, type RatedOffer } from './choice.js'
+
+/** How long one that failed is avoided. */
+const AVOID_MS: Backoff = { first: 10 * SECOND, longest: 10 * MINUTE }
+
+/** What shows a relay that we may use it: a MAC under the key of the network's members, or under that of our pair. */
+export interface Credential {
+  readonly type: 'network' | 'peer'
+  readonly hmac: HmacSha256
+}
+
+/** An offer that is chosen, and how to ask. */
+export interface ChosenRelay extends RatedOffer {
+  readonly credential: Credential
+}
+
+export interface OffersParts {
+  /** How we may ask this one; undefined where we may not. */
+  readonly credentialFor: (offer: RelayOffer) => Credential | undefined
+  /** The round trip to a reflector at this IP, as far as known, in milliseconds. */
+  readonly rttTo: (ip: string) => number | undefined
+  readonly machine: () => {
+    readonly sockets: readonly LocalSocket[]
+    readonly routes: readonly MachineRoute[]
+  }
+}
+
+export interface Wanted {
+  readonly count: number
+  /** IPs of relays that the peer and we use already. */
+  readonly taken: Iterable<string>
+  /** The libp2p identity of the peer, which need not relay to itself. */
+  readonly peer: Uint8Array | undefined
+  /** Further ones to avoid. */
+  readonly isAvoided: (offer: RelayOffer) => boolean
+}
+
+export class RelayOffers {
+  readonly #parts: OffersParts
+  #offers: readonly RelayOffer[] = []
+  readonly #failed = new Map<string, { failures: number; until: Instant }>()
+
+  constructor(parts: OffersParts) {
+    this.#parts = parts
+  }
+
+  /** What the mesh offers now. What is known of those that are gone is forgotten. */
+  set(offers: readonly RelayOffer[]): void {
+    this.#offers = offers
+    const present = new Set(offers.map(nameOf))
+    for (const name of [...this.#failed.keys()]) if (!present.has(name)) this.#failed.delete(name)
+  }
+
+  /** The best that can be asked. */
+  choose({ count, taken, peer, isAvoided }: Wanted, now: Instant): readonly ChosenRelay[] {
+    const rated: ChosenRelay[] = []
+    for (const offer of this.#offers) {
+      if (peer !== undefined && equals(offer.identity, peer)) continue
+      const credential = this.#parts.credentialFor(offer)
+      if (credential === undefined) continue
+      const routes = this.#routesTo(offer)
+      if (routes.length === 0) continue
+      const failed = this.#failed.get(nameOf(offer))
+      // One that does not answer, or refuses, is not asked at all for a while.
+      if (failed !== undefined && now < failed.until) continue
+      rated.push({ offer, routes, rttMs: this.#rttTo(offer), isAvoided: isAvoided(offer), credential })
+    }
+    return chooseRelays(rated, count, taken)
+  }
+
+  /** It refused, or did not answer. */
+  failed(offer: RelayOffer, now: Instant): void {
+    if (!this.#offers.some((each) => equals(each.identity, offer.identity))) return
+    const failures = this.#failed.get(nameOf(offer))?.failures ?? 0
+    const until = after(now, backoffMs(AVOID_MS, failures))
+    this.#failed.set(nameOf(offer), { failures: failures + 1, until })
+  }
+
+  /** It granted a session. */
+  succeeded(offer: RelayOffer): void {
+    this.#failed.delete(nameOf(offer))
+  }
+
+  /** From which socket to which address, the fastest known first; one a family and socket. */
+  #routesTo(offer: RelayOffer): readonly Route[] {
+    const { sockets, routes } = this.#parts.machine()
+    const { rttTo } = this.#parts
+    const rtt = ({ ip }: { readonly ip: string }) => rttTo(ip) ?? Number.MAX_SAFE_INTEGER
+    return [...offer.addresses]
+      .sort((a, b) => rtt(a) - rtt(b))
+      .flatMap((remote) => socketsFor(remote.ip, sockets, routes).map(({ id }) => ({ socket: id, remote })))
+      .slice(0, MAX_ROUTES)
+  }
+
+  #rttTo({ addresses }: RelayOffer): number | undefined {
+    const known = addresses.flatMap(({ ip }) => this.#parts.rttTo(ip) ?? [])
+    return known.length === 0 ? undefined : Math.min(...known)
+  }
+}
+
+/** Each is asked once or twice in one series of requests. */
+const MAX_ROUTES = 4
+
+function nameOf({ identity }: RelayOffer): string {
+  return toText(identity, 'base64')
+}

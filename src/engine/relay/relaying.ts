@@ -1,0 +1,429 @@
+/**
+ * What one peer and we have of member relays: sessions that we asked for, and those that the peer named.
+ *
+ *   a path is wanted ─► two relays are asked ─ granted ─► bound ─► offered to the path agent, and named by a knock
+ *   the peer's knock names sessions ────────────────────► bound ─► offered to the path agent
+ *
+ * From there on they are ways to the peer as any other: checks pass through and prove them, and traffic takes them until
+ * there is a direct path. While there is traffic the best two are kept: bound again now and then, and checked; what fails
+ * is dropped, and another relay is asked. Without traffic nothing is sent, and the relay ends what is idle.
+ */
+
+import { equals } from 'uint8arrays'
+import type { SocketAddress } from '../../base/address.js'
+import { type Backoff, backoffMs } from '../../base/backoff.js'
+import type { PublicKey } from '../../base/publicKey.js'
+import type { Random } from '../../base/random.js'
+import { after, earliest, elapsed, type Instant, type Now, SECOND } from '../../base/time.js'
+import { grantMac, sealGrant } from '../../crypto/relayGrant.js'
+import { MAX_RELAYED_SESSIONS, type RelayedSession } from '../../wire/knock.js'
+import type { DecodedStun } from '../../wire/stun/message.js'
+import type { LocalSocket, MachineRoute, RelayOffer } from '../inputs.js'
+import type { PathAgent } from '../path/agent.js'
+import { type Route, sameRoute } from '../path/path.js'
+import { isUsable, socketsFor } from '../path/reachability.js'
+import { ClientSession, type RelayRequest, type SessionContext, sameNonce } from './clientSession.js'
+import type { ChosenRelay, RelayOffers } from './offers.js'
+import { Trust } from './trust.js'
+
+/** One carries the traffic, the other takes its place. */
+const KEPT = 2
+
+/** A relay ends a session that both sides have not bound after 15 s. What carries nothing until then is of no use. */
+const USELESS_MS = 14 * SECOND
+/** A relay is avoided for so long after that, while there are others. */
+const AVOID_MS = 120 * SECOND
+
+/** One that is idle is ended by its relay after 90 s. */
+const IDLE_MS = 80 * SECOND
+
+/** How long the answer to a knock waits for a session that it is to name. */
+const ANSWER_MS = 300
+/** What the peer has asked for is to be there with its next knock, at the latest. */
+const PROMISE_MS = SECOND
+
+/** Sessions that came to nothing: two are replaced at once, further ones ever more rarely. */
+const FREE_FAILURES = 2
+const ASK_AGAIN_MS: Backoff = { first: SECOND, longest: 60 * SECOND }
+/** Where there was no relay to ask. */
+const NO_OFFER_MS = 5 * SECOND
+
+/** A session in use that its relay says nothing of is kept for so many times. */
+const MOST_MISSED = 4
+
+const MAX_WAYS = 4
+/** Sessions that ended, but may still be in use by the peer. */
+const MAX_ENDED = 8
+
+const LONG_AGO = Number.NEGATIVE_INFINITY as Instant
+
+/** What all peers of a node share. */
+export interface RelayContext extends SessionContext {
+  readonly ownKey: PublicKey
+  readonly random: Random
+  readonly offers: RelayOffers
+  readonly machine: () => {
+    readonly sockets: readonly LocalSocket[]
+    readonly routes: readonly MachineRoute[]
+  }
+}
+
+export interface RelayingParts {
+  readonly agent: PathAgent
+  readonly context: RelayContext
+  /** The peer's libp2p identity, as far as known: it may itself be a relay. */
+  readonly peerIdentity: () => Uint8Array | undefined
+  /** Whether an address that the peer names may mean the same here. */
+  readonly isPlausible: (ip: string) => boolean
+  readonly log: (message: string, fields: Readonly<Record<string, string | number>>) => void
+}
+
+/** What is wanted of the relays now. */
+export interface Situation {
+  /** True while the peer is looked for. */
+  readonly isWanted: boolean
+  /** True where there was traffic lately. */
+  readonly isActive: boolean
+}
+
+export class Relaying {
+  readonly #parts: RelayingParts
+  #sessions: ClientSession[] = []
+  #ended: ClientSession[] = []
+  readonly #trust = new Trust()
+  /** Relays whose sessions carried nothing to this peer. */
+  #avoided: readonly { readonly offer: RelayOffer; readonly until: Instant }[] = []
+  #hasAsked = false
+  #failures = 0
+  #askAt: Instant = LONG_AGO
+  /** Until when the peer's knock waits for a session of ours. */
+  #invitedUntil: Instant | undefined = undefined
+  #promisedAt: Instant | undefined = undefined
+  #heardOfPeerAt = LONG_AGO
+  #nextWake: Instant | undefined = undefined
+  /** Changes where a knock has something new to say. */
+  news = 0
+
+  constructor(parts: RelayingParts) {
+    this.#parts = parts
+  }
+
+  /** The sessions that we asked for, as a knock names them. */
+  get named(): readonly RelayedSession[] {
+    return this.#sessions
+      .filter(({ offer }) => offer !== undefined)
+      .slice(-MAX_RELAYED_SESSIONS)
+      .map(({ nonce, addresses }) => ({ nonce, addresses }))
+  }
+
+  /** False while the answer to a knock had better wait for a session that it is to name. */
+  isReadyToAnswer(now: Instant): boolean {
+    return this.#invitedUntil === undefined || now >= this.#invitedUntil || !this.#sessions.some(isAsked)
+  }
+
+  /** An effort to reach the peer begins: what there is may be stale, and what failed before may work now. */
+  begin(now: Instant): void {
+    this.#failures = 0
+    this.#askAt = LONG_AGO
+    this.bindAgain(now)
+  }
+
+  /** Relays are to learn where we are, and we whether they live. */
+  bindAgain(now: Instant): void {
+    for (const session of this.#sessions) {
+      const { way, boundAt } = session
+      if (way === undefined || boundAt === undefined) continue
+      if (elapsed(boundAt, now) >= IDLE_MS) session.end('it was idle for too long')
+      else session.renew(now)
+    }
+  }
+
+  /** Our sockets or routes, or our address as others see it, changed. */
+  moved({ isWanted, isActive }: Situation, now: Instant): void {
+    const { sockets, routes } = this.#parts.context.machine()
+    for (const session of this.#sessions) {
+      const { way } = session
+      if (way !== undefined && !isUsable(way, sockets, routes))
+        session.bind(this.#waysTo(session.addresses), now)
+    }
+    if (isWanted || isActive) this.bindAgain(now)
+  }
+
+  /** The mesh offers other relays. */
+  offersChanged(): void {
+    this.#askAt = LONG_AGO
+  }
+
+  /** The peer knocked, or answered a knock, and named these; `needsPath` where nothing reaches it for sure. */
+  heard(named: readonly RelayedSession[], needsPath: boolean, now: Instant): void {
+    this.#heardOfPeerAt = now
+    for (const session of named) if (session.addresses.length > 0) this.#join(session, now)
+    if (!needsPath) return
+    const isPromised = named.some(({ addresses }) => addresses.length === 0)
+    if (!isPromised) this.#promisedAt = undefined
+    else if (this.#promisedAt === undefined || elapsed(this.#promisedAt, now) < PROMISE_MS) {
+      this.#promisedAt ??= now
+      return
+    }
+    if (!this.#sessions.some(isOfUse)) this.#invitedUntil = after(now, ANSWER_MS)
+  }
+
+  /** An authenticated check of the peer's came in; where it passed through a relay, that is a way to answer. */
+  checkReceived(from: Route, now: Instant): void {
+    const session = [...this.#sessions, ...this.#ended].find((each) => each.isAt(from.remote))
+    if (session === undefined || session.way !== undefined) return
+    session.heard(from, now)
+    if (!this.#sessions.includes(session)) this.#sessions.push(session)
+    this.#ended = this.#ended.filter((each) => each !== session)
+    this.#offer(now)
+  }
+
+  /** A relay answered a request of ours; see {@link ClientSession.answered}. */
+  answered(request: RelayRequest, response: DecodedStun, from: Route, now: Now): void {
+    const { session } = request
+    if (!this.#sessions.includes(session)) return
+    const wasAsking = session.isAsking
+    session.answered(request, response, from, (addresses) => this.#waysTo(addresses), now.instant)
+    if (!wasAsking || session.isAsking || session.hasEnded || session.offer === undefined) return
+    this.#parts.context.offers.succeeded(session.offer)
+    this.news += 1
+  }
+
+  /** Does what is due. */
+  settle({ isWanted, isActive }: Situation, now: Now): void {
+    const { instant } = now
+    this.#judge(instant)
+    this.#bury(instant)
+    const wanted = this.#wanted(isWanted, isActive, instant)
+    const live = this.#sessions.filter(isOfUse).length
+    if (live < wanted && instant >= this.#askAt) this.#ask(wanted - live, now)
+    if (isActive) this.#renew(instant)
+    for (const session of this.#sessions) while (session.wake(now)) this.#silent(session, instant)
+    this.#bury(instant)
+    this.#offer(instant)
+    this.#nextWake = this.#due(isActive, this.#wanted(isWanted, isActive, instant), instant)
+  }
+
+  get nextWake(): Instant | undefined {
+    return this.#sessions.reduce((next, session) => earliest(next, session.nextWake), this.#nextWake)
+  }
+
+  /** The interface has the peer no longer. */
+  close(): void {
+    const gone = new Set([...this.#sessions, ...this.#ended])
+    this.#parts.context.transactions.forget(({ session }) => gone.has(session))
+  }
+
+  // Asking
+
+  /** How many sessions there ought to be. */
+  #wanted(isWanted: boolean, isActive: boolean, now: Instant): number {
+    if (isWanted || (isActive && this.#hasAsked)) return KEPT
+    return this.#invitedUntil !== undefined && now < this.#invitedUntil ? 1 : 0
+  }
+
+  #ask(count: number, now: Now): void {
+    const { offers } = this.#parts.context
+    const chosen = offers.choose(
+      {
+        count,
+        taken: this.#sessions
+          .flatMap(({ addresses, offer }) => [...addresses, ...(offer?.addresses ?? [])])
+          .map(ipOf),
+        peer: this.#parts.peerIdentity(),
+        isAvoided: (offer) => this.#avoided.some((each) => equals(each.offer.identity, offer.identity)),
+      },
+      now.instant,
+    )
+    if (chosen.length < count) this.#askAt = after(now.instant, NO_OFFER_MS)
+    for (const relay of chosen) this.#askRelay(relay, now)
+  }
+
+  #askRelay({ offer, credential, routes }: ChosenRelay, now: Now): void {
+    const { agent, context, log } = this.#parts
+    const nonce = context.random.bytes(16)
+    const keys = agent.keys.relaySession(nonce)
+    const terms = { issuedAt: now.unix, key: keys.key, names: [keys.ownName, keys.peerName] as const }
+    const mac = grantMac(credential.hmac, offer.publicKey, terms)
+    const proof =
+      credential.type === 'network'
+        ? ({ type: 'network', mac } as const)
+        : ({ type: 'peer', publicKey: context.ownKey, mac } as const)
+    const sealed = sealGrant(offer.publicKey, { ...terms, proof }, context.random)
+    if (sealed === undefined) {
+      context.offers.failed(offer, now.instant)
+      return
+    }
+    this.#hasAsked = true
+    log('asking a relay', { ip: routes[0]?.remote.ip ?? '' })
+    const session = new ClientSession({ peer: agent.peer, nonce, keys, offer, context }, now.instant)
+    session.ask(sealed, routes, now.instant)
+    this.#sessions.push(session)
+  }
+
+  // Joining what the peer asked for
+
+  #join({ nonce, addresses }: RelayedSession, now: Instant): void {
+    const { agent, context, isPlausible } = this.#parts
+    if (this.#sessions.some((session) => sameNonce(session, { nonce }))) return
+    const theirs = this.#sessions.filter(({ offer }) => offer === undefined)
+    if (theirs.length >= MAX_RELAYED_SESSIONS && !this.#displace(theirs)) return
+    if (!this.#trust.admits(theirs.filter(({ isBinding }) => isBinding).length, now)) return
+    const plausible = addresses.filter(({ ip }) => isPlausible(ip))
+    const ways = this.#waysTo(plausible).slice(0, plausible.length)
+    if (ways.length === 0) return
+    // What was decoded is a view.
+    const kept = nonce.slice()
+    const keys = agent.keys.relaySession(kept)
+    const session = new ClientSession({ peer: agent.peer, nonce: kept, keys, offer: undefined, context }, now)
+    session.addresses = plausible
+    session.bind(ways, now)
+    this.#sessions.push(session)
+  }
+
+  /** Makes room for a session that the peer names; false where all carry something. */
+  #displace(theirs: readonly ClientSession[]): boolean {
+    const least = theirs.find(
+      ({ way }) => way === undefined || this.#parts.agent.proofOf(way)?.isSound !== true,
+    )
+    least?.end('the peer named others')
+    return least !== undefined
+  }
+
+  // What becomes of them
+
+  #judge(now: Instant): void {
+    const { agent } = this.#parts
+    for (const session of this.#sessions) {
+      const { way } = session
+      if (way === undefined) continue
+      const proof = agent.proofOf(way)
+      if (proof?.isSound === true) {
+        session.wasProved = true
+        session.isDoubted = false
+        if (session.offer !== undefined) this.#failures = 0
+      } else if (proof !== undefined && !session.isDoubted) {
+        session.isDoubted = true
+        session.renew(now)
+        agent.ask(way, now)
+      } else if (proof === undefined && (session.wasProved || elapsed(session.since, now) >= USELESS_MS)) {
+        this.#carriesNothing(session, now)
+      }
+      if (session.missed >= (this.#isInUse(way) ? MOST_MISSED : 1))
+        session.end('the relay does not answer any more')
+    }
+  }
+
+  #carriesNothing(session: ClientSession, now: Instant): void {
+    session.end('it carries nothing')
+    const { offer } = session
+    // If the peer is not there, that is not the relay's fault.
+    if (offer === undefined || this.#heardOfPeerAt < session.begunAt) return
+    this.#avoided = [...this.#avoided, { offer, until: after(now, AVOID_MS) }]
+  }
+
+  /** Nobody answered at one of its addresses. */
+  #silent(session: ClientSession, now: Instant): void {
+    if (session.offer !== undefined || session.way !== undefined) return
+    this.#trust.failed(now)
+    const others = this.#sessions.filter(
+      (each) => each !== session && each.offer === undefined && each.isBinding,
+    )
+    if (session.isBinding && !this.#trust.admits(others.length, now))
+      session.end('nobody answers where the peer says')
+  }
+
+  /** Takes out those that have ended. */
+  #bury(now: Instant): void {
+    this.#avoided = this.#avoided.filter(({ until }) => now < until)
+    const ended = this.#sessions.filter(({ hasEnded }) => hasEnded)
+    if (ended.length === 0) return
+    this.#sessions = this.#sessions.filter(({ hasEnded }) => !hasEnded)
+    for (const { offer, why, addresses, wasProved } of ended) {
+      this.#parts.log('a session at a relay ended', {
+        why,
+        ip: (addresses[0] ?? offer?.addresses[0])?.ip ?? '',
+      })
+      if (offer === undefined) continue
+      if (!wasProved) this.#failures += 1
+      if (this.#failures > FREE_FAILURES)
+        this.#askAt = after(now, backoffMs(ASK_AGAIN_MS, this.#failures - FREE_FAILURES - 1))
+      if (why !== 'it carries nothing') this.#parts.context.offers.failed(offer, now)
+    }
+    this.#ended = [...this.#ended, ...ended.filter(({ addresses }) => addresses.length > 0)].slice(-MAX_ENDED)
+  }
+
+  /** Keeps the best two. */
+  #renew(now: Instant): void {
+    for (const session of this.#best()) {
+      if (session.renewalDueAt === undefined || session.renewalDueAt > now || session.way === undefined)
+        continue
+      session.renew(now)
+      this.#parts.agent.ask(session.way, now)
+    }
+  }
+
+  /** Those that carry, the fastest first. */
+  #best(): readonly ClientSession[] {
+    return this.#sessions
+      .flatMap((session) => {
+        const proof = session.way && this.#parts.agent.proofOf(session.way)
+        return proof?.isSound === true ? [{ session, rttMs: proof.rttMs ?? Number.MAX_SAFE_INTEGER }] : []
+      })
+      .sort((a, b) => a.rttMs - b.rttMs)
+      .slice(0, KEPT)
+      .map(({ session }) => session)
+  }
+
+  #offer(now: Instant): void {
+    this.#parts.agent.offerRelayed(
+      this.#sessions.flatMap(({ way }) => way ?? []),
+      now,
+    )
+  }
+
+  #due(isActive: boolean, wanted: number, now: Instant): Instant | undefined {
+    let next: Instant | undefined
+    for (const session of this.#sessions) {
+      if (session.way !== undefined && !session.wasProved)
+        next = earliest(next, after(session.since, USELESS_MS))
+    }
+    if (isActive) for (const { renewalDueAt } of this.#best()) next = earliest(next, renewalDueAt)
+    if (this.#invitedUntil !== undefined && now < this.#invitedUntil)
+      next = earliest(next, this.#invitedUntil)
+    if (this.#sessions.filter(isOfUse).length < wanted && this.#askAt > now)
+      next = earliest(next, this.#askAt)
+    return next
+  }
+
+  #isInUse(way: Route): boolean {
+    const { current } = this.#parts.agent
+    return current !== undefined && sameRoute(current, way)
+  }
+
+  /** One socket for each address first: a relay knows us at one. */
+  #waysTo(addresses: readonly SocketAddress[]): readonly Route[] {
+    const { sockets, routes } = this.#parts.context.machine()
+    const each = addresses.map((remote) =>
+      socketsFor(remote.ip, sockets, routes).map(({ id }) => ({ socket: id, remote })),
+    )
+    return [...each.flatMap((ways) => ways.slice(0, 1)), ...each.flatMap((ways) => ways.slice(1))].slice(
+      0,
+      MAX_WAYS,
+    )
+  }
+}
+
+/** Ours, and not granted yet. */
+function isAsked(session: ClientSession): boolean {
+  return session.isAsking
+}
+
+/** True for one that carries, or may soon. */
+function isOfUse(session: ClientSession): boolean {
+  return !session.hasEnded && session.missed === 0
+}
+
+function ipOf({ ip }: SocketAddress): string {
+  return ip
+}
