@@ -156,7 +156,9 @@ export class Pursuit {
 
   /** A knock leaves, and says all there is to say of relays. */
   #tells(now: Instant): void {
-    const { nextAt } = this.#told
+    const { news, nextAt } = this.#told
+    // One that says nothing of relays keeps none waiting that does.
+    if (news === this.#parts.relaying.news) return
     // After a long pause the next one may follow soon.
     const count = now >= after(nextAt, TELL_MS.longest) ? 0 : this.#told.count
     this.#told = {

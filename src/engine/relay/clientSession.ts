@@ -168,8 +168,9 @@ export class ClientSession {
 
   /** Binds again where we are bound: the relay learns where we are, and we whether it lives. */
   renew(now: Instant): void {
-    if (this.#state.name === 'bound' && this.#state.renewal === undefined)
-      this.#state = { ...this.#state, renewal: { sent: 0, nextAt: now } }
+    if (this.#state.name !== 'bound' || this.#state.renewal !== undefined) return
+    this.#state = { ...this.#state, renewal: { sent: 0, nextAt: now } }
+    this.renewalDueAt = undefined
   }
 
   end(why: string): void {

@@ -41,6 +41,10 @@ const IDLE_MS = 80 * SECOND
 const ANSWER_MS = 300
 /** What the peer has asked for is to be there with its next knock, at the latest. */
 const PROMISE_MS = SECOND
+const FORGOTTEN_MS = 10 * SECOND
+
+/** One knock tells of relays that grant at about the same time. */
+const GATHER_MS = 30
 
 /** Sessions that came to nothing: two are replaced at once, further ones ever more rarely. */
 const FREE_FAILURES = 2
@@ -54,6 +58,11 @@ const MOST_MISSED = 4
 const MAX_WAYS = 4
 /** Sessions that ended, but may still be in use by the peer. */
 const MAX_ENDED = 8
+
+/** Why a session may end though its relay did what it should, as far as we know. */
+const IDLE = 'it was idle for too long'
+const CARRIES_NOTHING = 'it carries nothing'
+const FAULTLESS: ReadonlySet<string> = new Set([IDLE, CARRIES_NOTHING])
 
 const LONG_AGO = Number.NEGATIVE_INFINITY as Instant
 
@@ -98,7 +107,10 @@ export class Relaying {
   #askAt: Instant = LONG_AGO
   /** Until when the peer's knock waits for a session of ours. */
   #invitedUntil: Instant | undefined = undefined
-  #promisedAt: Instant | undefined = undefined
+  /** How many sessions the peer is asking for, and since when. */
+  #promised: { readonly count: number; readonly at: Instant } | undefined = undefined
+  /** When the peer is to be told of what was granted. */
+  #tellAt: Instant | undefined = undefined
   #heardOfPeerAt = LONG_AGO
   #nextWake: Instant | undefined = undefined
   /** Changes where a knock has something new to say. */
@@ -130,12 +142,8 @@ export class Relaying {
 
   /** Relays are to learn where we are, and we whether they live. */
   bindAgain(now: Instant): void {
-    for (const session of this.#sessions) {
-      const { way, boundAt } = session
-      if (way === undefined || boundAt === undefined) continue
-      if (elapsed(boundAt, now) >= IDLE_MS) session.end('it was idle for too long')
-      else session.renew(now)
-    }
+    this.#expire(now)
+    for (const session of this.#sessions) session.renew(now)
   }
 
   /** Our sockets or routes, or our address as others see it, changed. */
@@ -157,15 +165,14 @@ export class Relaying {
   /** The peer knocked, or answered a knock, and named these; `needsPath` where nothing reaches it for sure. */
   heard(named: readonly RelayedSession[], needsPath: boolean, now: Instant): void {
     this.#heardOfPeerAt = now
+    this.#expire(now)
     for (const session of named) if (session.addresses.length > 0) this.#join(session, now)
-    if (!needsPath) return
-    const isPromised = named.some(({ addresses }) => addresses.length === 0)
-    if (!isPromised) this.#promisedAt = undefined
-    else if (this.#promisedAt === undefined || elapsed(this.#promisedAt, now) < PROMISE_MS) {
-      this.#promisedAt ??= now
-      return
-    }
-    if (!this.#sessions.some(isOfUse)) this.#invitedUntil = after(now, ANSWER_MS)
+    const count = named.filter(({ addresses }) => addresses.length === 0).length
+    const since = this.#promised?.at
+    const isRepeated = since !== undefined && elapsed(since, now) < FORGOTTEN_MS
+    this.#promised = count === 0 ? undefined : { count, at: isRepeated ? since : now }
+    if (needsPath && this.#promisedOf(now) === 0 && !this.#sessions.some(isOfUse))
+      this.#invitedUntil = after(now, ANSWER_MS)
   }
 
   /** An authenticated check of the peer's came in; where it passed through a relay, that is a way to answer. */
@@ -186,20 +193,25 @@ export class Relaying {
     session.answered(request, response, from, (addresses) => this.#waysTo(addresses), now.instant)
     if (!wasAsking || session.isAsking || session.hasEnded || session.offer === undefined) return
     this.#parts.context.offers.succeeded(session.offer)
-    this.news += 1
+    this.#tellAt ??= after(now.instant, GATHER_MS)
   }
 
   /** Does what is due. */
   settle({ isWanted, isActive }: Situation, now: Now): void {
     const { instant } = now
+    this.#expire(instant)
     this.#judge(instant)
     this.#bury(instant)
     const wanted = this.#wanted(isWanted, isActive, instant)
-    const live = this.#sessions.filter(isOfUse).length
+    const live = this.#live(instant)
     if (live < wanted && instant >= this.#askAt) this.#ask(wanted - live, now)
     if (isActive) this.#renew(instant)
     for (const session of this.#sessions) while (session.wake(now)) this.#silent(session, instant)
     this.#bury(instant)
+    if (this.#tellAt !== undefined && (instant >= this.#tellAt || !this.#sessions.some(isAsked))) {
+      this.#tellAt = undefined
+      this.news += 1
+    }
     this.#offer(instant)
     this.#nextWake = this.#due(isActive, this.#wanted(isWanted, isActive, instant), instant)
   }
@@ -215,6 +227,16 @@ export class Relaying {
   }
 
   // Asking
+
+  /** How many sessions carry, or may soon, those that the peer is asking for among them. */
+  #live(now: Instant): number {
+    return this.#sessions.filter(isOfUse).length + this.#promisedOf(now)
+  }
+
+  #promisedOf(now: Instant): number {
+    const promised = this.#promised
+    return promised !== undefined && elapsed(promised.at, now) < PROMISE_MS ? promised.count : 0
+  }
 
   /** How many sessions there ought to be. */
   #wanted(isWanted: boolean, isActive: boolean, now: Instant): number {
@@ -292,6 +314,15 @@ export class Relaying {
 
   // What becomes of them
 
+  /** Ends those that their relays have ended by now. */
+  #expire(now: Instant): void {
+    for (const session of this.#sessions) {
+      const { boundAt } = session
+      if (boundAt !== undefined && elapsed(boundAt, now) >= IDLE_MS) session.end(IDLE)
+    }
+    this.#bury(now)
+  }
+
   #judge(now: Instant): void {
     const { agent } = this.#parts
     for (const session of this.#sessions) {
@@ -315,7 +346,7 @@ export class Relaying {
   }
 
   #carriesNothing(session: ClientSession, now: Instant): void {
-    session.end('it carries nothing')
+    session.end(CARRIES_NOTHING)
     const { offer } = session
     // If the peer is not there, that is not the relay's fault.
     if (offer === undefined || this.#heardOfPeerAt < session.begunAt) return
@@ -345,10 +376,10 @@ export class Relaying {
         ip: (addresses[0] ?? offer?.addresses[0])?.ip ?? '',
       })
       if (offer === undefined) continue
-      if (!wasProved) this.#failures += 1
+      if (!wasProved && why !== IDLE) this.#failures += 1
       if (this.#failures > FREE_FAILURES)
         this.#askAt = after(now, backoffMs(ASK_AGAIN_MS, this.#failures - FREE_FAILURES - 1))
-      if (why !== 'it carries nothing') this.#parts.context.offers.failed(offer, now)
+      if (!FAULTLESS.has(why)) this.#parts.context.offers.failed(offer, now)
     }
     this.#ended = [...this.#ended, ...ended.filter(({ addresses }) => addresses.length > 0)].slice(-MAX_ENDED)
   }
@@ -391,8 +422,10 @@ export class Relaying {
     if (isActive) for (const { renewalDueAt } of this.#best()) next = earliest(next, renewalDueAt)
     if (this.#invitedUntil !== undefined && now < this.#invitedUntil)
       next = earliest(next, this.#invitedUntil)
-    if (this.#sessions.filter(isOfUse).length < wanted && this.#askAt > now)
-      next = earliest(next, this.#askAt)
+    if (this.#live(now) < wanted && this.#askAt > now) next = earliest(next, this.#askAt)
+    if (wanted > 0 && this.#promised !== undefined && this.#promisedOf(now) > 0)
+      next = earliest(next, after(this.#promised.at, PROMISE_MS))
+    next = earliest(next, this.#tellAt)
     return next
   }
 

@@ -8,7 +8,7 @@ import { elapsed } from '../../../src/base/time.js'
 import type { PairKeys } from '../../../src/crypto/pair.js'
 import type { Effect } from '../../../src/engine/effects.js'
 import type { Input } from '../../../src/engine/inputs.js'
-import { Node } from '../../../src/engine/node.js'
+import { Node, type NodeOptions } from '../../../src/engine/node.js'
 import { encodeCheck, encodeCheckAnswer } from '../../../src/engine/path/checks.js'
 import { encodeKnock } from '../../../src/wire/knock.js'
 import { decodeStun } from '../../../src/wire/stun/message.js'
@@ -28,7 +28,12 @@ export class NodeByHand {
   #ms = 0
 
   /** `remembered`: signed records of an earlier run. */
-  constructor(own: TestNode, peers: readonly TestNode[], remembered: readonly Uint8Array[] = []) {
+  constructor(
+    own: TestNode,
+    peers: readonly TestNode[],
+    remembered: readonly Uint8Array[] = [],
+    further: Pick<NodeOptions, 'membership'> = {},
+  ) {
     this.#own = own
     const options = {
       keys: own.keys,
@@ -40,6 +45,7 @@ export class NodeByHand {
       sealing: own.sealing,
       lastSequence: 0,
       remembered,
+      ...further,
     } as const
     this.node = new Node(options, nowAt(0))
     const address = { ip: '192.0.2.1', port: 51_821 }
