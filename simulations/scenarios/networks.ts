@@ -51,6 +51,13 @@ export function allMeetings(): readonly Meeting[] {
   return [...pairs(NETWORKS), ...NEIGHBOURS]
 }
 
+/** Pairs that have to guess: a gateway that maps by destination, and one that filters by port; so many in turns. */
+export function guessingMeetings(count: number): readonly Meeting[] {
+  return Array.from({ length: count }, (_, index) =>
+    apart<Network>(index % 2 === 0 ? 'port-restricted' : 'carrier', index % 4 < 2 ? 'symmetric' : 'counting'),
+  )
+}
+
 /** The meetings in one world, each of hosts of its own. */
 export function topologyOf(meetings: readonly Meeting[], servers: Topology['servers']): Topology {
   const sites: SiteSpec[] = []

@@ -26,6 +26,8 @@ export interface StageOptions {
   readonly discovery?: DiscoveryOptions
   /** What the wall clock shows at first, in ms since 1970; by default midnight (UTC). */
   readonly unixStart?: number
+  /** Hosts that are ever behind one gateway, at most; by default all. */
+  readonly hostsBehindGateway?: number
 }
 
 /** Two peers, of whom one pings the other. */
@@ -43,7 +45,7 @@ export class Stage {
   readonly #terrain: Terrain
   readonly #ways: Ways
 
-  constructor({ topology, seed, observers, ...others }: StageOptions) {
+  constructor({ topology, seed, observers, hostsBehindGateway, ...others }: StageOptions) {
     this.topology = topology
     this.#random = seededRandom(seed)
     this.traffic = new Traffic(() => this.world.queue.elapsed)
@@ -53,7 +55,7 @@ export class Stage {
       ...others,
     })
     this.#terrain = openTerrain(topology)
-    this.#ways = new Ways(this.#terrain, topology.hosts.length)
+    this.#ways = new Ways(this.#terrain, hostsBehindGateway ?? topology.hosts.length)
   }
 
   /** Randomness of its own for one part of what a scenario leaves to chance. */

@@ -63,7 +63,10 @@ export class RelayNode {
       world.queue.now,
     )
     this.#place.attach(`relay ${number}`, (datagram) => this.#received(datagram))
-    this.#tell({ type: 'sockets-changed', sockets: [{ id: 1, address: this.address, device: 'eth0', purpose: 'shared' }] })
+    this.#tell({
+      type: 'sockets-changed',
+      sockets: [{ id: 1, address: this.address, device: 'eth0', purpose: 'shared' }],
+    })
   }
 
   /** How the mesh offers it. */
