@@ -16,7 +16,7 @@ import type { WatchedNode, WatchedPlace } from './watched.js'
 
 const NAME = 'bounded'
 
-/** What one call of the engine wants done: a few things for each peer, and a burst of checks. */
+/** What one call of the engine wants done: a few things for each peer, and a burst of checks; and sockets closed, all at once. */
 const EFFECTS = { atLeast: 64, eachPeer: 32 } as const
 
 /** Whoever wants one, it is the same (engine/directory/lookUps.ts). */
@@ -73,8 +73,13 @@ export class ErrandBounds {
   }
 
   handled(host: Host, input: Input, effects: readonly Effect[]): void {
-    if (effects.length > this.statistics.effects) this.statistics.effects = effects.length
-    if (effects.length > EFFECTS.atLeast + EFFECTS.eachPeer * host.sides.size)
+    const closes = effects.reduce((sum, { type }) => sum + (type === 'close-socket' ? 1 : 0), 0)
+    const wanted = effects.length - closes
+    if (wanted > this.statistics.effects) this.statistics.effects = wanted
+    if (
+      wanted > EFFECTS.atLeast + EFFECTS.eachPeer * host.sides.size ||
+      closes > DEFAULT_PUNCH_LIMITS.sockets
+    )
       this.#report(host, `${effects.length} things are to be done at once, after ${input.type}`)
     const underWay = this.#of(host)
     if (input.type === 'look-up-ended') count(underWay.lookUps, input.peer, -1)
