@@ -9,8 +9,10 @@ export type Dependence = 'endpoint-independent' | 'address-dependent' | 'address
 export interface NatSpec {
   readonly mapping: Dependence
   readonly filtering: Dependence
-  /** Section 4.2: the inner port where it is free; the next free one, counting; any. */
+  /** Section 4.2: the inner port where it is free; counted on from the last one; any. */
   readonly ports: 'preserving' | 'sequential' | 'random'
+  /** How far `sequential` ports are apart: the next is the last plus this, which is not 0; below zero they count down. */
+  readonly portStep: number
   /** Section 4.3: how long a mapping lives without being refreshed. */
   readonly lifetimeMs: number
   /** What refreshes it: datagrams from inside (REQ-6), or from outside as well. */
@@ -40,6 +42,9 @@ export interface LinkSpec {
   readonly queue: number
 }
 
+/** An address family that hosts have addresses of, while nothing of it passes their gateway. */
+export type BrokenFamily = 'none' | 'ipv4' | 'ipv6'
+
 /** A network of hosts: public, or behind a gateway. */
 export interface SiteSpec {
   readonly region: Region
@@ -56,6 +61,9 @@ export interface SiteSpec {
   readonly firewall: boolean
   /** False where UDP neither leaves nor enters. */
   readonly udp: boolean
+  readonly broken: BrokenFamily
+  /** True where hosts, and the gateways behind it, reach only the gateway and not each other, as guests of a WLAN do. */
+  readonly isolated: boolean
 }
 
 export interface HostSpec {
@@ -68,6 +76,8 @@ export interface HostSpec {
 /** A node that serves the mesh: `tunnelbore bootstrap` on a public address. */
 export interface ServerSpec {
   readonly region: Region
+  /** Whether it is a member relay. */
+  readonly relays: boolean
 }
 
 export interface Topology {

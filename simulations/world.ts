@@ -105,20 +105,29 @@ export class World {
   }
 
   #makeServer(index: number): Server {
-    const region = this.topology.servers[index]?.region
-    if (region === undefined) throw new RangeError(`there is no server ${index}`)
+    const spec = this.topology.servers[index]
+    if (spec === undefined) throw new RangeError(`there is no server ${index}`)
+    const { region, relays } = spec
     const name = `server${index + 1}`
     const place = this.internet.publicPlace(region, SERVER_LINK)
     const random = this.fork()
-    return new Server({
+    const keys = this.cryptography.nodeKeys(random.bytes(32))
+    const server: Server = new Server({
       name,
       queue: this.queue,
       random,
-      keys: this.cryptography.nodeKeys(random.bytes(32)),
+      keys,
       place,
-      mesh: this.mesh.addServer({ name, ips: place.ips, streamDelay: (to) => place.streamDelay(to) }),
+      mesh: this.mesh.addServer({
+        name,
+        ips: place.ips,
+        streamDelay: (to) => place.streamDelay(to),
+        relayOffer: () => server.relayOffer,
+      }),
       observers: this.observers,
+      relays,
     })
+    return server
   }
 
   #makeMachine(index: number): Machine {

@@ -12,7 +12,7 @@ import type { PublicKey } from '../../src/base/publicKey.js'
 import type { Random } from '../../src/base/random.js'
 import { type Instant, SECOND } from '../../src/base/time.js'
 import { periodOf } from '../../src/wire/period.js'
-import { encodeServices } from '../../src/wire/services.js'
+import { encodeServices, type RelayService } from '../../src/wire/services.js'
 import type { Party } from './channel.js'
 import type { Connection, Owner } from './connection.js'
 import type { StrangersRecord } from './forgery.js'
@@ -36,6 +36,8 @@ export interface ServerOptions {
   readonly ips: readonly string[]
   /** Its way to another server, which gossip needs; by default there is none. */
   readonly streamDelay?: (to: string) => number | undefined
+  /** What it offers as a member relay, now; absent where it is none. */
+  readonly relayOffer?: () => RelayService | undefined
   readonly maxRecords?: number
   readonly maxConnections?: number
   readonly maxReservations?: number
@@ -53,8 +55,6 @@ export class Server implements Party, Owner {
   readonly peerId: string
   /** The bytes of the peer id, by which kad-dht places it. */
   readonly multihash: Uint8Array
-  /** What it says when it is asked for its services. */
-  readonly services: Uint8Array
   readonly storer: Storer
   readonly #setting: ServerSetting
   readonly #options: ServerOptions
@@ -78,11 +78,16 @@ export class Server implements Party, Owner {
     this.key = identityKey(identity)
     this.peerId = peerIdText(identity)
     this.multihash = multihashOf(identity)
-    const reflectors = this.ips.map((ip) => ({ ip, port: SERVER_PORT }))
-    this.services = encodeServices({ version: 1, reflectors })
     const { strangersRecord } = setting
     const maxRecords = options.maxRecords ?? MAX_STORED_RECORDS
     this.storer = new Storer({ setting, random, maxRecords, strangersRecord })
+  }
+
+  /** What it says when it is asked for its services. */
+  get services(): Uint8Array {
+    const reflectors = this.ips.map((ip) => ({ ip, port: SERVER_PORT }))
+    const relay = this.#options.relayOffer?.()
+    return encodeServices({ version: 1, reflectors, ...(relay === undefined ? {} : { relay }) })
   }
 
   /** Another one for each of its processes. */

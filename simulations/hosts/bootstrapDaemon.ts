@@ -1,12 +1,15 @@
-/** `tunnelbore bootstrap` on a host: an engine with no interface and no peers, which reflects for everybody. */
+/** `tunnelbore bootstrap` on a host: an engine with no interface and no peers, which reflects for everybody, and may relay. */
 
 import type { Random } from '../../src/base/random.js'
 import type { NodeKeys } from '../../src/crypto/nodeKeys.js'
 import { recordSealing } from '../../src/crypto/sealedRecord.js'
 import { Node } from '../../src/engine/node.js'
+import type { RelayQuotas } from '../../src/engine/relay/quotas.js'
 import { LOOPBACK_PORT } from './daemon.js'
 import { EngineLoop } from './engineLoop.js'
 import type { Host } from './host.js'
+import { MEMBERSHIP } from './membership.js'
+import type { RelaySessions } from './relaySessions.js'
 
 export interface BootstrapDaemonOptions {
   readonly host: Host
@@ -14,13 +17,15 @@ export interface BootstrapDaemonOptions {
   /** The libp2p identity: a raw Ed25519 public key. */
   readonly identity: Uint8Array
   readonly random: Random
+  /** What it relays for members; undefined where it is no relay. */
+  readonly relay: RelayQuotas | undefined
 }
 
 export class BootstrapDaemon {
   readonly host: Host
   readonly #loop: EngineLoop
 
-  constructor({ host, keys, identity, random }: BootstrapDaemonOptions) {
+  constructor({ host, keys, identity, random, relay }: BootstrapDaemonOptions) {
     this.host = host
     const node = new Node(
       {
@@ -33,6 +38,8 @@ export class BootstrapDaemon {
         // It has no record, and reads none.
         sealing: recordSealing(keys, 'tunnelbore'),
         lastSequence: 0,
+        membership: MEMBERSHIP,
+        ...(relay === undefined ? {} : { relay }),
       },
       host.clock.now,
     )
@@ -46,6 +53,11 @@ export class BootstrapDaemon {
 
   get node(): Node {
     return this.#loop.node
+  }
+
+  /** What it relays. */
+  get relays(): RelaySessions {
+    return this.#loop.relays
   }
 
   start(): void {

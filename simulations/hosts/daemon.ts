@@ -231,12 +231,12 @@ export class Daemon implements Member {
     return this.host.streamDelay(to)
   }
 
-  /** In one network private addresses mean the same. */
+  /** In one network private addresses mean the same, unless it keeps its hosts apart. */
   isNeighbour(other: Member): boolean {
     if (!(other instanceof Daemon)) return false
     const { places } = other.host
     return this.host.places.some(
-      ({ site }) => site !== undefined && places.some((place) => place.site === site),
+      ({ site }) => site !== undefined && !site.spec.isolated && places.some((place) => place.site === site),
     )
   }
 

@@ -14,6 +14,7 @@ import type { Node } from '../../src/engine/node.js'
 import type { Route } from '../../src/engine/path/path.js'
 import type { Datagram } from '../network/datagram.js'
 import type { Host } from './host.js'
+import { RelaySessions } from './relaySessions.js'
 import { SharedSockets } from './sharedSockets.js'
 
 export const SHARED_PORT = 51_821
@@ -34,7 +35,17 @@ export interface JournalEntry {
 /** What the loop does not do itself. */
 export type Errand = Exclude<
   Effect,
-  { readonly type: 'send' | 'deliver' | 'open-sockets' | 'close-socket' | 'log' }
+  {
+    readonly type:
+      | 'send'
+      | 'deliver'
+      | 'open-sockets'
+      | 'close-socket'
+      | 'open-relay'
+      | 'close-relay'
+      | 'send-relay'
+      | 'log'
+  }
 >
 
 export interface Errands {
@@ -53,6 +64,8 @@ interface Waiting {
 export class EngineLoop {
   readonly node: Node
   readonly sockets: SharedSockets
+  /** What it relays for others. */
+  readonly relays: RelaySessions
   /** Everything the engine was told and said, if a test wants it. */
   journal: JournalEntry[] | undefined = undefined
   /** Datagrams to the network and to WireGuard, and wake-ups. */
@@ -70,6 +83,10 @@ export class EngineLoop {
     this.node = node
     this.#host = host
     this.sockets = new SharedSockets(host, SHARED_PORT, (datagram) => this.#received(datagram))
+    this.relays = new RelaySessions(host, {
+      relayTable: node.relayTable,
+      handle: (input, author) => this.handle(input, author),
+    })
     this.#errands = errands
   }
 
@@ -85,6 +102,7 @@ export class EngineLoop {
   /** What happens after this is nobody's concern. */
   stop(): void {
     if (this.#running) this.sockets.close()
+    this.relays.close()
     this.#running = false
     this.#waiting.length = 0
   }
@@ -169,6 +187,11 @@ export class EngineLoop {
         break
       case 'close-socket':
         this.sockets.closePunching(effect.id)
+        break
+      case 'open-relay':
+      case 'close-relay':
+      case 'send-relay':
+        this.relays.perform(effect)
         break
       case 'log':
         break

@@ -70,11 +70,11 @@ export class Host {
     this.#ports.delete(port)
   }
 
-  /** Sends from an address of ours. From one that is ours no longer nothing leaves. */
-  send(from: SocketAddress, to: SocketAddress, bytes: Uint8Array): void {
+  /** Sends from an address of ours. From one that is ours no longer nothing leaves. `author`: whose it is, if we only pass it on. */
+  send(from: SocketAddress, to: SocketAddress, bytes: Uint8Array, author = this.name): void {
     const place = this.#attachments.placeOf(from.ip)
     if (place === undefined || this.clock.asleep) return
-    const datagram: Datagram = { from, to, bytes, author: this.name }
+    const datagram: Datagram = { from, to, bytes, author }
     for (const observer of this.observers) observer.sent?.(this.name, datagram)
     place.send(datagram)
   }

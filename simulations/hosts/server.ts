@@ -5,6 +5,8 @@
 
 import type { Random } from '../../src/base/random.js'
 import type { NodeKeys } from '../../src/crypto/nodeKeys.js'
+import { relayQuotas } from '../../src/engine/relay/quotas.js'
+import type { RelayService } from '../../src/wire/services.js'
 import type { Server as MeshServer } from '../discovery/server.js'
 import type { StorerBehaviour } from '../discovery/storer.js'
 import type { EventQueue } from '../network/eventQueue.js'
@@ -14,6 +16,7 @@ import type { Observer } from '../observer.js'
 import { BootstrapDaemon } from './bootstrapDaemon.js'
 import { HostClock } from './clock.js'
 import { Host } from './host.js'
+import type { RelayBehaviour } from './relaySessions.js'
 
 export interface ServerOptions {
   readonly name: string
@@ -23,6 +26,8 @@ export interface ServerOptions {
   readonly place: Place<Site>
   readonly mesh: MeshServer
   readonly observers: readonly Observer[]
+  /** See {@link ServerSpec.relays}. */
+  readonly relays: boolean
 }
 
 export class Server {
@@ -33,6 +38,7 @@ export class Server {
   readonly #options: ServerOptions
   #daemon: BootstrapDaemon | undefined = undefined
   #isHonest = true
+  #relaying: RelayBehaviour | undefined = undefined
 
   constructor(options: ServerOptions) {
     this.#options = options
@@ -92,9 +98,39 @@ export class Server {
     this.#happened(behaviour === undefined ? 'stores as it should' : `is a ${behaviour.type} storer`)
   }
 
+  /** True while it relays as it should. */
+  get relays(): boolean {
+    return this.#options.relays && this.#daemon !== undefined && this.#relaying === undefined
+  }
+
+  /** What it offers as a member relay; undefined where it is none, or does not run. */
+  get relayOffer(): RelayService | undefined {
+    return this.#daemon?.node.relayOffer(this.host.clock.now)
+  }
+
+  /** How many sessions it relays. */
+  get relaySessions(): number {
+    return this.#daemon?.relays.size ?? 0
+  }
+
+  /** Its process is started again at once: all sessions that it relayed are gone. */
+  restart(): void {
+    this.crash()
+    this.restore()
+  }
+
+  /** How it treats what it relays from now on; undefined for well. */
+  relayLike(behaviour: RelayBehaviour | undefined): void {
+    this.#relaying = behaviour
+    if (this.#daemon !== undefined) this.#daemon.relays.behaviour = behaviour
+    this.#happened(behaviour === undefined ? 'relays as it should' : `is a relay that ${behaviour.type}`)
+  }
+
   #start(): void {
-    const { keys, random } = this.#options
-    this.#daemon = new BootstrapDaemon({ host: this.host, keys, identity: random.bytes(32), random })
+    const { keys, random, relays } = this.#options
+    const relay = relays ? relayQuotas() : undefined
+    this.#daemon = new BootstrapDaemon({ host: this.host, keys, identity: random.bytes(32), random, relay })
+    this.#daemon.relays.behaviour = this.#relaying
     this.#daemon.start()
   }
 

@@ -71,6 +71,8 @@ export class Internet implements Outside {
       ipv6: hasIpv6 ? 'open' : 'none',
       firewall: false,
       udp: true,
+      broken: 'none',
+      isolated: false,
     }
     const site = this.#make(spec, undefined, undefined, { type: 'home', subnet: 0 })
     const place = site.place()

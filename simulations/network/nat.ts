@@ -11,7 +11,8 @@
  * sends to an outer address is hairpinned by sending it out and taking it in again: so its source is an outer address and
  * port, and it is filtered as anybody's (section 6, REQ-9a).
  *
- * Ports below 1024 are assigned only where they are preserved. Parity and contiguity are not modelled, nor is ICMP.
+ * Ports below 1024 are assigned only where they are preserved. Where ports count, one count is kept for all inner hosts;
+ * a port that is taken is left out for the next free one. Parity and contiguity are not modelled, nor is ICMP.
  */
 
 import type { SocketAddress } from '../../src/base/address.js'
@@ -225,11 +226,13 @@ export class Nat {
   #freePort(ip: string, innerPort: number): number | undefined {
     const isFree = (port: number): boolean => this.#byOuter.get({ ip, port }) === undefined
     if (this.#ports === 'preserving' && isFree(innerPort)) return innerPort
+    const { portStep } = this.spec
     const first = this.#ports === 'sequential' ? this.#nextPort : this.#anyPort()
-    for (let step = 0; step < PORTS; step++) {
-      const port = FIRST_PORT + ((first - FIRST_PORT + step) % PORTS)
+    const direction = Math.sign(portStep)
+    for (let tried = 0; tried < PORTS; tried++) {
+      const port = wrapped(first + tried * direction)
       if (!isFree(port)) continue
-      this.#nextPort = FIRST_PORT + ((port + 1 - FIRST_PORT) % PORTS)
+      this.#nextPort = wrapped(port + portStep)
       return port
     }
     return undefined
@@ -238,4 +241,9 @@ export class Nat {
   #anyPort(): number {
     return FIRST_PORT + this.#draws.below(PORTS)
   }
+}
+
+/** Counts on from the first port after the last one, and from the last one before the first. */
+function wrapped(port: number): number {
+  return FIRST_PORT + ((((port - FIRST_PORT) % PORTS) + PORTS) % PORTS)
 }

@@ -8,14 +8,16 @@ import type { Dependence, NatSpec } from '../topology.js'
  * - `address-restricted`: … those addresses to which was sent
  * - `port-restricted`: … those addresses and ports to which was sent; Linux's `masquerade` acts so, as most home routers do
  * - `symmetric`: an outer port of its own for each destination, which alone is let in
+ * - `counting`: a symmetric one whose ports count up, so that the next can be foretold
  */
-export type NatKind = 'full-cone' | 'address-restricted' | 'port-restricted' | 'symmetric'
+export type NatKind = 'full-cone' | 'address-restricted' | 'port-restricted' | 'symmetric' | 'counting'
 
 export const NAT_KINDS: Readonly<Record<NatKind, NatSpec>> = {
   'full-cone': linux('endpoint-independent', 'endpoint-independent', 'preserving'),
   'address-restricted': linux('endpoint-independent', 'address-dependent', 'preserving'),
   'port-restricted': linux('endpoint-independent', 'address-and-port-dependent', 'preserving'),
   symmetric: linux('address-and-port-dependent', 'address-and-port-dependent', 'random'),
+  counting: linux('address-and-port-dependent', 'address-and-port-dependent', 'sequential'),
 }
 
 /** As RFC 6888 wants a carrier's: whatever RFC 4787 requires, with a few addresses for many, and hairpinning. */
@@ -23,6 +25,7 @@ export const CARRIER_GRADE: NatSpec = {
   mapping: 'endpoint-independent',
   filtering: 'endpoint-independent',
   ports: 'random',
+  portStep: 1,
   lifetimeMs: 120 * SECOND,
   refreshedBy: 'outbound',
   hairpin: true,
@@ -39,6 +42,7 @@ function linux(mapping: Dependence, filtering: Dependence, ports: NatSpec['ports
     mapping,
     filtering,
     ports,
+    portStep: 1,
     lifetimeMs: 120 * SECOND,
     refreshedBy: 'both',
     hairpin: false,

@@ -2,7 +2,7 @@
  * A site: a network of hosts and of the gateways of inner sites, with its own gateway and its link to the outside, which
  * is the internet or the network of an outer site.
  *
- * A datagram for an address in the site stays in it. Any other passes the border, which changes state when the datagram
+ * A datagram for an address in the site stays in it, and is lost where the site keeps its hosts apart. Any other passes the border, which changes state when the datagram
  * is sent, and the link. What comes in passes the link, and then the border, as it is when the datagram gets there. A
  * gateway is `LOCAL_MS` from what is in its site; where a site has public addresses, each host has a link of its own,
  * which begins at the host. What was sent before a link fails or a partition begins still arrives, unless it is the link
@@ -171,7 +171,7 @@ export class Site implements Gateway, Home, Outside {
   fromInside(datagram: Datagram, from: Attachment): void {
     const local = this.#segment.find(datagram.to.ip)
     if (local === undefined) this.#goOut(datagram, from)
-    else local.reach(datagram, 2 * LOCAL_MS)
+    else if (!this.spec.isolated || local === from) local.reach(datagram, 2 * LOCAL_MS)
   }
 
   carry(datagram: Datagram, from: Gateway, delayMs: number): void {
@@ -186,7 +186,7 @@ export class Site implements Gateway, Home, Outside {
   streamOn(way: StreamWay, from: Attachment): boolean {
     const local = this.#segment.find(way.to)
     way.takes(local === undefined ? this.#lines.toLinkMs : 2 * LOCAL_MS)
-    if (local !== undefined) return local.letsStreamIn(way)
+    if (local !== undefined) return !this.spec.isolated && local.letsStreamIn(way)
     if (!this.#isConnected || !this.#border.letsStreamOut(way)) return false
     way.crosses((from.line ?? this.#lines.shared).out)
     return this.#outside.streamOn(way, this)
@@ -215,7 +215,7 @@ export class Site implements Gateway, Home, Outside {
       // It passes on only what bears an address of its own network (RFC 3704).
       if (this.#segment.find(datagram.from.ip) === undefined) return
       if (nat.addresses.includes(datagram.to.ip)) {
-        this.#turnBack(datagram, nat)
+        this.#turnBack(datagram)
         return
       }
     }
@@ -230,8 +230,8 @@ export class Site implements Gateway, Home, Outside {
   }
 
   /** What an inner host sends to an outer address. */
-  #turnBack(datagram: Datagram, nat: Nat): void {
-    const inside = this.#border.udp ? nat.hairpin(datagram) : undefined
+  #turnBack(datagram: Datagram): void {
+    const inside = this.#border.hairpin(datagram)
     if (inside !== undefined) this.#segment.find(inside.to.ip)?.reach(inside, 2 * LOCAL_MS)
   }
 

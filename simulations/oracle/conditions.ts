@@ -1,11 +1,13 @@
 /**
- * When two hosts are held to be connected: there is a certain way, both run and want it, there is a server by which they
- * can find each other, and the network carries what the engine was built for. Everything else is given in words.
+ * When two hosts are held to be connected: there is a certain way, or a member relay that both reach; both run and want
+ * it, there is a server by which they can find each other, and the network carries what the engine was built for.
+ * Everything else is given in words.
  */
 
 import { MINUTE, SECOND } from '../../src/base/time.js'
 import type { LinkSpec } from '../topology.js'
 import { type Host, type Ledger, NEVER, type Side } from './ledger.js'
+import { familiesToRelays } from './relayable.js'
 import { type Family, hasFamily, INTERNET } from './terrain.js'
 import type { WatchedPlace, WatchedServer } from './watched.js'
 import { type Way, Ways } from './ways.js'
@@ -31,6 +33,8 @@ export class Conditions {
   readonly #terrain: WorldTerrain
   /** Those that serve from the beginning do so since ever. */
   readonly #servesSince = new Map<WatchedServer, number>()
+  /** Those that relayed as they should when that was last looked at. */
+  readonly #relays = new Set<WatchedServer>()
   /** The furthest that each host's wall clock has shown. */
   readonly #furthest = new WeakMap<Host, number>()
 
@@ -38,7 +42,10 @@ export class Conditions {
     this.#ledger = ledger
     this.#terrain = new WorldTerrain(ledger.world)
     this.ways = new Ways(this.#terrain, ledger.world.machines.length)
-    for (const server of ledger.world.servers) if (server.serves) this.#servesSince.set(server, NEVER)
+    for (const server of ledger.world.servers) {
+      if (server.serves) this.#servesSince.set(server, NEVER)
+      if (server.relays) this.#relays.add(server)
+    }
   }
 
   /** To be called before what has happened meanwhile is judged. */
@@ -64,7 +71,7 @@ export class Conditions {
       if (machine.clock.asleep) return `${name} sleeps`
     }
     const way = this.wayOf(side)
-    if (way.kind !== 'certain') return way.reason
+    if (way.kind !== 'certain' && !this.shareRelay(side)) return way.reason
     return this.#poorNetwork([...sitesOf(host), ...sitesOf(peer)]) ?? this.#clockObstacle(host)
   }
 
@@ -72,11 +79,28 @@ export class Conditions {
     return this.ways.directWay(sitesOf(host), sitesOf(peer))
   }
 
+  /** In words, over what the two are held to reach each other. */
+  describeWay(side: Side): string {
+    const { kind, reason } = this.wayOf(side)
+    return kind === 'certain' ? reason : 'a member relay that both reach'
+  }
+
   /** True where there is a server by which a host can find its peer: both reach it, by every family that they have. */
   shareServer({ host, peer }: Side): boolean {
     return this.#ledger.world.servers.some(
       (server) =>
         this.#knows(server, peer) && this.#reaches(host, server.place) && this.#reaches(peer, server.place),
+    )
+  }
+
+  /** True where there is a member relay that both get UDP to, and that they hear of: it serves, and both reach it by TCP. */
+  shareRelay({ host, peer }: Side): boolean {
+    return this.#ledger.world.servers.some(
+      (server) =>
+        server.relays &&
+        this.#servesSince.has(server) &&
+        [host, peer].every((one) => this.#reaches(one, server.place) && this.#getsUdpTo(one, server.place)) &&
+        this.ways.haveRoom([...sitesOf(host), ...sitesOf(peer)]),
     )
   }
 
@@ -101,6 +125,11 @@ export class Conditions {
   }
 
   #lookAt(server: WatchedServer): void {
+    if (server.relays !== this.#relays.has(server)) {
+      if (server.relays) this.#relays.add(server)
+      else this.#relays.delete(server)
+      this.#ledger.happenedAt = this.#ledger.now
+    }
     if (server.serves === this.#servesSince.has(server)) return
     if (server.serves) this.#servesSince.set(server, this.#ledger.now)
     else this.#servesSince.delete(server)
@@ -148,14 +177,35 @@ export class Conditions {
     return undefined
   }
 
+  /** By every family that it has and that works. */
   #reaches(host: Host, server: WatchedPlace): boolean {
     const sites = sitesOf(host)
+    let leads = false
     for (const family of FAMILIES) {
-      // The default route of a family leaves by the first network that has it.
-      const site = sites.find((index) => this.#has(index, family))
-      if (site !== undefined && !this.#leads(site, family, server)) return false
+      const site = this.#defaultSite(sites, family)
+      if (site === undefined || this.#isBroken(site, family)) continue
+      if (!this.#leads(site, family, server)) return false
+      leads = true
     }
-    return true
+    return leads
+  }
+
+  /** By some family. */
+  #getsUdpTo(host: Host, server: WatchedPlace): boolean {
+    return familiesToRelays(this.#terrain, sitesOf(host)).some((family) => {
+      const site = this.#defaultSite(sitesOf(host), family)
+      return site !== undefined && this.#leads(site, family, server)
+    })
+  }
+
+  /** The default route of a family leaves by the first network that has it. */
+  #defaultSite(sites: readonly number[], family: Family): number | undefined {
+    return sites.find((index) => this.#has(index, family))
+  }
+
+  /** A family of which nothing leaves a site, or one that it is behind. */
+  #isBroken(site: number, family: Family): boolean {
+    return this.#someSite([site], (at) => this.#terrain.sites[at]?.broken === `ipv${family}`) !== undefined
   }
 
   #leads(site: number, family: Family, server: WatchedPlace): boolean {

@@ -2,7 +2,7 @@
  * Connected whenever a way has existed for a stated time.
  *
  * Where an application keeps pinging a peer, and all that it takes has been there without a break for {@link PROMISE_MS}
- * (conditions.ts), then a ping was answered within that time.
+ * (conditions.ts), be it a way of their own or a member relay, then a ping was answered within that time.
  *
  * It also counts how long it takes from wanting to being connected, for pairs that begin in peace: the goal is that
  * 99.9 % of them need no longer than {@link GOAL_MS}.
@@ -166,7 +166,7 @@ export class Connected {
     if (now - since > statistics.longestWaitMs) statistics.longestWaitMs = now - since
     if (now - since <= PROMISE_MS) return
     const seconds = Math.round((now - since) / SECOND)
-    const way = this.#conditions.wayOf(side).reason
+    const way = this.#conditions.describeWay(side)
     this.#ledger.report(
       NAME,
       side.host.name,

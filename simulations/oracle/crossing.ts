@@ -104,7 +104,7 @@ export class Crossing {
     let at = sender.site
     for (;;) {
       if (this.#netOf(to.at) === this.#netOf(at) && this.#isWithin(to.at, at))
-        return this.#descend(at, from, to)
+        return this.#isIsolated(at) ? undefined : this.#descend(at, from, to)
       if (at === INTERNET) return undefined
       if (!this.#passes(at)) return undefined
       const nat = this.#natOf(at)
@@ -184,6 +184,7 @@ export class Crossing {
     const { sites } = this.#terrain
     const [spec, outer] = [sites[site], sites[this.#outerOf(site)]]
     if (spec === undefined || !hasFamily(spec, this.#family)) return false
+    if (spec.broken === (this.#family === 6 ? 'ipv6' : 'ipv4')) return false
     if (outer !== undefined) {
       if (!hasFamily(outer, this.#family)) return false
       if (this.#terrain.sideOf(site) !== this.#terrain.sideOf(this.#outerOf(site))) return false
@@ -198,6 +199,11 @@ export class Crossing {
     for (let outer = this.#outerOf(outermost); outer !== INTERNET; outer = this.#outerOf(outer))
       outermost = outer
     return this.#terrain.sideOf(site) === this.#terrain.sideOf(outermost)
+  }
+
+  /** Whether a network keeps those in it apart. */
+  #isIsolated(site: number): boolean {
+    return this.#terrain.sites[site]?.isolated === true
   }
 
   #hasFirewall(site: number): boolean {

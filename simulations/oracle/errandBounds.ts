@@ -5,7 +5,7 @@
 
 import type { PublicKey } from '../../src/base/publicKey.js'
 import { TokenBucket } from '../../src/base/rateLimit.js'
-import { asInstant, MINUTE, SECOND } from '../../src/base/time.js'
+import { asInstant, SECOND } from '../../src/base/time.js'
 import type { Effect } from '../../src/engine/effects.js'
 import type { Input } from '../../src/engine/inputs.js'
 import { DEFAULT_PUNCH_LIMITS } from '../../src/engine/path/punchLimits.js'
@@ -16,7 +16,7 @@ import type { WatchedNode, WatchedPlace } from './watched.js'
 
 const NAME = 'bounded'
 
-/** What one call of the engine wants done: a few things for each peer, and a burst of checks. */
+/** What one call of the engine wants done: a few things for each peer, and a burst of checks; and sockets closed, all at once. */
 const EFFECTS = { atLeast: 64, eachPeer: 32 } as const
 
 /** Whoever wants one, it is the same (engine/directory/lookUps.ts). */
@@ -32,11 +32,18 @@ const KNOCKS = { besides: 4, eachSocket: 12 } as const
  * Of a gateway that maps by destination: for each peer the candidates of a record, which may be others at each effort,
  * and at most as many efforts as there are in the life of a mapping; three reflectors a socket; WireGuard's own port.
  */
-const MAPPINGS = { eachEffort: MAX_CANDIDATES, effortMs: 12 * SECOND, eachSocket: 3, besides: 8 } as const
+const MAPPINGS = {
+  eachEffort: MAX_CANDIDATES,
+  effortMs: 12 * SECOND,
+  eachSocket: 3,
+  /** Sessions at relays of one peer, of two efforts. */
+  relays: 8,
+  /** Of two efforts of birthday punching. */
+  punching: 2 * DEFAULT_PUNCH_LIMITS.sockets,
+  besides: 8,
+} as const
 /** Where a gateway maps endpoint-independently: our port and WireGuard's. */
 const ENDPOINTS = 2
-/** Of birthday punching, for each peer: an effort a minute at most (engine/path/birthday.ts), whose sockets map to one address. */
-const PUNCHING = { eachEffort: DEFAULT_PUNCH_LIMITS.sockets, effortMs: MINUTE } as const
 
 /** News of ours: five at once, and one in 10 s (src/engine/directory/publication.ts), of two periods around midnight. */
 const GOSSIPED_RECORDS = { perSecond: 0.2, burst: 12 } as const
@@ -66,11 +73,14 @@ export class ErrandBounds {
   }
 
   handled(host: Host, input: Input, effects: readonly Effect[]): void {
-    // All sockets of an effort are closed when it ends.
-    const wanted = effects.filter(({ type }) => type !== 'close-socket').length
+    const closes = effects.reduce((sum, { type }) => sum + (type === 'close-socket' ? 1 : 0), 0)
+    const wanted = effects.length - closes
     if (wanted > this.statistics.effects) this.statistics.effects = wanted
-    if (wanted > EFFECTS.atLeast + EFFECTS.eachPeer * host.sides.size)
-      this.#report(host, `${wanted} things are to be done at once, after ${input.type}`)
+    if (
+      wanted > EFFECTS.atLeast + EFFECTS.eachPeer * host.sides.size ||
+      closes > DEFAULT_PUNCH_LIMITS.sockets
+    )
+      this.#report(host, `${effects.length} things are to be done at once, after ${input.type}`)
     const underWay = this.#of(host)
     if (input.type === 'look-up-ended') count(underWay.lookUps, input.peer, -1)
     else if (input.type === 'knock-answered' || input.type === 'knock-failed')
@@ -130,11 +140,9 @@ export class ErrandBounds {
 
   #mayMap(host: Host, nat: NatSpec | undefined): number {
     if (nat === undefined || nat.mapping === 'endpoint-independent') return ENDPOINTS
-    const punching =
-      PUNCHING.eachEffort * (1 + Math.ceil(nat.lifetimeMs / PUNCHING.effortMs)) * host.sides.size
-    const { eachEffort, effortMs, eachSocket, besides } = MAPPINGS
+    const { eachEffort, effortMs, eachSocket, relays, punching, besides } = MAPPINGS
     const efforts = 1 + Math.ceil(nat.lifetimeMs / effortMs)
-    return eachEffort * efforts * host.sides.size + punching + eachSocket * host.sockets + besides
+    return (eachEffort * efforts + relays) * host.sides.size + eachSocket * host.sockets + punching + besides
   }
 
   /** What was under way ends with the daemon. */

@@ -5,6 +5,7 @@
  *   9 questions to reflectors for each socket                           engine/path/reflection.ts
  *   4 probes a second for each of a peer's proved addresses, 8 of them; or 5 for each of 5, while it is in alarm
  *                                                                       engine/path/agent.ts
+ *   16 requests for sessions and binds of each peer                     engine/relay/relaying.ts
  *
  * What else it sends is an answer to a datagram that came in, or a message of WireGuard's, to 4 addresses at most
  * (engine/loopback/handshakes.ts) and one beside; or the messages of the last second again, while it is in alarm
@@ -16,7 +17,6 @@ import type { SocketAddress } from '../../src/base/address.js'
 import { MINUTE, SECOND } from '../../src/base/time.js'
 import type { Effect } from '../../src/engine/effects.js'
 import type { Input } from '../../src/engine/inputs.js'
-import { DEFAULT_PUNCH_LIMITS } from '../../src/engine/path/punchLimits.js'
 import type { Datagram } from '../network/datagram.js'
 import type { Host, Ledger, Side } from './ledger.js'
 
@@ -25,6 +25,8 @@ const NAME = 'bounded'
 export const PUNCHING_EACH_SECOND = 100
 export const REFLECTIONS_EACH_SOCKET = 9
 export const PROBES_EACH_PEER = 32
+/** Two relays, each asked four times, and bound to as often. */
+export const RELAYING_EACH_PEER = 16
 const ROUTES_EACH_MESSAGE = 5
 const SENT_AGAIN_EACH_PEER = 64
 /** First messages that were held, and go out when a path is found. */
@@ -41,7 +43,8 @@ const CHECKS_EACH_WINDOW = 4_000
 /** The densest series of checks has one every 100 ms. Birthday punching sends one from each of its sockets. */
 const SILENT_WINDOW_MS = 10 * SECOND
 const SILENT_EACH_SOCKET = 100
-const SILENT_PUNCHING = DEFAULT_PUNCH_LIMITS.sockets
+/** One check, and one when the mapping is refreshed. */
+const SILENT_EACH_PUNCHING_SOCKET = 2
 
 /** What was counted of a host in the second that runs. */
 interface Second {
@@ -78,7 +81,7 @@ export class PacketBounds {
     if (input.type === 'wireguard-sent') second.wireguard += 1
     for (const effect of effects) {
       if (effect.type !== 'send') continue
-      if (isBindingRequest(effect.datagram)) second.asked += 1
+      if (isBindingRequest(effect.datagram) || isGrantRequest(effect.datagram)) second.asked += 1
       else second.sent += 1
       if (this.#ledger.authorship.lastAuthor(host.name, effect.remote) === undefined)
         this.#sentToSilent(host, second, effect.remote)
@@ -113,7 +116,9 @@ export class PacketBounds {
   #end(host: Host, { asked, sent, arrived, wireguard }: Second): void {
     if (asked > this.statistics.askedEachSecond) this.statistics.askedEachSecond = asked
     const mayAsk =
-      PUNCHING_EACH_SECOND + REFLECTIONS_EACH_SOCKET * host.sockets + PROBES_EACH_PEER * host.sides.size
+      PUNCHING_EACH_SECOND +
+      REFLECTIONS_EACH_SOCKET * host.sockets +
+      (PROBES_EACH_PEER + RELAYING_EACH_PEER) * host.sides.size
     if (asked > mayAsk) this.#report(host, `${asked} questions in a second, where ${mayAsk} are enough`)
     const maySend =
       arrived + ROUTES_EACH_MESSAGE * wireguard + SENT_AGAIN_EACH_PEER * host.sides.size + RELEASED
@@ -150,7 +155,9 @@ export class PacketBounds {
     const sent = (byPort.get(port) ?? 0) + 1
     byPort.set(port, sent)
     if (sent > this.statistics.toSilent) this.statistics.toSilent = sent
-    if (sent > SILENT_EACH_SOCKET * Math.max(1, host.sockets) + SILENT_PUNCHING)
+    const allowed =
+      SILENT_EACH_SOCKET * Math.max(1, host.sockets) + SILENT_EACH_PUNCHING_SOCKET * host.punchingSockets
+    if (sent > allowed)
       this.#report(host, `${sent} datagrams within 10 s to ${ip} port ${port}, from where nothing ever came`)
   }
 
@@ -159,7 +166,12 @@ export class PacketBounds {
   }
 }
 
-/** Plain or a check: STUN's method and class (RFC 8489 section 5). */
+/** A request for a session at a relay. */
+function isGrantRequest(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x0a && bytes[1] === 0x60
+}
+
+/** Plain, a check, or a bind: STUN's method and class (RFC 8489 section 5). */
 function isBindingRequest(bytes: Uint8Array): boolean {
   return bytes[0] === 0 && bytes[1] === 1
 }

@@ -6,7 +6,12 @@
 import { type Instant, SECOND } from '../../src/base/time.js'
 import type { Input } from '../../src/engine/inputs.js'
 import type { Host, Ledger } from './ledger.js'
-import { PROBES_EACH_PEER, PUNCHING_EACH_SECOND, REFLECTIONS_EACH_SOCKET } from './packetBounds.js'
+import {
+  PROBES_EACH_PEER,
+  PUNCHING_EACH_SECOND,
+  REFLECTIONS_EACH_SOCKET,
+  RELAYING_EACH_PEER,
+} from './packetBounds.js'
 
 const NAME = 'no-livelock'
 
@@ -71,7 +76,7 @@ export class WakeUps {
       BESIDES +
       PUNCHING_EACH_SECOND +
       REFLECTIONS_EACH_SOCKET * host.sockets +
-      (LOOKS_EACH_PEER + PROBES_EACH_PEER) * host.sides.size
+      (LOOKS_EACH_PEER + PROBES_EACH_PEER + RELAYING_EACH_PEER) * host.sides.size
     if (wakes.count > allowed)
       this.#ledger.report(NAME, host.name, `${wakes.count} wake-ups in a second, where ${allowed} are enough`)
   }

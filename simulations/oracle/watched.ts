@@ -43,6 +43,8 @@ export interface WatchedServer {
   readonly place: WatchedPlace
   /** True while it runs, answers, and stores what it is given. */
   readonly serves: boolean
+  /** True while it relays as it should. */
+  readonly relays: boolean
   readonly mesh: {
     /** The record of a node that it has. */
     record(key: PublicKey): Uint8Array | undefined

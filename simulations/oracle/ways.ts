@@ -15,6 +15,7 @@
  * as the mappings outside of it let its own through. So none of it is looked up in a table: it is tried (trial.ts).
  */
 
+import { DEFAULT_PUNCH_LIMITS } from '../../src/engine/path/punchLimits.js'
 import { type Family, hasFamily, INTERNET, type Terrain } from './terrain.js'
 import { type Attempt, type Meeting, meeting } from './trial.js'
 
@@ -32,9 +33,9 @@ export interface Way {
 
 /**
  * What a host may take of a gateway's mappings: one a destination where it maps by destination (three reflectors, and
- * some dozens of addresses of its peers), few where it does not (Tunnelbore's port and WireGuard's own).
+ * some dozens of addresses of its peers, and birthday punching twice), few where it does not (Tunnelbore's port and WireGuard's own).
  */
-const MAPPINGS_PER_HOST = { byDestination: 64, otherwise: 4 } as const
+const MAPPINGS_PER_HOST = { byDestination: 64 + 2 * DEFAULT_PUNCH_LIMITS.sockets, otherwise: 4 } as const
 
 const FAMILIES: readonly Family[] = [6, 4]
 
@@ -145,6 +146,15 @@ export class Ways {
       'host' in there.of
     )
       return undefined
+    return this.#fullGateway(sites)
+  }
+
+  /** True where no gateway that these sites are behind may be out of mappings. */
+  haveRoom(sites: readonly number[]): boolean {
+    return this.#fullGateway(sites) === undefined
+  }
+
+  #fullGateway(sites: readonly number[]): number | undefined {
     for (const site of sites) {
       for (const at of this.#outwards(site)) {
         const nat = this.#terrain.sites[at]?.nat
@@ -169,6 +179,13 @@ export class Ways {
       if (!terrain.isUp(site)) return `site ${site} is cut off`
       if (!terrain.passesUdp(site)) return `UDP does not leave site ${site}`
     }
+    for (const site of crossed) {
+      const { broken } = terrain.sites[site] ?? {}
+      if (broken !== undefined && broken !== 'none')
+        return `${broken === 'ipv4' ? 'IPv4' : 'IPv6'} goes nowhere from site ${site}`
+    }
+    const apart = a.find((site) => b.includes(site) && terrain.sites[site]?.isolated === true)
+    if (apart !== undefined) return `both are in site ${apart}, which keeps its hosts apart`
     const [one, other] = [a, b].map((sites) => this.#gateways(sites))
     if (one === undefined || other === undefined) return 'nothing gets through'
     const common = one.find((site) => other.includes(site))

@@ -3,9 +3,9 @@
 import { NAT_KINDS, type NatKind } from '../network/natKinds.js'
 import type { LinkSpec, NatSpec, SiteSpec } from '../topology.js'
 
-export type Access = 'open' | NatKind
+export type Access = 'open' | Exclude<NatKind, 'counting'>
 
-/** From the easiest to the hardest. */
+/** Those that the laboratory has too, from the easiest to the hardest. */
 export const ACCESSES: readonly Access[] = [
   'open',
   'full-cone',
@@ -30,5 +30,7 @@ export function plainSite(access: Access, link: LinkSpec): SiteSpec {
     ipv6: 'none',
     firewall: false,
     udp: true,
+    broken: 'none',
+    isolated: false,
   }
 }

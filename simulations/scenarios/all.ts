@@ -3,6 +3,7 @@
 import type { Scenario } from '../scenario.js'
 import { dayBoundary } from './dayBoundary.js'
 import { flashCrowd } from './flashCrowd.js'
+import { guessing } from './guessing.js'
 import { hostileMembers } from './hostileMembers.js'
 import { natMatrix } from './natMatrix.js'
 import { partition } from './partition.js'
@@ -11,6 +12,7 @@ import { roaming } from './roaming.js'
 
 export const SCENARIOS: readonly Scenario[] = [
   natMatrix,
+  guessing,
   roaming,
   relayFailover,
   partition,

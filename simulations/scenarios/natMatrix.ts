@@ -1,91 +1,119 @@
 /**
- * Two hosts for each two kinds of access, fifteen pairs, all of whose links take so long that a round trip between any
- * two hosts takes 100 ms. One pair after the other: the first host pings the second, of which it knows the key.
+ * Two hosts for each two networks (networks.ts), with round trips of 100 ms between all of them. One pair after the
+ * other: the first host pings the second, of which it knows the key, and once it is answered goes on pinging, while the
+ * two look for something better.
  *
- * Users expect a direct path wherever there can be one, and the first answer of half of those pairs after some six round
- * trips. A table says of each pair how it came to talk, and what that cost.
+ * Users expect everybody to be answered who reaches a member relay, and a direct path wherever there can be one; and that
+ * the change from one to the other is not noticed. A table says of each pair how it came to talk, how it talks in the end,
+ * and what that cost.
  */
 
 import { SECOND } from '../../src/base/time.js'
+import type { Machine } from '../hosts/machine.js'
 import type { Ping } from '../hosts/pinger.js'
-import { perfectLink } from '../network/link.js'
-import { delayBetween } from '../network/regions.js'
-import { LOCAL_MS } from '../network/segment.js'
+import type { WayKind } from '../oracle/ways.js'
 import { Samples } from '../report/distribution.js'
-import type { Findings } from '../report/findings.js'
+import type { Expectation, Findings, FindingTable } from '../report/findings.js'
 import { type Course, pass, passUntil, type Run, type Scenario, type Setting } from '../scenario.js'
-import type { ServerSpec, SiteSpec, Topology } from '../topology.js'
-import { ACCESSES, type Access, plainSite } from './access.js'
+import type { ServerSpec } from '../topology.js'
+import type { Access } from './access.js'
+import { accessMeetings, allMeetings, type Meeting, ROUND_TRIP_MS, topologyOf } from './networks.js'
 import { Stage } from './stage.js'
 
-/** Between any two hosts, behind gateways or not. */
-const ROUND_TRIP_MS = 100
 /**
  * Cold, with nothing known of the peer but its key: six where a server stands half way between two hosts
  * (docs/measurements.md). Here the way over a server is a fifth longer than the direct one, and it is gone six times.
  */
 const FIRST_ANSWER_ROUND_TRIPS = 6.6
-const SERVERS: readonly ServerSpec[] = [{ region: 'europe' }, { region: 'europe' }, { region: 'europe' }]
+/** The first answer over a relay: the same, where each of six is a fifth longer; and one more where a family goes nowhere. */
+const RELAYED_ROUND_TRIPS = 8.8
+/** A direct path where nothing has to be guessed. */
+const DIRECT_ROUND_TRIPS = 10
+/** Of those pairs that have to guess, so many may fail within {@link IMPROVING_MS}. */
+const UNLUCKY_SHARE = 0.05
+/** Between two answers to pings that leave each 50 ms, while the path becomes another one. */
+const SILENCE_MS = 200
+
+const SERVER: ServerSpec = { region: 'europe', relays: true }
 
 const SETTLING_MS = 60 * SECOND
 /** After this a pair has no way. */
 const PATIENCE_MS = 20 * SECOND
-/** Until a better path has taken over, should there be one. */
-const IMPROVING_MS = 5 * SECOND
+/** So long two that talk look for a direct path. */
+const IMPROVING_MS = 30 * SECOND
+const EVERY_MS = 50
+/** From a direct path on, to see what the change has cost. */
+const AFTERWARDS_MS = 1 * SECOND
 const BETWEEN_MS = 5 * SECOND
 
 /** How two hosts talk. */
 export type WayOfTalking = 'direct' | 'relayed' | 'none'
 
-export interface MatrixCell {
-  readonly from: Access
-  readonly to: Access
+export interface MatrixCell<Name extends string = string> {
+  readonly from: Name
+  readonly to: Name
+  /** When the first ping was answered, and in the end. */
+  readonly firstWay: WayOfTalking
   readonly way: WayOfTalking
-  /** True where there can be a direct path, and today's engine must find it. */
-  readonly canBeDirect: boolean
+  /** What there can be, as the oracle knows. */
+  readonly canBeDirect: WayKind
+  readonly canBeRelayed: boolean
   /** From the ping to its answer; undefined where there was none. */
   readonly roundTrips: number | undefined
-  /** That both hosts sent until then. */
+  /** From the ping until both had a direct path; undefined where they never did. */
+  readonly directAfter: number | undefined
+  /** That both hosts sent until the first answer. */
   readonly datagrams: number
+  /** That both sent until they had a direct path, or until the end, and that were no data. */
+  readonly spent: number
+  /** Of the pings after the first answer. */
+  readonly lost: number
+  /** The longest time between two answers. */
+  readonly silenceMs: number
 }
 
 export const natMatrix: Scenario<never> = {
   name: 'nat-matrix',
-  summary: 'Fifteen pairs of gateways, one after the other: how the two behind them come to talk',
+  summary: 'Every two kinds of networks, one pair after the other: how the two hosts in them come to talk',
   parameters: {},
-  size: () => ({ hosts: 2 * PAIRS.length, pairs: PAIRS.length }),
-  begin: (setting) => new NatMatrix(setting).run,
+  size: () => ({ hosts: 2 * allMeetings().length, pairs: allMeetings().length }),
+  begin: (setting) => new NatMatrix(allMeetings(), setting).run,
 }
 
-/** The cells of the whole matrix. */
-export function natMatrixCells(seed: number): readonly MatrixCell[] {
-  const matrix = new NatMatrix({ seed, values: {}, observers: [] })
+/** The cells for each two kinds of access that the laboratory has. */
+export function natMatrixCells(seed: number): readonly MatrixCell<Access>[] {
+  const matrix = new NatMatrix(accessMeetings(), { seed, observers: [] })
   const course = matrix.run.course()
   while (course.next().done !== true);
   return matrix.cells
 }
 
-const PAIRS: readonly (readonly [Access, Access])[] = ACCESSES.flatMap((from, at) =>
-  ACCESSES.slice(at).map((to) => [from, to] as const),
-)
-
-/** The pair whose connection is drawn: of home routers. */
-const DRAWN = PAIRS.findIndex(([from, to]) => from === 'port-restricted' && to === 'port-restricted')
-
-class NatMatrix {
-  readonly cells: MatrixCell[] = []
+/** See {@link natMatrix}, over these meetings. */
+export class NatMatrix<Name extends string> {
+  readonly cells: MatrixCell<Name>[] = []
+  readonly #meetings: readonly Meeting<Name>[]
   readonly #stage: Stage
 
-  constructor({ seed, observers }: Setting<never>) {
-    this.#stage = new Stage({ topology: matrixTopology(), seed, observers })
+  constructor(
+    meetings: readonly Meeting<Name>[],
+    { seed, observers }: Pick<Setting<string>, 'seed' | 'observers'>,
+  ) {
+    this.#meetings = meetings
+    const topology = topologyOf(meetings, [SERVER, SERVER, SERVER])
+    this.#stage = new Stage({ topology, seed, observers, hostsBehindGateway: 2 })
   }
 
   get run(): Run {
     const { queue } = this.#stage
+    const drawn = this.#meetings.findIndex(
+      ({ from, to }) => from === 'port-restricted' && to === 'port-restricted',
+    )
+    const eachMs = PATIENCE_MS + IMPROVING_MS + AFTERWARDS_MS + BETWEEN_MS
     return {
       queue,
-      traced: () => this.#stage.traced().slice(2 * DRAWN, 2 * DRAWN + 2),
-      totalMs: SETTLING_MS + PAIRS.length * (PATIENCE_MS + IMPROVING_MS + BETWEEN_MS),
+      // Home routers: their connection is drawn.
+      traced: () => this.#stage.traced().slice(2 * drawn, 2 * drawn + 2),
+      totalMs: SETTLING_MS + this.#meetings.length * eachMs,
       course: () => this.#course(),
       findings: () => this.#findings(),
     }
@@ -95,110 +123,200 @@ class NatMatrix {
     const { queue } = this.#stage
     this.#stage.start()
     yield* pass(queue, SETTLING_MS)
-    for (const [index, [from, to]] of PAIRS.entries()) yield* this.#meet(index, from, to)
+    for (const [index, meeting] of this.#meetings.entries()) {
+      yield* this.#meet(meeting, this.#stage.machine(2 * index), this.#stage.machine(2 * index + 1))
+      yield* pass(queue, BETWEEN_MS)
+    }
   }
 
-  *#meet(index: number, from: Access, to: Access): Course {
-    const { queue, traffic } = this.#stage
-    const a = this.#stage.machine(2 * index)
-    const b = this.#stage.machine(2 * index + 1)
-    const spent = () => traffic.of(a.name) + traffic.of(b.name)
-    const before = spent()
+  *#meet({ from, to }: Meeting<Name>, a: Machine, b: Machine): Course {
+    const stage = this.#stage
+    const { queue, traffic } = stage
+    const both = (count: (name: string) => number) => count(a.name) + count(b.name)
+    const sent = () => both((name) => traffic.of(name))
+    const noData = () => both((name) => traffic.withoutDataOf(name))
+    const [sentBefore, noDataBefore] = [sent(), noData()]
     const ping = a.ping(b.publicKey)
     yield* passUntil(queue, () => ping.answeredAt !== undefined, PATIENCE_MS)
-    const datagrams = spent() - before
-    yield* pass(queue, IMPROVING_MS)
+    const datagrams = sent() - sentBefore
+    const firstWay = ping.answeredAt === undefined ? 'none' : stage.wayOf(a, b)
+
+    const pings: Ping[] = []
+    const isDirect = () => stage.wayOf(a, b) === 'direct' && stage.wayOf(b, a) === 'direct'
+    let directAfter: number | undefined
+    let spent: number | undefined
+    if (ping.answeredAt !== undefined) {
+      const end = queue.elapsed + IMPROVING_MS
+      while (directAfter === undefined && queue.elapsed < end) {
+        pings.push(a.ping(b.publicKey))
+        if (!(yield* passUntil(queue, isDirect, EVERY_MS))) continue
+        directAfter = (queue.elapsed - ping.sentAt) / ROUND_TRIP_MS
+        spent = noData() - noDataBefore
+      }
+      for (let ms = 0; ms < AFTERWARDS_MS; ms += EVERY_MS) {
+        yield* pass(queue, EVERY_MS)
+        pings.push(a.ping(b.publicKey))
+      }
+      yield* passUntil(queue, () => pings.at(-1)?.answeredAt !== undefined, 4 * ROUND_TRIP_MS)
+    }
     this.cells.push({
       from,
       to,
-      way: ping.answeredAt === undefined ? 'none' : this.#stage.wayOf(a, b),
-      canBeDirect: this.#stage.canMeet(a, b),
-      roundTrips: roundTrips(ping),
+      firstWay,
+      way: ping.answeredAt === undefined ? 'none' : stage.wayOf(a, b),
+      canBeDirect: stage.directWay(a, b),
+      canBeRelayed: stage.canBeRelayed(a, b),
+      roundTrips: ping.answeredAt && (ping.answeredAt - ping.sentAt) / ROUND_TRIP_MS,
+      directAfter,
       datagrams,
+      spent: spent ?? noData() - noDataBefore,
+      lost: pings.filter(({ answeredAt }) => answeredAt === undefined).length,
+      silenceMs: longestSilence([ping, ...pings]),
     })
-    yield* pass(queue, BETWEEN_MS)
   }
 
   #findings(): Findings {
     const trips = new Samples()
+    const certainTrips = new Samples()
+    const untilDirect = new Samples()
     const datagrams = new Samples()
+    const spent = new Samples()
     for (const cell of this.cells) {
+      if (cell.directAfter !== undefined) untilDirect.add(cell.directAfter)
       if (cell.roundTrips === undefined) continue
+      if (cell.canBeDirect === 'certain') certainTrips.add(cell.roundTrips)
+      spent.add(cell.spent)
       trips.add(cell.roundTrips)
       datagrams.add(cell.datagrams)
     }
-    const { distribution } = trips
-    const isSlow = distribution.median !== null && distribution.median > FIRST_ANSWER_ROUND_TRIPS
     return {
       measurements: [
         {
           name: 'first-answer',
           what: 'from the first ping to its answer',
           unit: 'round trips',
-          distribution,
+          distribution: trips.distribution,
+        },
+        {
+          name: 'until-direct',
+          what: 'from it until both had a direct path',
+          unit: 'round trips',
+          distribution: untilDirect.distribution,
+        },
+        {
+          name: 'spent',
+          what: 'what both sent until then, or until the end, without data',
+          unit: 'datagrams',
+          distribution: spent.distribution,
         },
         {
           name: 'datagrams-until-answered',
-          what: 'what both sent until then',
+          what: 'what both sent until the first answer',
           unit: 'datagrams',
           distribution: datagrams.distribution,
         },
       ],
-      tables: [
-        {
-          name: 'pairs',
-          title: 'Who pings whom, over what, and what it took',
-          columns: [
-            { key: 'from', heading: 'from' },
-            { key: 'to', heading: 'to' },
-            { key: 'way', heading: 'way' },
-            { key: 'roundTrips', heading: 'round trips', digits: 1 },
-            { key: 'datagrams', heading: 'datagrams' },
-          ],
-          rows: this.cells.map(({ from, to, way, roundTrips, datagrams }) => ({
-            from,
-            to,
-            way,
-            roundTrips: roundTrips ?? null,
-            datagrams,
-          })),
-        },
-      ],
+      tables: [tableOf(this.cells)],
       expectations: [
-        {
-          name: 'direct-where-possible',
-          what: 'there is a direct path wherever there can be one',
-          broken: this.cells
-            .filter(({ way, canBeDirect }) => canBeDirect && way !== 'direct')
-            .map(({ from, to, way }) => `${from} to ${to}: ${way}`),
-        },
-        {
-          name: 'first-answer-in-time',
-          what: `half of the first answers came within ${FIRST_ANSWER_ROUND_TRIPS} round trips`,
-          broken: isSlow ? [`the median is ${distribution.median?.toFixed(1)}`] : [],
-        },
+        ...expectationsOf(this.cells, certainTrips.distribution.median),
         ...this.#stage.expectations,
       ],
     }
   }
 }
 
-function roundTrips({ sentAt, answeredAt }: Ping): number | undefined {
-  return answeredAt === undefined ? undefined : (answeredAt - sentAt) / ROUND_TRIP_MS
+/** The longest time between two answers, in ms, in the order in which they came. */
+function longestSilence(pings: readonly Ping[]): number {
+  const answers = pings.flatMap(({ answeredAt }) => answeredAt ?? []).sort((a, b) => a - b)
+  return answers.reduce((longest, at, index) => Math.max(longest, at - (answers[index - 1] ?? at)), 0)
 }
 
-function matrixTopology(): Topology {
-  const sites = PAIRS.flat().map(siteWith)
+function expectationsOf(cells: readonly MatrixCell[], certainMedian: number | null): readonly Expectation[] {
+  const guessing = cells.filter(({ canBeDirect }) => canBeDirect === 'by-guessing')
+  const unlucky = guessing.filter(({ way }) => way !== 'direct')
+  const isSlow = certainMedian !== null && certainMedian > FIRST_ANSWER_ROUND_TRIPS
+  return [
+    {
+      name: 'direct-where-possible',
+      what: 'there is a direct path wherever there can be one',
+      broken: cells
+        .filter(({ way, canBeDirect }) => canBeDirect === 'certain' && way !== 'direct')
+        .map((cell) => `${nameOf(cell)}: ${cell.way}`),
+    },
+    {
+      name: 'never-where-impossible',
+      what: 'and nobody claims one where there is none',
+      broken: cells.filter(({ way, canBeDirect }) => canBeDirect === 'none' && way === 'direct').map(nameOf),
+    },
+    {
+      name: 'answered-where-possible',
+      what: 'whoever has a direct path or a relay is answered',
+      broken: cells
+        .filter((cell) => cell.way === 'none' && (cell.canBeRelayed || cell.canBeDirect === 'certain'))
+        .map(nameOf),
+    },
+    {
+      name: 'relayed-in-time',
+      what: `without a certain direct path a relay answers within ${RELAYED_ROUND_TRIPS} round trips`,
+      broken: cells
+        .filter(({ canBeDirect, canBeRelayed }) => canBeDirect !== 'certain' && canBeRelayed)
+        .filter(({ roundTrips = 0 }) => roundTrips > RELAYED_ROUND_TRIPS)
+        .map((cell) => `${nameOf(cell)}: ${cell.roundTrips?.toFixed(1)}`),
+    },
+    {
+      name: 'direct-in-time',
+      what: `what is certain is there within ${DIRECT_ROUND_TRIPS} round trips`,
+      broken: cells
+        .filter(
+          ({ canBeDirect, directAfter = 0 }) => canBeDirect === 'certain' && directAfter > DIRECT_ROUND_TRIPS,
+        )
+        .map((cell) => `${nameOf(cell)}: ${cell.directAfter?.toFixed(1)}`),
+    },
+    {
+      name: 'guessed',
+      what: `of those who have to guess, 95 of 100 have a direct path within ${IMPROVING_MS / SECOND} s`,
+      broken: unlucky.length > UNLUCKY_SHARE * guessing.length ? unlucky.map(nameOf) : [],
+    },
+    {
+      name: 'unnoticed',
+      what: `after the first answer nothing is lost, and no answer is later than ${SILENCE_MS} ms after the one before`,
+      broken: cells
+        .filter(({ lost, silenceMs }) => lost > 0 || silenceMs > SILENCE_MS)
+        .map((cell) => `${nameOf(cell)}: ${cell.lost} lost, ${cell.silenceMs.toFixed(0)} ms`),
+    },
+    {
+      name: 'first-answer-in-time',
+      what: `half of the first answers where a direct path is certain came within ${FIRST_ANSWER_ROUND_TRIPS} round trips`,
+      broken: isSlow ? [`the median is ${certainMedian.toFixed(1)}`] : [],
+    },
+  ]
+}
+
+function nameOf({ from, to }: MatrixCell): string {
+  return `${from} to ${to}`
+}
+
+function tableOf(cells: readonly MatrixCell[]): FindingTable {
   return {
-    sites,
-    hosts: sites.map((_site, index) => ({ sites: [index], clockAheadMs: 0 })),
-    servers: SERVERS,
-    pairs: PAIRS.map((_pair, index) => [2 * index, 2 * index + 1]),
+    name: 'pairs',
+    title: 'Who pings whom, over what, and what it took',
+    columns: [
+      { key: 'from', heading: 'from' },
+      { key: 'to', heading: 'to' },
+      { key: 'canBeDirect', heading: 'direct is' },
+      { key: 'firstWay', heading: 'first' },
+      { key: 'way', heading: 'in the end' },
+      { key: 'roundTrips', heading: 'round trips', digits: 1 },
+      { key: 'directAfter', heading: 'until direct', digits: 1 },
+      { key: 'datagrams', heading: 'datagrams' },
+      { key: 'spent', heading: 'spent' },
+      { key: 'lost', heading: 'lost' },
+      { key: 'silenceMs', heading: 'silent ms' },
+    ],
+    rows: cells.map(({ canBeRelayed, roundTrips, directAfter, ...cell }) => ({
+      ...cell,
+      roundTrips: roundTrips ?? null,
+      directAfter: directAfter ?? null,
+    })),
   }
-}
-
-/** A quarter of a round trip from the middle of the internet's way, whether there is a gateway or not. */
-function siteWith(access: Access): SiteSpec {
-  const toMiddle = ROUND_TRIP_MS / 4 - delayBetween('europe', 'europe') / 2
-  return plainSite(access, perfectLink(access === 'open' ? toMiddle : toMiddle - LOCAL_MS))
 }

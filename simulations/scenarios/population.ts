@@ -19,7 +19,6 @@
 import { type Random, randomBelow } from '../../src/base/random.js'
 import { SECOND } from '../../src/base/time.js'
 import { perfectLink } from '../network/link.js'
-import type { NatKind } from '../network/natKinds.js'
 import { REGIONS, type Region } from '../network/regions.js'
 import type { Parameter } from '../scenario.js'
 import type { HostSpec, LinkSpec, ServerSpec, SiteSpec, Topology } from '../topology.js'
@@ -57,7 +56,10 @@ export const SYMMETRIC: Omit<Parameter, 'default'> = {
 
 const OPEN_HOME_PERCENT = 22
 /** Of gateways that map independently of the destination. */
-const FILTERINGS: Shares<NatKind> = { 'full-cone': 20, 'address-restricted': 20, 'port-restricted': 60 }
+/** A gateway's kind. */
+type Kind = Exclude<Access, 'open'>
+
+const FILTERINGS: Shares<Kind> = { 'full-cone': 20, 'address-restricted': 20, 'port-restricted': 60 }
 const HOME_IPV6: Shares<SiteSpec['ipv6']> = { none: 65, firewalled: 30, open: 5 }
 const HOME_LIFETIME: readonly number[] = [30, 35, 60, 120, 180].map((seconds) => seconds * SECOND)
 const CARRIER_LIFETIME_MS = 35 * SECOND
@@ -80,7 +82,7 @@ export function populate(random: Random, options: PopulationOptions): Population
     return { sites: [pick(random, homes)], clockAheadMs: skew(random, options.clockSkewMs ?? 0) }
   })
   const servers = Array.from({ length: options.servers }, (_, index): ServerSpec => {
-    return { region: REGIONS[index % REGIONS.length] ?? 'europe' }
+    return { region: REGIONS[index % REGIONS.length] ?? 'europe', relays: true }
   })
   return {
     topology: { sites, hosts, servers, pairs: pairUp(random, options.hosts, options.peers) },
@@ -168,10 +170,12 @@ function translated(
     ipv6: 'none',
     firewall: false,
     udp: true,
+    broken: 'none',
+    isolated: false,
   }
 }
 
-function gateway(random: Random, symmetric: number): NatKind {
+function gateway(random: Random, symmetric: number): Kind {
   const isSymmetric = chance(random, symmetric)
   const filtering = draw(random, FILTERINGS)
   return isSymmetric ? 'symmetric' : filtering

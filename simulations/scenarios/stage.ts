@@ -6,8 +6,9 @@ import type { Cryptography } from '../crypto/cryptography.js'
 import type { Machine } from '../hosts/machine.js'
 import type { EventQueue } from '../network/eventQueue.js'
 import type { Observer } from '../observer.js'
+import { canBeRelayed } from '../oracle/relayable.js'
 import type { Terrain } from '../oracle/terrain.js'
-import { Ways } from '../oracle/ways.js'
+import { type WayKind, Ways } from '../oracle/ways.js'
 import type { TracedHost } from '../report/connectionTrace.js'
 import type { Expectation, FindingTable, Measurement } from '../report/findings.js'
 import type { SiteSpec, Topology } from '../topology.js'
@@ -25,6 +26,8 @@ export interface StageOptions {
   readonly discovery?: DiscoveryOptions
   /** What the wall clock shows at first, in ms since 1970; by default midnight (UTC). */
   readonly unixStart?: number
+  /** Hosts that are ever behind one gateway, at most; by default all. */
+  readonly hostsBehindGateway?: number
 }
 
 /** Two peers, of whom one pings the other. */
@@ -39,9 +42,10 @@ export class Stage {
   readonly topology: Topology
   readonly traffic: Traffic
   readonly #random: Random
+  readonly #terrain: Terrain
   readonly #ways: Ways
 
-  constructor({ topology, seed, observers, ...others }: StageOptions) {
+  constructor({ topology, seed, observers, hostsBehindGateway, ...others }: StageOptions) {
     this.topology = topology
     this.#random = seededRandom(seed)
     this.traffic = new Traffic(() => this.world.queue.elapsed)
@@ -50,7 +54,8 @@ export class Stage {
       observers: [this.traffic, ...observers],
       ...others,
     })
-    this.#ways = new Ways(openTerrain(topology), topology.hosts.length)
+    this.#terrain = openTerrain(topology)
+    this.#ways = new Ways(this.#terrain, hostsBehindGateway ?? topology.hosts.length)
   }
 
   /** Randomness of its own for one part of what a scenario leaves to chance. */
@@ -111,7 +116,17 @@ export class Stage {
 
   /** True where today's engine must find a direct path between the two, as they stand now. */
   canMeet(a: Machine, b: Machine): boolean {
-    return this.#ways.directWay(this.#sitesOf(a), this.#sitesOf(b)).kind === 'certain'
+    return this.directWay(a, b) === 'certain'
+  }
+
+  /** What direct path there can be between the two. */
+  directWay(a: Machine, b: Machine): WayKind {
+    return this.#ways.directWay(this.#sitesOf(a), this.#sitesOf(b)).kind
+  }
+
+  /** True where both get UDP to a member relay on the internet. */
+  canBeRelayed(a: Machine, b: Machine): boolean {
+    return canBeRelayed(this.#terrain, this.#sitesOf(a), this.#sitesOf(b))
   }
 
   /** How two who have talked talk now. */

@@ -16,6 +16,7 @@ const STORM = 400
 interface Sender {
   /** Of all kinds. */
   datagrams: number
+  withoutData: number
   /** The second that is being counted, and the datagrams in it that are no data. */
   second: number
   inSecond: number
@@ -38,6 +39,7 @@ export class Traffic implements Observer {
     const sender = this.#senders.get(host) ?? this.#add(host)
     sender.datagrams += 1
     if (wireguardType(bytes) === 4) return
+    sender.withoutData += 1
     const second = Math.floor(this.#elapsed() / SECOND)
     if (second !== sender.second) {
       sender.second = second
@@ -52,6 +54,11 @@ export class Traffic implements Observer {
   /** Datagrams that a host has sent. */
   of(host: string): number {
     return this.#senders.get(host)?.datagrams ?? 0
+  }
+
+  /** Those of them that were no data of WireGuard's. */
+  withoutDataOf(host: string): number {
+    return this.#senders.get(host)?.withoutData ?? 0
   }
 
   get measurements(): readonly Measurement[] {
@@ -86,7 +93,7 @@ export class Traffic implements Observer {
   }
 
   #add(host: string): Sender {
-    const sender: Sender = { datagrams: 0, second: -1, inSecond: 0, most: 0, mostAt: 0 }
+    const sender: Sender = { datagrams: 0, withoutData: 0, second: -1, inSecond: 0, most: 0, mostAt: 0 }
     this.#senders.set(host, sender)
     return sender
   }

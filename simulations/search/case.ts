@@ -75,7 +75,7 @@ export function soundTopology({ sites, hosts, servers, pairs }: Topology): Topol
   return {
     sites: soundSites,
     hosts: soundHosts,
-    servers: servers.map(({ region }): ServerSpec => ({ region })),
+    servers: servers.map(({ region, relays }): ServerSpec => ({ region, relays })),
     pairs: soundPairs(pairs, soundHosts.length),
   }
 }
@@ -89,7 +89,7 @@ interface Sizes {
 
 /** A site is behind one of those before it that has a gateway, or behind none. */
 function soundSite(site: SiteSpec, before: readonly SiteSpec[]): SiteSpec {
-  // A network has addresses of one family at least; only those of IPv4 are translated.
+  // A network has addresses of one family at least, and one that works; only those of IPv4 are translated.
   const ipv4 = site.ipv4 || site.ipv6 === 'none'
   const nat = ipv4 && site.nat !== undefined ? { ...site.nat } : undefined
   const behind = site.behind === undefined || before.length === 0 ? undefined : site.behind % before.length
@@ -104,6 +104,8 @@ function soundSite(site: SiteSpec, before: readonly SiteSpec[]): SiteSpec {
     ipv6: site.ipv6,
     firewall: site.firewall,
     udp: site.udp,
+    broken: ipv4 && site.ipv6 !== 'none' ? site.broken : 'none',
+    isolated: site.isolated,
   }
 }
 
@@ -159,6 +161,8 @@ function soundFault(fault: Fault, sizes: Sizes): Fault {
       return { ...fault, host: fault.host % sizes.hosts }
     case 'server-down':
     case 'bad-storer':
+    case 'relay-restarts':
+    case 'bad-relay':
       return { ...fault, server: fault.server % sizes.servers }
     default:
       return { ...fault, pair: fault.pair % sizes.pairs }

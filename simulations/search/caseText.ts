@@ -23,7 +23,9 @@ export function describeCase(whole: Case): readonly string[] {
       ({ sites: at, clockAheadMs }, index) =>
         `  ${host(index)}: at ${at.map(site).join(' and ')}${clockAheadMs === 0 ? '' : `, its clock ${skew(clockAheadMs)}`}${starts[index] ? `, starts at ${clock(starts[index])}` : ''}`,
     ),
-    ...servers.map(({ region }, index) => `  ${server(index)}: ${region}`),
+    ...servers.map(
+      ({ region, relays }, index) => `  ${server(index)}: ${region}${relays ? ', a member relay' : ''}`,
+    ),
     `  peers: ${pairs.map(([a, b]) => `${host(a)} and ${host(b)}`).join(', ')}`,
     ...traffic.map((pings) => `  ${describeTraffic(pings, whole)}`),
     ...inOrder.map(({ when, fault }) => `  ${describeOccasion(when)}: ${describeFault(fault, whole)}`),
@@ -46,6 +48,8 @@ function describeSite(spec: SiteSpec): string {
   if (spec.ipv6 !== 'none') parts.push(`IPv6 ${spec.ipv6}`)
   if (spec.firewall) parts.push('a stateful firewall')
   if (!spec.udp) parts.push('no UDP')
+  if (spec.broken !== 'none') parts.push(`${spec.broken === 'ipv4' ? 'IPv4' : 'IPv6'} goes nowhere`)
+  if (spec.isolated) parts.push('hosts kept apart')
   parts.push(describeLink(spec.link))
   return parts.join('; ')
 }
@@ -53,6 +57,7 @@ function describeSite(spec: SiteSpec): string {
 function describeNat(nat: NatSpec): string {
   const limits = [
     nat.ports === 'preserving' ? '' : `, ${nat.ports} ports`,
+    nat.ports === 'sequential' && nat.portStep !== 1 ? ` by ${nat.portStep}` : '',
     nat.refreshedBy === 'both' ? '' : ', refreshed from inside only',
     nat.hairpin ? ', hairpins' : '',
     nat.maxMappings >= 65_536 ? '' : `, at most ${nat.maxMappings} mappings`,
@@ -140,6 +145,10 @@ export function describeFault(fault: Fault, { topology }: Pick<Case, 'topology'>
       return `${server(fault.server)} ${DOWN[fault.how]} ${lasting(fault.forMs)}`
     case 'bad-storer':
       return `${server(fault.server)} is a ${fault.behaviour} storer ${lasting(fault.forMs)}`
+    case 'relay-restarts':
+      return `${server(fault.server)} is started again`
+    case 'bad-relay':
+      return `${server(fault.server)} is a relay that ${fault.behaviour} ${lasting(fault.forMs)}`
     case 'replayed-datagrams':
       return `an attacker repeats what ${host(fault.host)} received, ${times(fault.count)}`
     case 'junk-flood':

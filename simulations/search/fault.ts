@@ -25,6 +25,11 @@ export const STORER_BEHAVIOURS = [
 
 export type StorerBehaviour = (typeof STORER_BEHAVIOURS)[number]
 
+/** What a member relay does to what it should pass on. */
+export const RELAY_BEHAVIOURS = ['drops', 'delays', 'alters', 'replays'] as const
+
+export type RelayBehaviour = (typeof RELAY_BEHAVIOURS)[number]
+
 export type NetworkFault =
   /** All mappings and filter states are lost. */
   | { readonly type: 'gateway-reboots'; readonly site: number }
@@ -104,6 +109,15 @@ export type MeshFault =
       readonly type: 'bad-storer'
       readonly server: number
       readonly behaviour: StorerBehaviour
+      readonly forMs: number
+    }
+  /** The process is started again at once: its sessions are gone, and so is what it stored. */
+  | { readonly type: 'relay-restarts'; readonly server: number }
+  /** It grants and binds as ever. */
+  | {
+      readonly type: 'bad-relay'
+      readonly server: number
+      readonly behaviour: RelayBehaviour
       readonly forMs: number
     }
 

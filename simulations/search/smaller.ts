@@ -103,6 +103,7 @@ const USUAL_NAT: NatSpec = {
   mapping: 'endpoint-independent',
   filtering: 'address-and-port-dependent',
   ports: 'preserving',
+  portStep: 1,
   lifetimeMs: 120_000,
   refreshedBy: 'both',
   hairpin: false,
@@ -119,6 +120,8 @@ function* withSimplerSites(whole: Case): Iterable<Case> {
       ipv6: 'none',
       firewall: false,
       udp: true,
+      broken: 'none',
+      isolated: false,
     } as const
     const simpler: SiteSpec[] = [
       { ...plainSite, nat: undefined, link: CALM },

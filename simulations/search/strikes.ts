@@ -9,6 +9,7 @@ import type { SocketAddress } from '../../src/base/address.js'
 import { SECOND } from '../../src/base/time.js'
 import type { StorerBehaviour as Behaviour } from '../discovery/storer.js'
 import type { Machine } from '../hosts/machine.js'
+import type { RelayBehaviour as RelayLike } from '../hosts/relaySessions.js'
 import { WIREGUARD_PORT } from '../hosts/wireguardHost.js'
 import type { Place } from '../network/place.js'
 import type { Site } from '../network/site.js'
@@ -21,6 +22,9 @@ import { MOST_SKEW_MS } from './topologyArbitraries.js'
 
 /** Nobody is there (RFC 5737). */
 const NOBODY: SocketAddress = { ip: '192.0.2.99', port: 9 }
+
+/** Longer than checks are waited for. */
+const LATE_MS = 3 * SECOND
 
 /** Longer than a look-up waits for one server. */
 const SLOW_MS = 8 * SECOND
@@ -57,6 +61,8 @@ export class Strikes {
         break
       case 'server-down':
       case 'bad-storer':
+      case 'relay-restarts':
+      case 'bad-relay':
         this.#strikeMesh(fault)
         break
       case 'forged-knocks':
@@ -227,6 +233,15 @@ export class Strikes {
         this.#last(`storer ${fault.server}`, fault.forMs, (isOn) =>
           server.behave(isOn ? behaviourOf(fault.behaviour) : undefined),
         )
+        break
+      case 'relay-restarts':
+        // One that is down stays so until its fault is over.
+        if (server.mesh.isAnswering) server.restart()
+        break
+      case 'bad-relay':
+        this.#last(`relay ${fault.server}`, fault.forMs, (isOn) =>
+          server.relayLike(isOn ? relayBehaviourOf(fault.behaviour) : undefined),
+        )
     }
   }
 
@@ -280,6 +295,17 @@ export class Strikes {
       () => set(true),
       () => set(false),
     )
+  }
+}
+
+function relayBehaviourOf(type: Extract<Fault, { readonly type: 'bad-relay' }>['behaviour']): RelayLike {
+  switch (type) {
+    case 'delays':
+      return { type, byMs: LATE_MS }
+    case 'replays':
+      return { type, afterMs: LATE_MS }
+    default:
+      return { type }
   }
 }
 

@@ -4,12 +4,24 @@
  * Nothing here is mapped, filtered or chained, so that fast-check can shrink a topology that it did not make, such as
  * one read from a file. What is out of range is brought into range by `soundCase`. The first value of a choice is the
  * simplest: there choices shrink to.
+ *
+ * What has come later (ports that count by odd steps, broken families, hosts kept apart, member relays) is drawn in hard
+ * topologies only. In the others it costs no randomness, so that the seeds of before keep their cases.
  */
 
 import fc, { type Arbitrary } from 'fast-check'
 import { MINUTE, SECOND } from '../../src/base/time.js'
 import { REGIONS } from '../network/regions.js'
-import type { Dependence, HostSpec, LinkSpec, NatSpec, ServerSpec, SiteSpec, Topology } from '../topology.js'
+import type {
+  BrokenFamily,
+  Dependence,
+  HostSpec,
+  LinkSpec,
+  NatSpec,
+  ServerSpec,
+  SiteSpec,
+  Topology,
+} from '../topology.js'
 
 export const MOST_HOSTS = 6
 export const MOST_SITES = 6
@@ -30,6 +42,11 @@ export function plain<T extends object>(parts: { [Key in keyof T]: Arbitrary<T[K
   return fc.record<T>(parts, { noNullPrototype: true }) as Arbitrary<T>
 }
 
+/** One of some values, or where topologies are not hard the first. */
+function inHard<Value>(isHard: boolean, first: Value, ...others: readonly Value[]): Arbitrary<Value> {
+  return isHard ? fc.constantFrom(first, ...others) : fc.constant(first)
+}
+
 const region = fc.constantFrom(...REGIONS)
 
 /** A link as they mostly are: it loses little. */
@@ -46,27 +63,32 @@ const usualLink: Arbitrary<LinkSpec> = plain<LinkSpec>({
 })
 
 /** Timeouts from the shortest that are seen in the field to the five minutes that RFC 4787 section 4.3 recommends. */
-const nat: Arbitrary<NatSpec> = plain<NatSpec>({
-  mapping: fc.constantFrom(...DEPENDENCES, 'endpoint-independent'),
-  filtering: fc.constantFrom(...DEPENDENCES, 'address-and-port-dependent'),
-  ports: fc.constantFrom('preserving', 'sequential', 'random'),
-  lifetimeMs: fc.constantFrom(120 * SECOND, 30 * SECOND, 60 * SECOND, 300 * SECOND),
-  refreshedBy: fc.constantFrom('both', 'outbound'),
-  hairpin: fc.boolean(),
-  maxMappings: fc.constantFrom(65_536, 65_536, 1_024, 128),
-  addresses: fc.constantFrom(1, 1, 1, 2, 4),
-})
+const natOf = (isHard: boolean): Arbitrary<NatSpec> =>
+  plain<NatSpec>({
+    mapping: fc.constantFrom(...DEPENDENCES, 'endpoint-independent'),
+    filtering: fc.constantFrom(...DEPENDENCES, 'address-and-port-dependent'),
+    ports: fc.constantFrom('preserving', 'sequential', 'random'),
+    portStep: inHard(isHard, 1, 2, -1, 4),
+    lifetimeMs: fc.constantFrom(120 * SECOND, 30 * SECOND, 60 * SECOND, 300 * SECOND),
+    refreshedBy: fc.constantFrom('both', 'outbound'),
+    hairpin: fc.boolean(),
+    maxMappings: fc.constantFrom(65_536, 65_536, 1_024, 128),
+    addresses: fc.constantFrom(1, 1, 1, 2, 4),
+  })
 
-const site: Arbitrary<SiteSpec> = plain<SiteSpec>({
-  region,
-  behind: fc.option(fc.nat(MOST_SITES - 1), { nil: undefined, freq: 2 }),
-  link: usualLink,
-  ipv4: fc.constantFrom(true, true, true, true, true, true, true, false),
-  nat: fc.option(nat, { nil: undefined, freq: 4 }),
-  ipv6: fc.constantFrom('none', 'none', 'open', 'firewalled'),
-  firewall: fc.constantFrom(false, false, true),
-  udp: fc.constantFrom(true, true, true, true, true, true, true, true, true, false),
-})
+const siteOf = (isHard: boolean): Arbitrary<SiteSpec> =>
+  plain<SiteSpec>({
+    region,
+    behind: fc.option(fc.nat(MOST_SITES - 1), { nil: undefined, freq: 2 }),
+    link: usualLink,
+    ipv4: fc.constantFrom(true, true, true, true, true, true, true, false),
+    nat: fc.option(natOf(isHard), { nil: undefined, freq: 4 }),
+    ipv6: fc.constantFrom('none', 'none', 'open', 'firewalled'),
+    firewall: fc.constantFrom(false, false, true),
+    udp: fc.constantFrom(true, true, true, true, true, true, true, true, true, false),
+    broken: inHard<BrokenFamily>(isHard, 'none', 'none', 'none', 'ipv4', 'ipv6'),
+    isolated: inHard(isHard, false, false, false, true),
+  })
 
 const host: Arbitrary<HostSpec> = plain<HostSpec>({
   sites: fc.oneof(
@@ -79,13 +101,23 @@ const host: Arbitrary<HostSpec> = plain<HostSpec>({
   ),
 })
 
-export const topologies: Arbitrary<Topology> = plain<Topology>({
-  hosts: fc.array(host, { minLength: 2, maxLength: MOST_HOSTS, size: 'max' }),
-  sites: fc.array(site, { minLength: 1, maxLength: MOST_SITES, size: 'max' }),
-  servers: fc.array(plain<ServerSpec>({ region }), { minLength: 1, maxLength: MOST_SERVERS, size: 'max' }),
-  pairs: fc.array(fc.tuple(fc.nat(MOST_HOSTS - 1), fc.nat(MOST_HOSTS - 1)), {
-    minLength: 1,
-    maxLength: MOST_PAIRS,
-    size: 'max',
-  }),
-})
+const topologiesOf = (isHard: boolean): Arbitrary<Topology> =>
+  plain<Topology>({
+    hosts: fc.array(host, { minLength: 2, maxLength: MOST_HOSTS, size: 'max' }),
+    sites: fc.array(siteOf(isHard), { minLength: 1, maxLength: MOST_SITES, size: 'max' }),
+    servers: fc.array(plain<ServerSpec>({ region, relays: inHard(isHard, false, true, true) }), {
+      minLength: 1,
+      maxLength: MOST_SERVERS,
+      size: 'max',
+    }),
+    pairs: fc.array(fc.tuple(fc.nat(MOST_HOSTS - 1), fc.nat(MOST_HOSTS - 1)), {
+      minLength: 1,
+      maxLength: MOST_PAIRS,
+      size: 'max',
+    }),
+  })
+
+export const topologies = topologiesOf(false)
+
+/** With everything that makes meeting hard. */
+export const hardTopologies = topologiesOf(true)

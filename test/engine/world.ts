@@ -111,6 +111,8 @@ export class World {
         ipv6: 'none',
         firewall: false,
         udp: true,
+        broken: 'none',
+        isolated: false,
       },
       options.subnet === undefined ? undefined : Number(options.subnet.split('.')[2]),
     )

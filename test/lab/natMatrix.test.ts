@@ -131,7 +131,7 @@ async function assertDirect(from: Machine, to: Machine, kind: Access): Promise<v
   assert.ok(path !== null && plausible.includes(path.type), path?.type)
 }
 
-function machinesOf({ from, to }: MatrixCell): { readonly from: Machine; readonly to: Machine } {
+function machinesOf({ from, to }: MatrixCell<Access>): { readonly from: Machine; readonly to: Machine } {
   return { from: fleet.machine(first(from)), to: fleet.machine(second(to)) }
 }
 

@@ -7,8 +7,8 @@
  *     ▼                    ▼                    ▼
  *   ended: refused, silent, or of no use
  *
- * Requests are paced and sent again a few times. A bind goes from one socket to one address; where that stays silent, the
- * next way is tried. Only a relay that knows the session's key can answer either, so what no relay answers is left after
+ * Requests are paced and sent again a few times. A bind goes from one socket to one address, and is sent again over another
+ * way in turn, since one family may go nowhere; where both stay silent, the next ways are tried. Only a relay that knows the session's key can answer either, so what no relay answers is left after
  * a few packets, whoever it was that named the address.
  */
 
@@ -29,6 +29,9 @@ import type { Transactions } from '../path/transactions.js'
 
 /** Milliseconds to wait after each request; after the last wait it has failed. */
 const WAITS = [100, 200, 400, 800] as const
+
+/** Binds take turns over so many ways: as a rule one of each family. */
+const WAYS_AT_A_TIME = 2
 
 /** A mapping at a NAT lives longer (RFC 4787 section 4.3), and a relay ends what is idle for 90 s. */
 const RENEW_MS = 20 * SECOND
@@ -255,7 +258,8 @@ export class ClientSession {
     if (state.name === 'asking') {
       this.wasSilent = true
       this.end('the relay does not answer')
-    } else if (state.name === 'binding' && state.ways.length > 1) this.bind(state.ways.slice(1), now)
+    } else if (state.name === 'binding' && state.ways.length > WAYS_AT_A_TIME)
+      this.bind(state.ways.slice(WAYS_AT_A_TIME), now)
     else if (state.name !== 'bound') this.end('the relay does not answer at its address')
     else {
       this.missed += 1
@@ -267,8 +271,10 @@ export class ClientSession {
   #send(count: number, now: Now): void {
     const state = this.#state
     if (state.name === 'asking') this.#sendGrant(state.sealed, state.routes, count, now)
-    else if (state.name === 'binding' && state.ways[0] !== undefined) this.#sendBind(state.ways[0], now)
-    else if (state.name === 'bound') this.#sendBind(state.way, now)
+    else if (state.name === 'binding') {
+      const way = state.ways[count % Math.min(WAYS_AT_A_TIME, state.ways.length)]
+      if (way !== undefined) this.#sendBind(way, now)
+    } else if (state.name === 'bound') this.#sendBind(state.way, now)
   }
 
   /** The same request each time: to a relay that has granted it already, it asks for the same session. */

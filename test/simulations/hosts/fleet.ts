@@ -54,6 +54,8 @@ export class Fleet {
       ipv6,
       firewall: false,
       udp: true,
+      broken: 'none',
+      isolated: false,
     })
   }
 

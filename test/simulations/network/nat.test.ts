@@ -116,6 +116,19 @@ describe('the port assignment of a NAT (section 4.2.1)', () => {
     assert.equal(new Set(seeds).size, 3)
   })
 
+  it('that is sequential counts by its step, up or down, over all inner hosts, and goes round', () => {
+    for (const portStep of [1, 2, -1, -3, 1_000]) {
+      const tried = new Tried({ ports: 'sequential', portStep, mapping: 'address-and-port-dependent' })
+      let last = tried.mapped(ANA, X).port
+      for (let port = 1; port <= 200; port++) {
+        const next = tried.mapped(port % 2 === 0 ? ANA : BEN, { ...X, port }).port
+        const step = next - last
+        assert.ok(step === portStep || Math.abs(step - portStep) === 65_536 - 1_024, `${last}, ${next}`)
+        last = next
+      }
+    }
+  })
+
   it('gives ports of 1024 and more where it does not preserve (REQ-3b)', () => {
     const tried = new Tried({ ports: 'random', mapping: 'address-and-port-dependent' })
     for (let port = 1; port <= 2_000; port++) {
@@ -125,8 +138,13 @@ describe('the port assignment of a NAT (section 4.2.1)', () => {
   })
 
   it('goes on where all but a few ports are taken, and refuses when all are', () => {
-    for (const ports of ['preserving', 'sequential', 'random'] as const) {
-      const tried = new Tried({ ports, maxMappings: 100_000 })
+    for (const [ports, portStep] of [
+      ['preserving', 1],
+      ['sequential', 1],
+      ['sequential', -2],
+      ['random', 1],
+    ] as const) {
+      const tried = new Tried({ ports, portStep, maxMappings: 100_000 })
       for (let port = 1_024; port <= 65_535; port++) {
         const mapped = tried.mapped({ ...ANA, port }, X)
         if (ports === 'preserving') assert.equal(mapped.port, port)

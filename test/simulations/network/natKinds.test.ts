@@ -16,6 +16,7 @@ const BEHAVIOURS: Readonly<Record<NatKind, Behaviour>> = {
   'address-restricted': { mapping: 'one port for every remote', lets: ['another port'] },
   'port-restricted': { mapping: 'one port for every remote', lets: [] },
   symmetric: { mapping: 'a port for each remote', lets: [] },
+  counting: { mapping: 'a port for each remote', lets: [] },
 }
 
 function behind(kind: NatKind) {

@@ -53,6 +53,7 @@ const steps = fc.array(step, { maxLength: 60 })
 
 const others = {
   ports: fc.constantFrom('preserving' as const, 'sequential' as const, 'random' as const),
+  portStep: fc.constantFrom(1, 2, -1, -3, 1_000),
   lifetimeMs: fc.constant(LIFETIME_MS),
   refreshedBy: fc.constantFrom('outbound' as const, 'both' as const),
   hairpin: fc.boolean(),

@@ -23,6 +23,8 @@ export const OPEN: SiteSpec = {
   ipv6: 'open',
   firewall: false,
   udp: true,
+  broken: 'none',
+  isolated: false,
 }
 
 /** A home: a port-restricted NAT, no IPv6. */

@@ -98,9 +98,24 @@ describe('hosts in the same site', () => {
   })
 
   it('speak to themselves as well', () => {
-    const net = new SmallInternet([HOME])
-    const ana = net.probe(0)
-    assert.equal(net.passes(ana, ana.at(1), ana, ana.at(2)).length, 1)
+    for (const isolated of [false, true]) {
+      const net = new SmallInternet([{ ...HOME, isolated }])
+      const ana = net.probe(0)
+      assert.equal(net.passes(ana, ana.at(1), ana, ana.at(2)).length, 1)
+    }
+  })
+
+  it('that keeps them apart reach each other only where the NAT hairpins, and the outside as ever', () => {
+    for (const hairpin of [true, false]) {
+      const guests = { ...HOME, isolated: true, nat: { ...NAT_KINDS['full-cone'], hairpin } }
+      const net = new SmallInternet([guests, OPEN])
+      const [ana, ben, server] = [net.probe(0), net.probe(0), net.probe(1)]
+      assert.equal(net.passes(ana, ana.at(1), ben, ben.at(2)).length, 0)
+      assert.equal(ana.place.streamDelay(ben.at(2).ip), undefined)
+      const outer = net.seen(ben, ben.at(6), server, server.at(1)) ?? assert.fail()
+      assert.equal(net.passes(server, server.at(1), ben, outer).length, 1)
+      assert.equal(net.passes(ana, ana.at(5), ben, outer).length, hairpin ? 1 : 0)
+    }
   })
 })
 
@@ -277,6 +292,25 @@ describe('a site with a firewall', () => {
   })
 })
 
+describe('a site in which one family is broken', () => {
+  it('has its addresses, and nothing of it passes: no UDP, no TCP; the other one does, and both inside', () => {
+    for (const broken of ['ipv4', 'ipv6'] as const) {
+      for (const spec of [OPEN, FIREWALLED, { ...HOME, ipv6: 'open' as const }]) {
+        const net = new SmallInternet([{ ...spec, broken }, OPEN])
+        const [ana, ben, server] = [net.probe(0), net.probe(0), net.probe(1)]
+        for (const family of [4, 6] as const) {
+          const works = broken !== `ipv${family}`
+          const seen = net.seen(ana, ana.at(1, family), server, server.at(1, family))
+          assert.equal(seen !== undefined, works)
+          assert.equal(ana.place.streamDelay(server.at(1, family).ip) !== undefined, works)
+          if (!works) assert.equal(net.passes(server, server.at(1, family), ana, ana.at(1, family)).length, 0)
+          assert.equal(net.passes(ana, ana.at(1, family), ben, ben.at(2, family)).length, 1)
+        }
+      }
+    }
+  })
+})
+
 describe('the link of a site', () => {
   it('carries no UDP, in or out, where that is blocked', () => {
     for (const spec of [OPEN, HOME, { ...HOME, ipv6: 'open' as const }]) {
@@ -381,6 +415,8 @@ describe('whatever the sites', () => {
       ipv6: fc.constantFrom('none' as const, 'open' as const, 'firewalled' as const),
       firewall: fc.boolean(),
       udp: fc.constantFrom(true, true, true, false),
+      broken: fc.constantFrom('none' as const, 'none' as const, 'ipv4' as const, 'ipv6' as const),
+      isolated: fc.constantFrom(false, false, true),
     },
     { noNullPrototype: true },
   )

@@ -6,6 +6,7 @@ import { SETTLED_MS } from '../../../simulations/oracle/settled.js'
 import type { SiteSpec } from '../../../simulations/topology.js'
 import { asInstant, MINUTE, SECOND } from '../../../src/base/time.js'
 import type { Effect } from '../../../src/engine/effects.js'
+import { DEFAULT_PUNCH_LIMITS } from '../../../src/engine/path/punchLimits.js'
 import { MAX_CANDIDATES } from '../../../src/wire/record.js'
 import { PretendWorld, violated } from './pretendWorld.js'
 import { APD, EI, nat, site } from './terrains.js'
@@ -59,6 +60,32 @@ describe('connected', () => {
     const world = introduced([site({ nat: nat(APD, APD) }), site({ nat: nat(APD, APD) }), site()])
     pings(world, 10 * MINUTE, () => false)
     assert.equal(violated(world), undefined)
+  })
+
+  it('is promised where there is none, and a member relay that both get UDP to', () => {
+    const hard = site({ nat: nat(APD, APD) })
+    const worlds: readonly (readonly [string | undefined, (world: PretendWorld) => void])[] = [
+      ['connected', () => undefined],
+      [undefined, (world) => (world.server.relays = false)],
+      [undefined, (world) => (world.server.serves = false)],
+      [
+        undefined,
+        (world) => {
+          for (const watched of world.sites) if (watched.index === 1) watched.passesUdp = false
+        },
+      ],
+    ]
+    for (const [broken, change] of worlds) {
+      const world = introduced([hard, hard, site()])
+      world.server.relays = true
+      change(world)
+      pings(world, 10 * MINUTE, () => false)
+      assert.equal(violated(world), broken, String(change))
+    }
+    const world = introduced([site({ ...hard, ipv6: 'open', broken: 'ipv4' }), hard, site()])
+    world.server.relays = true
+    pings(world, 10 * MINUTE, () => false)
+    assert.match(world.invariants.violation?.message ?? '', /a member relay that both reach/)
   })
 
   it('is not promised where one end is not there', () => {
@@ -246,7 +273,7 @@ describe('bounded', () => {
   it('bites where a gateway gives more mappings than there are endpoints', () => {
     for (const [mapping, enough] of [
       [EI, 2],
-      [APD, 2 * 11 * MAX_CANDIDATES + 8],
+      [APD, 2 * (11 * MAX_CANDIDATES + 8) + 2 * DEFAULT_PUNCH_LIMITS.sockets + 8],
     ] as const) {
       const world = introduced([site({ nat: nat(mapping, APD) }), site(), site()])
       const [home] = world.sites
@@ -314,6 +341,23 @@ describe('quiet', () => {
     world.invariants.arrived('ben', datagram(world))
     assert.equal(violated(world), 'quiet')
     assert.equal(world.invariants.violation?.host, ana.name)
+  })
+
+  it('bites where a host without traffic keeps a session at a relay, though that answers', () => {
+    const world = introduced()
+    const [relay = ''] = world.server.place.ips
+    const bind = { ...datagram(world), to: { ip: relay, port: 61_000 } }
+    const answer = { ...datagram(world), from: bind.to, author: 'server1' }
+    world.pass(QUIET_MS, 20 * SECOND, () => {
+      world.invariants.sent('ana', bind)
+      world.invariants.arrived('ana', answer)
+    })
+    assert.equal(violated(world), undefined)
+    world.queue.elapsed += SECOND
+    world.invariants.sent('ana', { ...bind, to: { ip: relay, port: 51_821 } })
+    assert.equal(violated(world), undefined)
+    world.invariants.sent('ana', bind)
+    assert.equal(violated(world), 'quiet')
   })
 
   it('does not blame who takes another for his peer, at the same private address', () => {

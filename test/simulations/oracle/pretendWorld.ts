@@ -129,8 +129,8 @@ export class PretendWorld implements WatchedWorld {
   readonly unsealKnock = (): undefined => undefined
   readonly queue = { elapsed: 0 }
   readonly machines: readonly PretendMachine[]
-  readonly sites: readonly (WatchedSite & { isUp: boolean; mappings: number })[]
-  readonly server: WatchedServer & { serves: boolean; mesh: WatchedServer['mesh'] }
+  readonly sites: readonly (WatchedSite & { isUp: boolean; passesUdp: boolean; mappings: number })[]
+  readonly server: WatchedServer & { serves: boolean; relays: boolean; mesh: WatchedServer['mesh'] }
   readonly invariants: Invariants
 
   /** Each machine is at the site of its number; public ones unless given. */
@@ -151,6 +151,7 @@ export class PretendWorld implements WatchedWorld {
     this.server = {
       place: { site: undefined, ips: ['198.51.100.1'] },
       serves: true,
+      relays: false,
       mesh: { record: () => new Uint8Array(1) },
     }
     this.machines = ['ana', 'ben', 'cleo'].map((name, index) => new PretendMachine(this, name, index + 1))

@@ -50,6 +50,7 @@ export class SmallFleet implements WatchedWorld {
     this.servers = places.slice(0, 1).map((place) => ({
       place,
       serves: true,
+      relays: false,
       mesh: { record: (key: PublicKey) => this.mesh.record(key) },
     }))
     this.machines = hosts.map(

@@ -14,6 +14,7 @@ export function nat(mapping: Dependence, filtering: Dependence, parts: Partial<N
     mapping,
     filtering,
     ports: 'random',
+    portStep: 1,
     lifetimeMs: 120 * SECOND,
     refreshedBy: 'both',
     hairpin: false,
@@ -34,6 +35,8 @@ export function site(parts: Partial<SiteSpec> = {}): SiteSpec {
     ipv6: 'none',
     firewall: false,
     udp: true,
+    broken: 'none',
+    isolated: false,
     ...parts,
   }
 }

@@ -7,7 +7,7 @@ import type { Site } from '../../../simulations/network/site.js'
 import type { Terrain } from '../../../simulations/oracle/terrain.js'
 import { type WayKind, Ways } from '../../../simulations/oracle/ways.js'
 import { soundTopology } from '../../../simulations/search/case.js'
-import { topologies } from '../../../simulations/search/topologyArbitraries.js'
+import { hardTopologies } from '../../../simulations/search/topologyArbitraries.js'
 import type { SiteSpec } from '../../../simulations/topology.js'
 import { type Probe, probersMeet } from './prober.js'
 import { AD, APD, EI, nat, site, untouched } from './terrains.js'
@@ -68,6 +68,25 @@ describe('the way between two single gateways', () => {
         assertWay([site({ nat: nat(mapping, APD) }), site({ firewall })], kind)
       }
     }
+  })
+})
+
+describe('the way between hosts of one network that keeps them apart', () => {
+  it('leads over the gateway where that hairpins, and else nowhere', () => {
+    for (const hairpin of [true, false]) {
+      const way = wayBetween([site({ isolated: true, nat: nat(EI, APD, { hairpin }) })], [0], [0])
+      assert.equal(way.kind, hairpin ? 'certain' : 'none', way.reason)
+      if (!hairpin) assert.match(way.reason, /keeps its hosts apart/)
+    }
+  })
+})
+
+describe('the way where a family is broken', () => {
+  it('is that of the other family, if both have it', () => {
+    const broken = site({ nat: nat(APD, APD), ipv6: 'firewalled', broken: 'ipv4' })
+    assertWay([broken, site({ ipv6: 'firewalled', nat: nat(APD, APD) })], 'certain', /punched|IPv6/)
+    assertWay([broken, site()], 'none', /IPv4 goes nowhere/)
+    assertWay([site({ ipv6: 'open', broken: 'ipv6' }), site({ ipv4: false, ipv6: 'open' })], 'none')
   })
 })
 
@@ -230,6 +249,9 @@ describe('two hosts that try everything on the simulated network', () => {
     site({ nat: nat(APD, AD, { ports: 'preserving' }) }),
     site({ nat: nat(APD, APD, { ports: 'sequential' }) }),
     site({ nat: nat(EI, APD, { addresses: 4, hairpin: true }) }),
+    site({ nat: nat(EI, APD, { hairpin: true }), isolated: true }),
+    site({ nat: nat(EI, EI), ipv6: 'firewalled', broken: 'ipv4' }),
+    site({ ipv6: 'open', broken: 'ipv6', isolated: true }),
   ]
 
   it('meet exactly where the oracle says so, for each pair of single sites', () => {
@@ -278,7 +300,7 @@ describe('two hosts that try everything on the simulated network', () => {
       )
     fc.assert(
       fc.property(
-        topologies,
+        hardTopologies,
         fc.nat(2 ** 31 - 1),
         fc.option(
           fc.record({

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { caseOf, cases, FAULTS_UNTIL_MS, LONGEST_FAULT_MS } from '../../../simulations/search/arbitraries.js'
+import {
+  caseOf,
+  cases,
+  FAULTS_UNTIL_MS,
+  FIRST_HARD_SEED,
+  LONGEST_FAULT_MS,
+} from '../../../simulations/search/arbitraries.js'
 import { type Case, soundCase } from '../../../simulations/search/case.js'
 import { formatCase, parseCase } from '../../../simulations/search/caseFile.js'
 import { describeCase } from '../../../simulations/search/caseText.js'
 import { durationOf, earliestOf, type Fault } from '../../../simulations/search/fault.js'
+import type { SiteSpec } from '../../../simulations/topology.js'
 
 describe('a case', () => {
   it('is the same for the same seed, and another for another', () => {
@@ -69,6 +76,20 @@ describe('a case', () => {
     )
   })
 
+  it('of a hard seed has what others never have, and is shrunk and read back like them', () => {
+    const specs = (from: number) =>
+      Array.from({ length: 40 }, (_, seed) => caseOf(from + seed)).flatMap(({ topology }) => topology.sites)
+    const isHard = ({ nat, broken, isolated }: SiteSpec) =>
+      isolated || broken !== 'none' || (nat !== undefined && nat.portStep !== 1)
+    assert.ok(!specs(1).some(isHard))
+    assert.ok(specs(FIRST_HARD_SEED).some(isHard))
+    for (let seed = FIRST_HARD_SEED; seed < FIRST_HARD_SEED + 40; seed++) {
+      const hard = caseOf(seed)
+      assert.ok(cases.canShrinkWithoutContext(hard))
+      assert.deepEqual(parseCase(formatCase(hard)), hard)
+    }
+  })
+
   it('is not read from what is none', () => {
     const sound = caseOf(1)
     const wrong = [
@@ -101,8 +122,10 @@ describe('a case', () => {
 describe('the search', () => {
   it('makes faults of every type, and at events as well as at times', () => {
     const seen = new Set<string>()
-    for (let seed = 1; seed <= 200; seed++) {
-      for (const { when, fault } of caseOf(seed).schedule) {
+    for (let seed = 1; seed <= 400; seed++) {
+      // Half of them hard.
+      const { schedule } = caseOf(seed % 2 === 0 ? seed : FIRST_HARD_SEED + seed)
+      for (const { when, fault } of schedule) {
         seen.add(fault.type)
         seen.add('event' in when ? 'at an event' : 'at a time')
       }
@@ -131,6 +154,8 @@ const EVERY_TYPE: Record<Fault['type'], true> = {
   'endpoint-set': true,
   'server-down': true,
   'bad-storer': true,
+  'relay-restarts': true,
+  'bad-relay': true,
   'forged-knocks': true,
   'replayed-knocks': true,
   'replayed-gossip': true,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { perfectLink } from '../../../simulations/network/link.js'
 import type { Case } from '../../../simulations/search/case.js'
-import type { Fault } from '../../../simulations/search/fault.js'
+import { type Fault, RELAY_BEHAVIOURS } from '../../../simulations/search/fault.js'
 import { Strikes } from '../../../simulations/search/strikes.js'
 import type { SiteSpec } from '../../../simulations/topology.js'
 import { World } from '../../../simulations/world.js'
@@ -143,6 +143,25 @@ describe('a fault', () => {
     }
   })
 
+  it('of a relay is over in time, and a restart at once, but for what it forgot', () => {
+    const { world, strike } = begun()
+    const [server] = world.servers
+    for (const behaviour of RELAY_BEHAVIOURS) {
+      strike({ type: 'bad-relay', server: 0, behaviour, forMs: 5 * SECOND })
+      assert.equal(server?.relays, false, behaviour)
+      assert.equal(server?.serves, true)
+      world.run(6 * SECOND)
+      assert.equal(server?.relays, true, behaviour)
+    }
+    const { run } = server?.mesh ?? assert.fail()
+    strike({ type: 'relay-restarts', server: 0 })
+    assert.equal(server?.relays, true)
+    assert.equal(server?.mesh.run, run + 1)
+    strike({ type: 'server-down', server: 0, how: 'power', forMs: 5 * SECOND })
+    strike({ type: 'relay-restarts', server: 0 })
+    assert.equal(server?.relays, false)
+  })
+
   it('is told to those who watch, in words', () => {
     const { strike, told } = begun()
     strike({ type: 'gateway-reboots', site: 1 })
@@ -163,6 +182,8 @@ function begun(inner: Partial<SiteSpec> = {}) {
     ipv6: 'none',
     firewall: false,
     udp: true,
+    broken: 'none',
+    isolated: false,
   }
   const nat: SiteSpec['nat'] = {
     mapping: 'endpoint-independent',
@@ -171,6 +192,7 @@ function begun(inner: Partial<SiteSpec> = {}) {
     lifetimeMs: 120_000,
     refreshedBy: 'both',
     hairpin: false,
+    portStep: 1,
     maxMappings: 1_000,
     addresses: 1,
   }
@@ -182,7 +204,7 @@ function begun(inner: Partial<SiteSpec> = {}) {
         { sites: [0], clockAheadMs: 0 },
         { sites: [1], clockAheadMs: 0 },
       ],
-      servers: [{ region: 'europe' }],
+      servers: [{ region: 'europe', relays: true }],
       pairs: [[0, 1]],
     },
     starts: [0, 0],
