@@ -129,9 +129,11 @@ export class ErrandBounds {
   }
 
   #mayMap(host: Host, nat: NatSpec | undefined): number {
-    if (nat === undefined || nat.mapping === 'endpoint-independent') return ENDPOINTS
+    if (nat === undefined) return ENDPOINTS
     const punching =
       PUNCHING.eachEffort * (1 + Math.ceil(nat.lifetimeMs / PUNCHING.effortMs)) * host.sides.size
+    // Behind another one that maps by destination it has a mapping for each socket.
+    if (nat.mapping === 'endpoint-independent') return ENDPOINTS + punching
     const { eachEffort, effortMs, eachSocket, besides } = MAPPINGS
     const efforts = 1 + Math.ceil(nat.lifetimeMs / effortMs)
     return eachEffort * efforts * host.sides.size + punching + eachSocket * host.sockets + besides
