@@ -139,8 +139,10 @@ export class ErrandBounds {
   }
 
   #mayMap(host: Host, nat: NatSpec | undefined): number {
-    if (nat === undefined || nat.mapping === 'endpoint-independent') return ENDPOINTS
+    if (nat === undefined) return ENDPOINTS
     const { eachEffort, effortMs, eachSocket, relays, punching, besides } = MAPPINGS
+    // Behind another one that maps by destination it has a mapping for each socket.
+    if (nat.mapping === 'endpoint-independent') return ENDPOINTS + punching
     const efforts = 1 + Math.ceil(nat.lifetimeMs / effortMs)
     return (eachEffort * efforts + relays) * host.sides.size + eachSocket * host.sockets + punching + besides
   }

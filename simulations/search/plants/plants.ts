@@ -63,7 +63,7 @@ export const PLANTS: readonly Plant[] = [
     engine: 'path',
     what: 'forgotten case: an authenticated check from an unknown address is not followed up',
     file: 'engine/path/agent.js',
-    find: "this.#isUsable(route) ? this.#add(route, 'peer-reflexive') : undefined",
+    find: "this.mayUse(route) ? this.#add(route, 'peer-reflexive') : undefined",
     replace: 'undefined',
     from: 2,
   },
