@@ -71,6 +71,8 @@ export class Peer implements DiscoveredPeer {
   readonly #places = new Places()
   /** What the flow and the forwarding table were last made to agree with. */
   readonly #settledFor = { proved: undefined as Proved | undefined, releases: 0 }
+  /** When a direct path is looked for again. */
+  #seekAgainAt: Instant | undefined = undefined
   /** What our own record said when relays were last told where we are. */
   #boundAs = 0
   /** Indices of ours that `context.indices` holds for this peer: the newest handshake's each way. */
@@ -335,6 +337,7 @@ export class Peer implements DiscoveredPeer {
       this.agent.nextWake,
       this.#pursuit.nextWake,
       this.#relaying.nextWake,
+      this.#seekAgainAt,
       this.#firstMessage.nextWake,
       this.#watch.nextWake,
     ].reduce(earliest, undefined)
@@ -346,6 +349,7 @@ export class Peer implements DiscoveredPeer {
     this.#check(now)
     this.#settleRelays(now)
     this.#settlePaths()
+    this.#seekAgainAt = undefined
     if (!this.#needsPath(now.instant)) {
       if (this.agent.current?.type === 'relayed') this.#seekDirect(now)
       else {
@@ -462,7 +466,9 @@ export class Peer implements DiscoveredPeer {
 
   /** A relay carries the traffic meanwhile. While there is any, the peer is looked for again and again, ever more rarely. */
   #seekDirect(now: Now): void {
-    if (this.#watch.isActive(now.instant)) this.#want(now.instant)
+    if (!this.#watch.isActive(now.instant)) return
+    this.#want(now.instant)
+    if (!this.#contact.isUnderWay) this.#seekAgainAt = this.#contact.retryAt
   }
 
   #situation(now: Instant): Situation {

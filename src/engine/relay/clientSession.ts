@@ -13,19 +13,18 @@
  */
 
 import { equals } from 'uint8arrays'
-import { familyOf, isGlobal, type SocketAddress } from '../../base/address.js'
-import { isDropped } from '../../base/drops.js'
+import type { SocketAddress } from '../../base/address.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import type { TokenBucket } from '../../base/rateLimit.js'
 import { after, type Instant, later, type Now, SECOND } from '../../base/time.js'
 import type { RelaySessionKeys } from '../../crypto/relaySession.js'
-import { decodeGranted } from '../../wire/relayGrant.js'
 import { type DecodedStun, encodeStun } from '../../wire/stun/message.js'
-import { BINDING, ERROR_CODE, GRANT } from '../../wire/stun/registry.js'
+import { BINDING, GRANT } from '../../wire/stun/registry.js'
 import type { Emit } from '../effects.js'
 import type { RelayOffer } from '../inputs.js'
 import { type Route, sameRoute } from '../path/path.js'
 import type { Transactions } from '../path/transactions.js'
+import { grantedAddresses, refusal } from './asking.js'
 
 /** Milliseconds to wait after each request; after the last wait it has failed. */
 const WAITS = [100, 200, 400, 800] as const
@@ -299,29 +298,6 @@ export function isFromAsked({ routes }: RelayRequest, from: Route): boolean {
   return routes.some((route) => sameRoute(route, from))
 }
 
-/** Of what a relay names: what is at the address that was asked, and in the other family something global. */
-export function grantedAddresses({ granted }: DecodedStun, asked: string): readonly SocketAddress[] {
-  if (granted === undefined) return []
-  const addresses = decodeGranted(granted, asked)
-  if (isDropped(addresses)) return []
-  const own = addresses.find(({ ip }) => ip === asked)
-  const other = addresses.find(({ ip }) => familyOf(ip) !== familyOf(asked) && isGlobal(ip))
-  return [own, other].filter((address) => address !== undefined)
-}
-
 export function sameNonce(a: { readonly nonce: Uint8Array }, b: { readonly nonce: Uint8Array }): boolean {
   return equals(a.nonce, b.nonce)
-}
-
-function refusal({ error }: DecodedStun): string {
-  switch (error?.code) {
-    case ERROR_CODE.forbidden:
-      return 'the relay does not serve us'
-    case ERROR_CODE.quotaReached:
-      return 'the relay has no more sessions for us'
-    case ERROR_CODE.insufficientCapacity:
-      return 'the relay is full'
-    default:
-      return 'the relay refuses'
-  }
 }
