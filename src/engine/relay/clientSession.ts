@@ -88,6 +88,8 @@ export class ClientSession {
   wasProved = false
   /** True while a path through it that was proved is doubted. */
   isDoubted = false
+  /** True where the relay said that it does not serve us. */
+  hasRefused = false
   /** How often in a row it was to be bound again, and the relay was silent. */
   missed = 0
   readonly #peer: PublicKey
@@ -190,7 +192,9 @@ export class ClientSession {
     now: Instant,
   ): void {
     if (response.messageClass !== 'success') {
-      if (request.purpose === 'bind' || this.isAsking) this.end(refusal(response))
+      if (request.purpose === 'grant' && !this.isAsking) return
+      this.hasRefused = true
+      this.end(refusal(response))
     } else if (request.purpose === 'grant') {
       if (!this.isAsking) return
       this.addresses = grantedAddresses(response, from.remote.ip)

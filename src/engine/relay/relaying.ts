@@ -244,7 +244,7 @@ export class Relaying {
     const keys = agent.keys.relaySession(nonce)
     const sealed = sealedRequest(relay, keys, context.ownKey, context.random, now.unix)
     if (sealed === undefined) {
-      context.offers.failed(offer, now.instant)
+      context.offers.failed(offer, true, now.instant)
       return
     }
     this.#hasAsked = true
@@ -343,14 +343,14 @@ export class Relaying {
     const ended = this.#sessions.filter(({ hasEnded }) => hasEnded)
     if (ended.length === 0) return
     this.#sessions = this.#sessions.filter(({ hasEnded }) => !hasEnded)
-    for (const { offer, why, addresses, wasProved } of ended) {
+    for (const { offer, why, hasRefused, addresses, wasProved } of ended) {
       this.#parts.log('a session at a relay ended', {
         why,
         ip: (addresses[0] ?? offer?.addresses[0])?.ip ?? '',
       })
       if (offer === undefined) continue
       if (!wasProved && why !== IDLE) this.#pace.failed(now)
-      if (!FAULTLESS.has(why)) this.#parts.context.offers.failed(offer, now)
+      if (!FAULTLESS.has(why)) this.#parts.context.offers.failed(offer, hasRefused, now)
     }
     this.#ended = [...this.#ended, ...ended.filter(({ addresses }) => addresses.length > 0)].slice(-MAX_ENDED)
   }
