@@ -224,7 +224,7 @@ export class Peer implements DiscoveredPeer {
     this.settle(now)
   }
 
-  /** The mesh offers other member relays. */
+  /** The mesh offers further member relays. */
   relaysChanged(): void {
     this.#relaying.offersChanged()
   }

@@ -84,6 +84,8 @@ export class ClientSession {
   since: Instant
   /** When it is to be bound again, if there is traffic; undefined where it is not bound. */
   renewalDueAt: Instant | undefined = undefined
+  /** True once a relay answered: it is nobody else who is at its address. */
+  wasBound = false
   /** True once a check passed through. */
   wasProved = false
   /** True while a path through it that was proved is doubted. */
@@ -174,6 +176,24 @@ export class ClientSession {
     this.renewalDueAt = undefined
   }
 
+  /** Sockets or routes of ours changed: what cannot be used any more is not. */
+  machineChanged(
+    isUsable: (route: Route) => boolean,
+    waysTo: (addresses: readonly SocketAddress[]) => readonly Route[],
+    now: Instant,
+  ): void {
+    const state = this.#state
+    if (state.name === 'asking') {
+      const routes = state.routes.filter(isUsable)
+      if (routes.length === 0) this.end('the relay cannot be reached from here any more')
+      else this.#state = { ...state, routes }
+    } else if (state.name === 'binding') {
+      if (!state.ways.every(isUsable)) this.bind(waysTo(this.addresses), now)
+    } else if (state.name === 'bound' && !isUsable(state.way)) {
+      this.bind(waysTo(this.addresses), now)
+    }
+  }
+
   end(why: string): void {
     this.#state = { name: 'ended', why }
   }
@@ -240,6 +260,7 @@ export class ClientSession {
   #bound(way: Route, now: Instant): void {
     this.#state = { name: 'bound', way, at: now, renewal: undefined }
     this.renewalDueAt = after(now, RENEW_MS)
+    this.wasBound = true
     this.missed = 0
   }
 

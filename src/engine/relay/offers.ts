@@ -62,11 +62,13 @@ export class RelayOffers {
     this.#parts = parts
   }
 
-  /** What the mesh offers now. What is known of those that are gone is forgotten. */
-  set(offers: readonly RelayOffer[]): void {
+  /** What the mesh offers now; true where there is a new one. What is known of those that are gone is forgotten. */
+  set(offers: readonly RelayOffer[]): boolean {
+    const former = new Set(this.#offers.map(nameOf))
     this.#offers = offers
     const present = new Set(offers.map(nameOf))
     for (const name of [...this.#failed.keys()]) if (!present.has(name)) this.#failed.delete(name)
+    return [...present].some((name) => !former.has(name))
   }
 
   /** The best that can be asked. */

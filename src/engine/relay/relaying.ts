@@ -134,14 +134,16 @@ export class Relaying {
   moved({ isWanted, isActive }: Situation, now: Instant): void {
     const { sockets, routes } = this.#parts.context.machine()
     for (const session of this.#sessions) {
-      const { way } = session
-      if (way !== undefined && !isUsable(way, sockets, routes))
-        session.bind(this.#waysTo(session.addresses), now)
+      session.machineChanged(
+        (way) => isUsable(way, sockets, routes),
+        (addresses) => this.#waysTo(addresses),
+        now,
+      )
     }
     if (isWanted || isActive) this.bindAgain(now)
   }
 
-  /** The mesh offers other relays. */
+  /** The mesh offers further relays. */
   offersChanged(): void {
     this.#pace.encourage()
   }
@@ -328,7 +330,7 @@ export class Relaying {
 
   /** Nobody answered at one of its addresses. */
   #silent(session: ClientSession, now: Instant): void {
-    if (session.offer !== undefined || session.way !== undefined) return
+    if (session.offer !== undefined || session.wasBound) return
     this.#trust.failed(now)
     const others = this.#sessions.filter(
       (each) => each !== session && each.offer === undefined && each.isBinding,
@@ -423,7 +425,7 @@ function isAsked(session: ClientSession): boolean {
 
 /** True for one that carries, or may soon. */
 function isOfUse(session: ClientSession): boolean {
-  return !session.hasEnded && session.missed === 0
+  return !session.hasEnded && session.missed === 0 && !session.isDoubted
 }
 
 function ipOf({ ip }: SocketAddress): string {
