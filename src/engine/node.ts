@@ -352,8 +352,8 @@ export class Node {
       default:
         if (input.type === 'mesh-changed') {
           this.#role.setConnected(input.connected, now.instant)
-          this.#relayOffers.set(input.relays)
-          for (const peer of this.#peers.values()) peer.relaysChanged()
+          if (this.#relayOffers.set(input.relays))
+            for (const peer of this.#peers.values()) peer.relaysChanged()
         }
         this.#discovery.handle(input, now)
         if (input.type === 'mesh-changed')

@@ -88,6 +88,8 @@ export class Peer implements DiscoveredPeer {
   readonly #places = new Places()
   /** What the flow and the forwarding table were last made to agree with. */
   readonly #settledFor = { proved: undefined as Proved | undefined, releases: 0 }
+  /** When a direct path is looked for again. */
+  #seekAgainAt: Instant | undefined = undefined
   /** What our own record said when relays were last told where we are. */
   #boundAs = 0
   /** Indices of ours that `context.indices` holds for this peer: the newest handshake's each way. */
@@ -307,7 +309,7 @@ export class Peer implements DiscoveredPeer {
     return this.agent.current?.socket === socket || this.#relaying.uses(socket)
   }
 
-  /** The mesh offers other member relays. */
+  /** The mesh offers further member relays. */
   relaysChanged(): void {
     this.#relaying.offersChanged()
   }
@@ -424,6 +426,7 @@ export class Peer implements DiscoveredPeer {
       this.agent.nextWake,
       this.#pursuit.nextWake,
       this.#relaying.nextWake,
+      this.#seekAgainAt,
       this.#firstMessage.nextWake,
       this.#watch.nextWake,
       this.#birthday.nextWake,
@@ -439,6 +442,7 @@ export class Peer implements DiscoveredPeer {
     this.#settleRelays(now)
     this.#settlePaths()
     if (this.#hedge.settle(this.#watch.isActive(now.instant), now.instant)) this.#check(now)
+    this.#seekAgainAt = undefined
     if (!this.#needsPath(now.instant)) {
       if (this.agent.current?.type === 'relayed') this.#seekDirect(now)
       else {
@@ -571,7 +575,9 @@ export class Peer implements DiscoveredPeer {
 
   /** A relay carries the traffic meanwhile. While there is any, the peer is looked for again and again, ever more rarely. */
   #seekDirect(now: Now): void {
-    if (this.#watch.isActive(now.instant)) this.#want(now.instant)
+    if (!this.#watch.isActive(now.instant)) return
+    this.#want(now.instant)
+    if (!this.#contact.isUnderWay) this.#seekAgainAt = this.#contact.retryAt
   }
 
   #situation(now: Instant): Situation {

@@ -13,19 +13,18 @@
  */
 
 import { equals } from 'uint8arrays'
-import { familyOf, isGlobal, type SocketAddress } from '../../base/address.js'
-import { isDropped } from '../../base/drops.js'
+import type { SocketAddress } from '../../base/address.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import type { TokenBucket } from '../../base/rateLimit.js'
 import { after, type Instant, later, type Now, SECOND } from '../../base/time.js'
 import type { RelaySessionKeys } from '../../crypto/relaySession.js'
-import { decodeGranted } from '../../wire/relayGrant.js'
 import { type DecodedStun, encodeStun } from '../../wire/stun/message.js'
-import { BINDING, ERROR_CODE, GRANT } from '../../wire/stun/registry.js'
+import { BINDING, GRANT } from '../../wire/stun/registry.js'
 import type { Emit } from '../effects.js'
 import type { RelayOffer } from '../inputs.js'
 import { type Route, sameRoute } from '../path/path.js'
 import type { Transactions } from '../path/transactions.js'
+import { grantedAddresses, refusal } from './asking.js'
 
 /** Milliseconds to wait after each request; after the last wait it has failed. */
 const WAITS = [100, 200, 400, 800] as const
@@ -90,10 +89,14 @@ export class ClientSession {
   renewalDueAt: Instant | undefined = undefined
   /** True where it ended because the relay was asked and did not answer. */
   wasSilent = false
+  /** True once a relay answered: it is nobody else who is at its address. */
+  wasBound = false
   /** True once a check passed through. */
   wasProved = false
   /** True while a path through it that was proved is doubted. */
   isDoubted = false
+  /** True where the relay said that it does not serve us. */
+  hasRefused = false
   /** How often in a row it was to be bound again, and the relay was silent. */
   missed = 0
   readonly #peer: PublicKey
@@ -186,6 +189,24 @@ export class ClientSession {
     this.renewalDueAt = undefined
   }
 
+  /** Sockets or routes of ours changed: what cannot be used any more is not. */
+  machineChanged(
+    isUsable: (route: Route) => boolean,
+    waysTo: (addresses: readonly SocketAddress[]) => readonly Route[],
+    now: Instant,
+  ): void {
+    const state = this.#state
+    if (state.name === 'asking') {
+      const routes = state.routes.filter(isUsable)
+      if (routes.length === 0) this.end('the relay cannot be reached from here any more')
+      else this.#state = { ...state, routes }
+    } else if (state.name === 'binding') {
+      if (!state.ways.every(isUsable)) this.bind(waysTo(this.addresses), now)
+    } else if (state.name === 'bound' && !isUsable(state.way)) {
+      this.bind(waysTo(this.addresses), now)
+    }
+  }
+
   end(why: string): void {
     this.#state = { name: 'ended', why }
   }
@@ -204,7 +225,9 @@ export class ClientSession {
     now: Instant,
   ): void {
     if (response.messageClass !== 'success') {
-      if (request.purpose === 'bind' || this.isAsking) this.end(refusal(response))
+      if (request.purpose === 'grant' && !this.isAsking) return
+      this.hasRefused = true
+      this.end(refusal(response))
     } else if (request.purpose === 'grant') {
       if (!this.isAsking) return
       this.addresses = grantedAddresses(response, from.remote.ip)
@@ -250,6 +273,7 @@ export class ClientSession {
   #bound(way: Route, now: Instant): void {
     this.#state = { name: 'bound', way, at: now, renewal: undefined }
     this.renewalDueAt = after(now, RENEW_MS)
+    this.wasBound = true
     this.missed = 0
   }
 
@@ -317,29 +341,6 @@ export function isFromAsked({ routes }: RelayRequest, from: Route): boolean {
   return routes.some((route) => sameRoute(route, from))
 }
 
-/** Of what a relay names: what is at the address that was asked, and in the other family something global. */
-export function grantedAddresses({ granted }: DecodedStun, asked: string): readonly SocketAddress[] {
-  if (granted === undefined) return []
-  const addresses = decodeGranted(granted, asked)
-  if (isDropped(addresses)) return []
-  const own = addresses.find(({ ip }) => ip === asked)
-  const other = addresses.find(({ ip }) => familyOf(ip) !== familyOf(asked) && isGlobal(ip))
-  return [own, other].filter((address) => address !== undefined)
-}
-
 export function sameNonce(a: { readonly nonce: Uint8Array }, b: { readonly nonce: Uint8Array }): boolean {
   return equals(a.nonce, b.nonce)
-}
-
-function refusal({ error }: DecodedStun): string {
-  switch (error?.code) {
-    case ERROR_CODE.forbidden:
-      return 'the relay does not serve us'
-    case ERROR_CODE.quotaReached:
-      return 'the relay has no more sessions for us'
-    case ERROR_CODE.insufficientCapacity:
-      return 'the relay is full'
-    default:
-      return 'the relay refuses'
-  }
 }

@@ -12,7 +12,7 @@ import type { Route } from '../path/path.js'
 import { socketsFor } from '../path/reachability.js'
 import { chooseRelays, type RatedOffer } from './choice.js'
 
-/** How long one that failed is avoided. */
+/** How long one that failed is avoided; one that refused is not asked at all. */
 const AVOID_MS: Backoff = { first: 10 * SECOND, longest: 10 * MINUTE }
 
 /** What shows a relay that we may use it: a MAC under the key of the network's members, or under that of our pair. */
@@ -49,20 +49,28 @@ export interface Wanted {
   readonly isAvoided: (offer: RelayOffer) => boolean
 }
 
+interface Failed {
+  readonly failures: number
+  readonly hasRefused: boolean
+  readonly until: Instant
+}
+
 export class RelayOffers {
   readonly #parts: OffersParts
   #offers: readonly RelayOffer[] = []
-  readonly #failed = new Map<string, { failures: number; until: Instant }>()
+  readonly #failed = new Map<string, Failed>()
 
   constructor(parts: OffersParts) {
     this.#parts = parts
   }
 
-  /** What the mesh offers now. What is known of those that are gone is forgotten. */
-  set(offers: readonly RelayOffer[]): void {
+  /** What the mesh offers now; true where there is a new one. What is known of those that are gone is forgotten. */
+  set(offers: readonly RelayOffer[]): boolean {
+    const former = new Set(this.#offers.map(nameOf))
     this.#offers = offers
     const present = new Set(offers.map(nameOf))
     for (const name of [...this.#failed.keys()]) if (!present.has(name)) this.#failed.delete(name)
+    return [...present].some((name) => !former.has(name))
   }
 
   /** All, the best first. */
@@ -94,19 +102,26 @@ export class RelayOffers {
       const routes = this.routesTo(offer)
       if (routes.length === 0) continue
       const failed = this.#failed.get(nameOf(offer))
-      // One that does not answer, or refuses, is not asked at all for a while.
-      if (failed !== undefined && now < failed.until) continue
-      rated.push({ offer, routes, rttMs: this.#rttTo(offer), isAvoided: isAvoided(offer), credential })
+      const hasFailed = failed !== undefined && now < failed.until
+      // One that is silent may be asked where there is no other: it may be we that were not heard.
+      if (hasFailed && failed.hasRefused) continue
+      rated.push({
+        offer,
+        routes,
+        rttMs: this.#rttTo(offer),
+        isAvoided: hasFailed || isAvoided(offer),
+        credential,
+      })
     }
     return chooseRelays(rated, count, taken)
   }
 
   /** It refused, or did not answer. */
-  failed(offer: RelayOffer, now: Instant): void {
+  failed(offer: RelayOffer, hasRefused: boolean, now: Instant): void {
     if (!this.#offers.some((each) => equals(each.identity, offer.identity))) return
     const failures = this.#failed.get(nameOf(offer))?.failures ?? 0
     const until = after(now, backoffMs(AVOID_MS, failures))
-    this.#failed.set(nameOf(offer), { failures: failures + 1, until })
+    this.#failed.set(nameOf(offer), { failures: failures + 1, hasRefused, until })
   }
 
   /** It granted a session. */

@@ -11,18 +11,19 @@
 
 import { equals } from 'uint8arrays'
 import type { SocketAddress } from '../../base/address.js'
-import { type Backoff, backoffMs } from '../../base/backoff.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import type { Random } from '../../base/random.js'
 import { after, earliest, elapsed, type Instant, type Now, SECOND } from '../../base/time.js'
-import { grantMac, sealGrant } from '../../crypto/relayGrant.js'
-import { MAX_RELAYED_SESSIONS, type RelayedSession } from '../../wire/knock.js'
+import { MAX_RELAYED_SESSIONS, type RelayedSession, SESSION_NONCE_LENGTH } from '../../wire/knock.js'
 import type { DecodedStun } from '../../wire/stun/message.js'
 import type { LocalSocket, MachineRoute, RelayOffer } from '../inputs.js'
 import type { PathAgent } from '../path/agent.js'
 import { type Route, sameRoute } from '../path/path.js'
 import { isUsable, socketsFor } from '../path/reachability.js'
+import { sealedRequest } from './asking.js'
+import { AskPace } from './askPace.js'
 import { ClientSession, type RelayRequest, type SessionContext, sameNonce } from './clientSession.js'
+import { Invitations } from './invitations.js'
 import type { ChosenRelay, RelayOffers } from './offers.js'
 import type { RelayStreams } from './streams.js'
 import { Trust } from './trust.js'
@@ -38,20 +39,8 @@ const AVOID_MS = 120 * SECOND
 /** One that is idle is ended by its relay after 90 s. */
 const IDLE_MS = 80 * SECOND
 
-/** How long the answer to a knock waits for a session that it is to name. */
-const ANSWER_MS = 300
-/** What the peer has asked for is to be there with its next knock, at the latest. */
-const PROMISE_MS = SECOND
-const FORGOTTEN_MS = 10 * SECOND
-
 /** One knock tells of relays that grant at about the same time. */
 const GATHER_MS = 30
-
-/** Sessions that came to nothing: two are replaced at once, further ones ever more rarely. */
-const FREE_FAILURES = 2
-const ASK_AGAIN_MS: Backoff = { first: SECOND, longest: 60 * SECOND }
-/** Where there was no relay to ask. */
-const NO_OFFER_MS = 5 * SECOND
 
 /** A session in use that its relay says nothing of is kept for so many times. */
 const MOST_MISSED = 4
@@ -105,12 +94,8 @@ export class Relaying {
   /** Relays whose sessions carried nothing to this peer. */
   #avoided: readonly { readonly offer: RelayOffer; readonly until: Instant }[] = []
   #hasAsked = false
-  #failures = 0
-  #askAt: Instant = LONG_AGO
-  /** Until when the peer's knock waits for a session of ours. */
-  #invitedUntil: Instant | undefined = undefined
-  /** How many sessions the peer is asking for, and since when. */
-  #promised: { readonly count: number; readonly at: Instant } | undefined = undefined
+  readonly #pace = new AskPace()
+  readonly #invitations = new Invitations()
   /** When the peer is to be told of what was granted. */
   #tellAt: Instant | undefined = undefined
   #heardOfPeerAt = LONG_AGO
@@ -132,13 +117,12 @@ export class Relaying {
 
   /** False while the answer to a knock had better wait for a session that it is to name. */
   isReadyToAnswer(now: Instant): boolean {
-    return this.#invitedUntil === undefined || now >= this.#invitedUntil || !this.#sessions.some(isAsked)
+    return !this.#invitations.isInvited(now) || !this.#sessions.some(isAsked)
   }
 
   /** An effort to reach the peer begins: what there is may be stale, and what failed before may work now. */
   begin(now: Instant): void {
-    this.#failures = 0
-    this.#askAt = LONG_AGO
+    this.#pace.encourage()
     this.#parts.context.streams.wanted(this.#parts.peerIdentity(), now)
     this.bindAgain(now)
   }
@@ -153,17 +137,18 @@ export class Relaying {
   moved({ isWanted, isActive }: Situation, now: Instant): void {
     const { sockets, routes } = this.#parts.context.machine()
     for (const session of this.#sessions) {
-      const { way } = session
-      if (way !== undefined && !isUsable(way, sockets, routes))
-        session.bind(this.#waysTo(session.addresses), now)
+      session.machineChanged(
+        (way) => isUsable(way, sockets, routes),
+        (addresses) => this.#waysTo(addresses),
+        now,
+      )
     }
     if (isWanted || isActive) this.bindAgain(now)
   }
 
   /** UDP works again, or streams have come or gone: sessions move to the best way there is. */
   waysChanged(isSilent: boolean, now: Instant): void {
-    this.#askAt = LONG_AGO
-    this.#failures = 0
+    this.#pace.encourage()
     const { sockets, routes } = this.#parts.context.machine()
     for (const session of this.#sessions) {
       const { way, offer } = session
@@ -193,9 +178,9 @@ export class Relaying {
     return this.#sessions.some(({ way }) => way?.socket === socket)
   }
 
-  /** The mesh offers other relays. */
+  /** The mesh offers further relays. */
   offersChanged(): void {
-    this.#askAt = LONG_AGO
+    this.#pace.encourage()
   }
 
   /** The peer knocked, or answered a knock, and named these; `needsPath` where nothing reaches it for sure. */
@@ -205,11 +190,8 @@ export class Relaying {
     this.#expire(now)
     for (const session of named) if (session.addresses.length > 0) this.#join(session, now)
     const count = named.filter(({ addresses }) => addresses.length === 0).length
-    const since = this.#promised?.at
-    const isRepeated = since !== undefined && elapsed(since, now) < FORGOTTEN_MS
-    this.#promised = count === 0 ? undefined : { count, at: isRepeated ? since : now }
-    if (needsPath && this.#promisedOf(now) === 0 && !this.#sessions.some(isOfUse))
-      this.#invitedUntil = after(now, ANSWER_MS)
+    this.#invitations.promised(count, now)
+    if (needsPath && this.#live(now) === 0) this.#invitations.invite(now)
   }
 
   /** An authenticated check of the peer's came in; where it passed through a relay, that is a way to answer. */
@@ -241,7 +223,7 @@ export class Relaying {
     this.#bury(instant)
     const wanted = this.#wanted(isWanted, isActive, instant)
     const live = this.#live(instant)
-    if (live < wanted && instant >= this.#askAt) this.#ask(wanted - live, now)
+    if (live < wanted && instant >= this.#pace.notBefore) this.#ask(wanted - live, now)
     if (isActive) this.#renew(instant)
     for (const session of this.#sessions) while (session.wake(now)) this.#silent(session, instant)
     this.#bury(instant)
@@ -267,18 +249,13 @@ export class Relaying {
 
   /** How many sessions carry, or may soon, those that the peer is asking for among them. */
   #live(now: Instant): number {
-    return this.#sessions.filter(isOfUse).length + this.#promisedOf(now)
-  }
-
-  #promisedOf(now: Instant): number {
-    const promised = this.#promised
-    return promised !== undefined && elapsed(promised.at, now) < PROMISE_MS ? promised.count : 0
+    return this.#sessions.filter(isOfUse).length + this.#invitations.expected(now)
   }
 
   /** How many sessions there ought to be. */
   #wanted(isWanted: boolean, isActive: boolean, now: Instant): number {
     if (isWanted || (isActive && this.#hasAsked)) return KEPT
-    return this.#invitedUntil !== undefined && now < this.#invitedUntil ? 1 : 0
+    return this.#invitations.isInvited(now) ? 1 : 0
   }
 
   #ask(count: number, now: Now): void {
@@ -294,23 +271,18 @@ export class Relaying {
       },
       now.instant,
     )
-    if (chosen.length < count) this.#askAt = after(now.instant, NO_OFFER_MS)
+    if (chosen.length < count) this.#pace.nobody(now.instant)
     for (const relay of chosen) this.#askRelay(relay, now)
   }
 
-  #askRelay({ offer, credential, routes }: ChosenRelay, now: Now): void {
+  #askRelay(relay: ChosenRelay, now: Now): void {
     const { agent, context, log } = this.#parts
-    const nonce = context.random.bytes(16)
+    const { offer, routes } = relay
+    const nonce = context.random.bytes(SESSION_NONCE_LENGTH)
     const keys = agent.keys.relaySession(nonce)
-    const terms = { issuedAt: now.unix, key: keys.key, names: [keys.ownName, keys.peerName] as const }
-    const mac = grantMac(credential.hmac, offer.publicKey, terms)
-    const proof =
-      credential.type === 'network'
-        ? ({ type: 'network', mac } as const)
-        : ({ type: 'peer', publicKey: context.ownKey, mac } as const)
-    const sealed = sealGrant(offer.publicKey, { ...terms, proof }, context.random)
+    const sealed = sealedRequest(relay, keys, context.ownKey, context.random, now.unix)
     if (sealed === undefined) {
-      context.offers.failed(offer, now.instant)
+      context.offers.failed(offer, true, now.instant)
       return
     }
     this.#hasAsked = true
@@ -326,7 +298,7 @@ export class Relaying {
     const { agent, context, isPlausible } = this.#parts
     if (this.#sessions.some((session) => sameNonce(session, { nonce }))) return
     const theirs = this.#sessions.filter(({ offer }) => offer === undefined)
-    if (theirs.length >= MAX_RELAYED_SESSIONS && !this.#displace(theirs)) return
+    if (theirs.length >= MAX_RELAYED_SESSIONS && !this.#displace(theirs, now)) return
     if (!this.#trust.admits(theirs.filter(({ isBinding }) => isBinding).length, now)) return
     const plausible = addresses.filter(({ ip }) => isPlausible(ip))
     const ways = this.#waysTo(plausible)
@@ -341,10 +313,12 @@ export class Relaying {
   }
 
   /** Makes room for a session that the peer names; false where all carry something. */
-  #displace(theirs: readonly ClientSession[]): boolean {
+  #displace(theirs: readonly ClientSession[], now: Instant): boolean {
     const least = theirs.find(
       ({ way }) => way === undefined || this.#parts.agent.proofOf(way)?.isSound !== true,
     )
+    // Nobody has answered there yet.
+    if (least?.isBinding === true) this.#trust.failed(now)
     least?.end('the peer named others')
     return least !== undefined
   }
@@ -369,7 +343,7 @@ export class Relaying {
       if (proof?.isSound === true) {
         session.wasProved = true
         session.isDoubted = false
-        if (session.offer !== undefined) this.#failures = 0
+        if (session.offer !== undefined) this.#pace.succeeded()
       } else if (proof !== undefined && !session.isDoubted) {
         session.isDoubted = true
         session.renew(now)
@@ -392,7 +366,7 @@ export class Relaying {
 
   /** Nobody answered at one of its addresses. */
   #silent(session: ClientSession, now: Instant): void {
-    if (session.offer !== undefined || session.way !== undefined) return
+    if (session.offer !== undefined || session.wasBound) return
     this.#trust.failed(now)
     const others = this.#sessions.filter(
       (each) => each !== session && each.offer === undefined && each.isBinding,
@@ -407,17 +381,15 @@ export class Relaying {
     const ended = this.#sessions.filter(({ hasEnded }) => hasEnded)
     if (ended.length === 0) return
     this.#sessions = this.#sessions.filter(({ hasEnded }) => !hasEnded)
-    for (const { offer, why, addresses, wasProved, wasSilent } of ended) {
+    for (const { offer, why, hasRefused, addresses, wasProved, wasSilent } of ended) {
       this.#parts.log('a session at a relay ended', {
         why,
         ip: (addresses[0] ?? offer?.addresses[0])?.ip ?? '',
       })
       if (offer === undefined) continue
-      if (!wasProved && why !== IDLE) this.#failures += 1
-      if (this.#failures > FREE_FAILURES)
-        this.#askAt = after(now, backoffMs(ASK_AGAIN_MS, this.#failures - FREE_FAILURES - 1))
+      if (!wasProved && why !== IDLE) this.#pace.failed(now)
+      if (!FAULTLESS.has(why)) this.#parts.context.offers.failed(offer, hasRefused, now)
       if (wasSilent) this.#parts.context.streams.unanswered(offer, now)
-      if (!FAULTLESS.has(why)) this.#parts.context.offers.failed(offer, now)
     }
     this.#ended = [...this.#ended, ...ended.filter(({ addresses }) => addresses.length > 0)].slice(-MAX_ENDED)
   }
@@ -458,12 +430,10 @@ export class Relaying {
         next = earliest(next, after(session.since, USELESS_MS))
     }
     if (isActive) for (const { renewalDueAt } of this.#best()) next = earliest(next, renewalDueAt)
-    if (this.#invitedUntil !== undefined && now < this.#invitedUntil)
-      next = earliest(next, this.#invitedUntil)
-    if (this.#live(now) < wanted && this.#askAt > now) next = earliest(next, this.#askAt)
-    if (wanted > 0 && this.#promised !== undefined && this.#promisedOf(now) > 0)
-      next = earliest(next, after(this.#promised.at, PROMISE_MS))
+    const { notBefore } = this.#pace
+    if (this.#live(now) < wanted && notBefore > now) next = earliest(next, notBefore)
     next = earliest(next, this.#tellAt)
+    next = earliest(next, this.#invitations.due(now))
     return next
   }
 
@@ -492,7 +462,7 @@ function isAsked(session: ClientSession): boolean {
 
 /** True for one that carries, or may soon. */
 function isOfUse(session: ClientSession): boolean {
-  return !session.hasEnded && session.missed === 0
+  return !session.hasEnded && session.missed === 0 && !session.isDoubted
 }
 
 function ipOf({ ip }: SocketAddress): string {

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { beforeEach, describe, it } from 'node:test'
+import { SECOND } from '../../../src/base/time.js'
+import type { RelayOffer } from '../../../src/engine/inputs.js'
+import { type Credential, RelayOffers } from '../../../src/engine/relay/offers.js'
+import { HOME } from '../path/machines.js'
+import { at } from '../virtualTime.js'
+
+const CREDENTIAL: Credential = { type: 'network', hmac: (data) => data }
+const NEAR = offer(1)
+const FAR = offer(2)
+const UNKNOWN = offer(3)
+const ROUND_TRIPS = new Map([
+  ['203.0.113.1', 10],
+  ['203.0.113.2', 100],
+])
+
+let offers: RelayOffers
+
+beforeEach(() => {
+  offers = relayOffers(() => CREDENTIAL)
+  offers.set([UNKNOWN, FAR, NEAR])
+})
+
+describe('the relays that the mesh offers', () => {
+  it('are asked in the order of the round trips to their reflectors', () => {
+    assert.deepEqual(choose(3), [NEAR, FAR, UNKNOWN])
+    assert.deepEqual(choose(2), [NEAR, FAR])
+  })
+
+  it('are asked where we know how to show that we may', () => {
+    offers = relayOffers((asked) => (asked === FAR ? CREDENTIAL : undefined))
+    offers.set([UNKNOWN, FAR, NEAR])
+    assert.deepEqual(choose(3), [FAR])
+  })
+
+  it('are asked last where they were silent, for a while', () => {
+    offers.failed(NEAR, false, at(0))
+    assert.deepEqual(choose(3), [FAR, UNKNOWN, NEAR])
+    assert.deepEqual(choose(3, 10 * SECOND), [NEAR, FAR, UNKNOWN])
+    offers.failed(NEAR, false, at(10 * SECOND))
+    assert.deepEqual(choose(1, 29 * SECOND), [FAR])
+    offers.succeeded(NEAR)
+    assert.deepEqual(choose(1, 29 * SECOND), [NEAR])
+  })
+
+  it('are not asked where they refused, for a while', () => {
+    offers.failed(NEAR, true, at(0))
+    assert.deepEqual(choose(3), [FAR, UNKNOWN])
+    assert.deepEqual(choose(3, 10 * SECOND), [NEAR, FAR, UNKNOWN])
+  })
+
+  it('are not asked at an address of no family of ours', () => {
+    const six = { ...NEAR, addresses: [{ ip: '2001:db8:1::1', port: 51_821 }] }
+    offers.set([six])
+    assert.deepEqual(choose(1), [])
+  })
+})
+
+function relayOffers(credentialFor: (offer: RelayOffer) => Credential | undefined): RelayOffers {
+  const machine = { sockets: [HOME], routes: [] }
+  return new RelayOffers({
+    credentialFor,
+    isSilent: () => false,
+    rttTo: (ip) => ROUND_TRIPS.get(ip),
+    machine: () => machine,
+  })
+}
+
+function choose(count: number, ms = 0): readonly RelayOffer[] {
+  const wanted = { count, taken: [], peer: undefined, isAvoided: () => false }
+  return offers.choose(wanted, at(ms)).map((chosen) => chosen.offer)
+}
+
+function offer(number: number): RelayOffer {
+  const addresses = [{ ip: `203.0.113.${number}`, port: 51_821 }]
+  return { identity: new Uint8Array(32).fill(number), publicKey: new Uint8Array(32), addresses, load: 0 }
+}
