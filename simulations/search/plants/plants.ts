@@ -38,7 +38,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/loopback/forwarding.js',
     find: 'const flow = this.#byRemote.get(ip)?.get(port)?.flow;',
     replace: 'const flow = this.#byRemote.get(ip)?.values().next().value?.flow;',
-    from: 29,
+    from: 241,
   },
   {
     name: 'unproved-sessions',
