@@ -60,6 +60,12 @@ function program(): Command {
     .option('--interface <interface>', 'which node is to ask (default: the first that runs)')
     .option('--run-dir <dir>', 'where the control socket is', DEFAULT_RUN_DIR)
     .action(resolve)
+  command
+    .command('doctor')
+    .description('say what this machine and this network allow, and what mends what they do not')
+    .option('--json', 'for programs', false)
+    .option('--run-dir <dir>', 'where the control sockets are', DEFAULT_RUN_DIR)
+    .action(doctor)
   return command
 }
 
@@ -68,6 +74,7 @@ function nodeOptions(command: Command): Command {
     .addOption(repeatable('--bootstrap <multiaddr>', 'a known node; may be repeated'))
     .option('--network <name>', 'the mesh to join (default: "tunnelbore")')
     .option('--network-key <file>', 'close the network with a pre-shared key')
+    .option('--no-port-mapping', 'do not ask the gateway to open our ports (PCP, NAT-PMP, UPnP)')
     .option('--no-lan', 'neither look for nodes on the LAN by mDNS nor be found there')
     .option(
       '--gossip-limit <nodes>',
@@ -77,12 +84,21 @@ function nodeOptions(command: Command): Command {
     .option('--relay', 'while it serves the mesh, relay ciphertext for peers that cannot meet (the default)')
     .option('--no-relay', 'do not')
     .option('--relay-sessions <number>', 'pairs that are relayed at a time (default: 1000)', numberOrText)
-    .option('--relay-rate <Mbit/s>', 'what is relayed in all (default: 800)', numberOrText)
+    .option('--relay-rate <Mbit/s>', 'what is relayed in all (default: 1000)', numberOrText)
     .option('--relay-ports <first-last>', 'UDP ports for what is relayed (default: any)')
     .option(
       '--listen-port <port>',
       'UDP for packets and checks, TCP for libp2p (default: 51821 or the next free one, kept)',
       numberOrText,
+    )
+    .addOption(
+      new Option(
+        '--also-listen <port>',
+        'a further TCP port for libp2p, such as 443; may be repeated',
+      ).argParser((value: string, sofar: readonly (number | string)[] = []) => [
+        ...sofar,
+        numberOrText(value),
+      ]),
     )
     .option('--state-dir <dir>', 'what is remembered (default: "/var/lib/tunnelbore")')
     .option('--run-dir <dir>', `where the control socket is (default: "${DEFAULT_RUN_DIR}")`)
@@ -128,7 +144,7 @@ async function bootstrap(flags: Flags): Promise<void> {
 
 /** The command line, then the file that it names. */
 async function settings(flags: Flags): Promise<readonly Settings[]> {
-  const { config, reachable, unreachable, lan, ...rest } = flags
+  const { config, reachable, unreachable, lan, portMapping, ...rest } = flags
   const values = Object.fromEntries(
     Object.entries(rest).map(([name, value]) => [
       name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
@@ -137,8 +153,9 @@ async function settings(flags: Flags): Promise<readonly Settings[]> {
   )
   const override = {
     ...(reachable === true || unreachable === true ? { reachable: reachable === true } : {}),
-    // Where --no-lan is not given commander says true, which is not to hide what the file says.
+    // Where --no-… is not given commander says true, which is not to hide what the file says.
     ...(lan === false ? { lan } : {}),
+    ...(portMapping === false ? { 'port-mapping': false } : {}),
   }
   const commandLine: Settings = {
     file: undefined,
@@ -173,6 +190,12 @@ async function resolve(key: string, flags: AskFlags & { readonly interface?: str
   await printRecord(key, { node: checkedNode(flags.interface), runDir: flags.runDir, json: flags.json })
 }
 
+/** What is found is the output; that something has to be mended is the exit code. */
+async function doctor({ json, runDir }: AskFlags): Promise<void> {
+  const { printDiagnosis } = await import('./cli/doctorCommand.js')
+  if (!(await printDiagnosis({ json, runDir }))) process.exitCode = 1
+}
+
 /** The name of a node as the user gave it. */
 function checkedNode(name: string | undefined): string | undefined {
   if (name === undefined || isNodeName(name)) return name
@@ -183,7 +206,7 @@ function checkedNode(name: string | undefined): string | undefined {
 async function main(argv: readonly string[]): Promise<0 | 1 | 2> {
   try {
     await program().parseAsync(argv, { from: 'user' })
-    return 0
+    return process.exitCode === 1 ? 1 : 0
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return 0
@@ -201,7 +224,7 @@ async function main(argv: readonly string[]): Promise<0 | 1 | 2> {
 function usageMessage(error: CommanderError): string {
   const said =
     error.code === 'commander.help'
-      ? 'a command is missing: up, bootstrap, status or resolve'
+      ? 'a command is missing: up, bootstrap, status, resolve or doctor'
       : error.message.replace(/^error: /, '').replace(/\.?\s*\n\s*/g, ' ')
   return `${said}; see tunnelbore --help`
 }

@@ -22,6 +22,8 @@ const PACKAGES: readonly Package[] = [
   { name: 'iputils-ping', program: 'ping' },
   { name: 'util-linux', program: 'nsenter' },
   { name: 'tcpdump', program: 'tcpdump' },
+  // Its service is not to run: the laboratory starts it in its own namespaces.
+  { name: 'miniupnpd-nftables', program: 'miniupnpd' },
   { name: 'iperf3', program: 'iperf3' },
 ]
 

@@ -37,6 +37,7 @@ export const DROP_REASONS = {
   'relay-grant-stale': "a request for a relay's session that has ended",
   'relay-granted-malformed': "a relay's answer to a request for a session that does not decode",
   'relay-stale-bind': "a bind to a relay's session that is not newer than that side's last",
+  'stream-overflow': 'a datagram for a stream that takes less than is sent through it',
   'relay-unbound-sender': "a datagram to a relay's session from an address that did not bind",
   'relay-other-unbound': "a datagram for a side of a relay's session that is not bound yet",
   'relay-over-quota': 'a datagram beyond what is relayed of a session, a source, or in all, each second',
@@ -63,6 +64,9 @@ export const DROP_REASONS = {
   'reach-malformed':
     'a request to be dialled back, or an answer to one, that does not decode or names an address that may not be asked for',
   'reach-rate-limited': 'a request to be dialled back beyond what is done for an asker, a server, or in all',
+  'udp-probe-malformed': 'a request for a UDP probe, or an answer to one, that does not decode',
+  'udp-probe-rate-limited':
+    'a request for a UDP probe beyond what is sent for an asker, to an address, or in all',
   'reservation-malformed': "a relay's answer to a request for a reservation that does not decode",
   'gossip-malformed': 'a gossiped message of a wrong length, or with fields that none of ours has',
   'gossip-rate-limited':
@@ -74,6 +78,8 @@ export const DROP_REASONS = {
   'lan-malformed':
     "an answer of mDNS under our network's name that does not decode, or names nothing on that LAN",
   'lan-rate-limited': 'what mDNS brought beyond what is read, or remembered, of a LAN',
+  'gateway-malformed':
+    'an answer of a gateway to a request for a port that does not decode, is of another gateway, or answers nothing asked',
   'knock-for-others': 'a gossiped knock under a name of no pair of ours',
   'knock-stale': 'a gossiped knock from a time too far from ours',
   'knock-replayed': "a gossiped knock that is not newer than that peer's last",

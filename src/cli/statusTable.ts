@@ -3,7 +3,7 @@
  * latest handshake first.
  */
 
-import type { BootstrapStatus, PeerState, PeerStatus, Status } from '../daemon/status.js'
+import type { BootstrapStatus, NatStatus, PeerState, PeerStatus, Status } from '../daemon/status.js'
 import { type Colour, type Paint, plain } from './colours.js'
 import { humaniseAge, humaniseBytes, humaniseSeconds } from './humanise.js'
 
@@ -45,15 +45,17 @@ function nodeBlock(status: Status, paint: Paint): string {
     status.interface === null
       ? paint('bootstrap node', 'green', 'bold')
       : `${paint('interface', 'green', 'bold')}: ${paint(status.interface, 'green')}`
-  const { mapping, filtering, reflexive } = status.nat
+  const { reflexive, udp } = status.nat
   return block(heading, paint, [
     ['public key', status.publicKey],
     ['network', status.network],
     ['peer id', status.peerId],
     ['addresses', list(status.addresses)],
     ['reachable', status.reachable === null ? 'not known yet' : status.reachable ? 'yes' : 'no'],
-    ['nat', natText(mapping, filtering)],
+    ['nat', natText(status.nat)],
+    ['udp', udp === false ? paint('nothing gets out', 'red') : null],
     ['reflexive', list(reflexive)],
+    ['mapped', list(status.mapped.map(mappedText))],
     ...status.bootstrap.map(
       (node): Row => ['bootstrap', `${node.multiaddr} (${bootstrapText(node, paint)})`],
     ),
@@ -101,9 +103,19 @@ function pathText({ path }: PeerStatus): string | null {
   return `${path.remote} (${path.type}) from ${path.local}${rtt}, for ${humaniseSeconds(path.sinceS)}`
 }
 
-function natText(mapping: string, filtering: string): string {
+/** What is not known is not shown. */
+function natText(nat: NatStatus): string {
+  const { mapping, filtering, portPreserving, hairpinning, lifetimeS, secondNat } = nat
   if (mapping === 'none' && filtering === 'none') return 'none'
-  return `${mapping} mapping, ${filtering} filtering`
+  const said = [
+    `${mapping} mapping`,
+    `${filtering} filtering`,
+    { true: 'ports kept', false: 'ports changed', null: '' }[`${portPreserving}`],
+    hairpinning === true ? 'hairpinning' : '',
+    lifetimeS === null ? '' : `mappings live ${lifetimeS} s or more`,
+    secondNat === true ? 'behind another NAT' : '',
+  ]
+  return said.filter((part) => part !== '').join(', ')
 }
 
 /** What it does for others; a relay that nobody has asked yet says nothing. */
@@ -112,6 +124,13 @@ function relayText({ relay }: Status): string | null {
   const { sessions, maxSessions, bytes, refused } = relay
   const refusals = refused === 0 ? '' : `, ${refused} refused`
   return `${sessions} of at most ${maxSessions} sessions, ${humaniseBytes(bytes)} passed on${refusals}`
+}
+
+function mappedText({ protocol, by, internal, external, verdict }: Status['mapped'][number]): string {
+  const doubt = { believed: '', unconfirmed: ', not confirmed yet', 'second-nat': ', behind a second NAT' }[
+    verdict
+  ]
+  return `${protocol} ${external} to ${internal} (${by}${doubt})`
 }
 
 function dropsText({ drops }: Status): string | null {

@@ -74,6 +74,10 @@ export interface NodeConfig {
   readonly lan: boolean
   /** What it does as a member relay while it serves the mesh; undefined: nothing. */
   readonly relay: RelayConfig | undefined
+  /** Whether gateways are asked to open our ports (PCP, NAT-PMP, UPnP). */
+  readonly portMapping: boolean
+  /** Further TCP ports at which libp2p listens: where networks let little else out, 443. */
+  readonly alsoListen: readonly number[]
   /** Undefined: the one remembered in the state file, else {@link DEFAULT_LISTEN_PORT} or the next that is free. */
   readonly listenPort: number | undefined
   /** Absolute path. */
@@ -123,6 +127,8 @@ const NODE_KEYS = [
   'relay-sessions',
   'relay-rate',
   'relay-ports',
+  'port-mapping',
+  'also-listen',
   'listen-port',
   'state-dir',
   'run-dir',
@@ -160,6 +166,8 @@ function nodeConfig(sources: readonly Settings[]): NodeConfig {
     gossipLimit: setting(sources, 'gossip-limit', readGossipLimit) ?? DEFAULT_GOSSIP_LIMIT,
     lan: setting(sources, 'lan', readBoolean) ?? true,
     relay: relayConfig(sources),
+    portMapping: setting(sources, 'port-mapping', readBoolean) ?? true,
+    alsoListen: [...new Set(setting(sources, 'also-listen', listOf(readPort, 'ports')) ?? [])],
     listenPort: setting(sources, 'listen-port', readPort),
     stateDir: setting(sources, 'state-dir', readPath) ?? DEFAULT_STATE_DIR,
     runDir: setting(sources, 'run-dir', readPath) ?? DEFAULT_RUN_DIR,
@@ -273,9 +281,9 @@ function refuseUnknownKeys(sources: readonly Settings[], known: readonly string[
   }
 }
 
-function listOf<Value>(read: Reader<Value>): Reader<readonly Value[]> {
+function listOf<Value>(read: Reader<Value>, what = 'strings'): Reader<readonly Value[]> {
   return (value, at) => {
-    if (!Array.isArray(value)) throw wrong(at, 'must be a list of strings', value)
+    if (!Array.isArray(value)) throw wrong(at, `must be a list of ${what}`, value)
     return value.map((entry) => read(entry, at))
   }
 }

@@ -9,16 +9,18 @@
  * of another are performed waits until they are, and what comes before `run` waits for that.
  */
 
-import type { SocketAddress } from '../base/address.js'
+import { isGlobal, type SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
+import { isStreamAddress } from '../base/streamAddress.js'
 import { asInstant, elapsed, type Now } from '../base/time.js'
 import { causeOf } from '../base/userError.js'
 import type { Effect } from '../engine/effects.js'
-import type { Input } from '../engine/inputs.js'
+import type { Input, StreamRelay } from '../engine/inputs.js'
 import type { Node } from '../engine/node.js'
 import { LoopbackSockets } from '../io/loopbackSockets.js'
 import { type PortRange, RelaySockets } from '../io/relaySockets.js'
 import { SharedSockets } from '../io/sharedSockets.js'
+import { isStreamSocket, type StreamCarrier, StreamSockets } from '../io/streamSockets.js'
 import { now } from '../io/systemClock.js'
 import type { Logger } from './logger.js'
 
@@ -32,6 +34,8 @@ export interface LoopOptions {
   readonly mark: number
   /** Where the interface listens; undefined for a node without one, which has no loopback endpoints. */
   readonly wireguardPort: number | undefined
+  /** Who carries datagrams through streams; nobody by default. */
+  readonly carrier?: StreamCarrier
   /** The ports of sessions that are relayed for others; any by default. */
   readonly relayPorts?: PortRange | undefined
   /** What the engine is told of the time; the clocks of this machine by default. The monotonic one must be `performance.now()`. */
@@ -48,8 +52,15 @@ export interface Errands {
   remember(peer: PublicKey, signedRecord: Uint8Array): void
   setEndpoint(peer: PublicKey, endpoint: SocketAddress): void
   probeReachability(): void
+  askUdpProbe(effect: Extract<Effect, { type: 'ask-udp-probe' }>): void
   serve(serves: boolean): void
   openSockets(ip: string, count: number): void
+  /** The engine is to be told of the sockets, as streams have come or gone. */
+  streamsChanged(): void
+  probeGateway(effect: Extract<Effect, { type: 'probe-gateway' }>): void
+  mapPort(effect: Extract<Effect, { type: 'map-port' }>): void
+  unmapPort(effect: Extract<Effect, { type: 'unmap-port' }>): void
+  announceMapped(addresses: readonly SocketAddress[]): void
 }
 
 /** Who uses a loopback socket: a peer, or WireGuard for any peer. */
@@ -57,11 +68,19 @@ type LoopbackHandle = PublicKey | typeof CATCH_ALL
 
 const CATCH_ALL = Symbol('catch-all')
 
+const NO_STREAMS: StreamCarrier = {
+  open: () => Promise.reject(new Error('this node opens no streams')),
+  send: () => undefined,
+  close: () => undefined,
+}
+
 export class EngineLoop {
   /** The sockets towards the network; which there are, others decide. */
   readonly shared: SharedSockets
   readonly #engine: Engine
   readonly #loopback: LoopbackSockets<LoopbackHandle> | undefined
+  /** Streams that stand in for UDP. */
+  readonly streams: StreamSockets
   readonly #relay: RelaySockets
   readonly #log: Logger
   readonly #clock: () => Now
@@ -74,7 +93,7 @@ export class EngineLoop {
 
   /** Opens nothing yet. */
   constructor(engine: Engine, options: LoopOptions, log: Logger) {
-    const { port, mark, wireguardPort, relayPorts, clock = now } = options
+    const { port, mark, wireguardPort, relayPorts, carrier = NO_STREAMS, clock = now } = options
     this.#engine = engine
     this.#log = log
     this.#clock = clock
@@ -92,6 +111,11 @@ export class EngineLoop {
           this.#toRelay(session, local, ip, remotePort, bytes),
       },
     )
+    this.streams = new StreamSockets(carrier, {
+      onDatagram: (socket, ip, remotePort, bytes) => this.#received(socket, ip, remotePort, bytes),
+      onRelayed: (from, localPort, bytes) => this.#fromStream(from, localPort, bytes),
+      onChange: () => this.#errands?.streamsChanged(),
+    })
     if (wireguardPort === undefined) return
     this.#loopback = new LoopbackSockets<LoopbackHandle>(wireguardPort, {
       onDatagram: (handle, bytes) => this.#sent(handle, bytes),
@@ -146,13 +170,52 @@ export class EngineLoop {
     else this.handle({ type: 'datagram-received', socket, remote: { ip, port }, datagram })
   }
 
+  /** A datagram came through the stream of another node, for whom we are the relay. */
+  #fromStream(from: SocketAddress, port: number, datagram: Uint8Array): void {
+    if (port !== this.shared.port) {
+      const at = this.#relay.at(port)
+      if (at === undefined) this.#engine.drop('relay-unbound-sender')
+      else this.#toRelay(at.session, at.local, from.ip, from.port, datagram)
+      return
+    }
+    // Which of our addresses it would have come to, the stream does not say: one that means most to others.
+    const sockets = this.shared.sockets().filter(({ purpose }) => purpose === 'shared')
+    const socket = sockets.find(({ address }) => isGlobal(address.ip)) ?? sockets[0]
+    if (socket !== undefined) this.#received(socket.id, from.ip, from.port, datagram)
+  }
+
+  /** Over the network, or through a stream, whichever leads there. */
+  #send(socket: number, remote: SocketAddress, datagram: Uint8Array): void {
+    if (isStreamSocket(socket)) this.streams.sendFrom(socket, remote.port, datagram)
+    else if (isStreamAddress(remote.ip)) this.streams.sendTo(remote, this.shared.port, datagram)
+    else this.shared.send(socket, remote, datagram)
+  }
+
+  #sendRelayed(session: number, local: string, remote: SocketAddress, datagram: Uint8Array): void {
+    if (!isStreamAddress(remote.ip)) {
+      this.#relay.send(session, local, remote, datagram)
+      return
+    }
+    const port = this.#relay.portOf(session, local)
+    if (port !== undefined) this.streams.sendTo(remote, port, datagram)
+  }
+
+  async #openStream(relay: StreamRelay): Promise<void> {
+    try {
+      await this.streams.open(relay)
+    } catch (error) {
+      this.#log.debug({ cause: causeOf(error) }, 'no stream could be opened to a relay')
+      this.handle({ type: 'stream-failed', relay: relay.identity, reason: causeOf(error) })
+    }
+  }
+
   /** A datagram came to a port of a session that we relay. */
   #toRelay(session: number, local: string, ip: string, port: number, datagram: Uint8Array): void {
     const end = this.#engine.relayTable.passed(session, ip, port, datagram, asInstant(performance.now()))
     if (end === undefined) return
     if (end === 'for-node')
       this.handle({ type: 'relay-datagram', session, local, remote: { ip, port }, datagram })
-    else this.#relay.send(session, end.local, end.remote, datagram)
+    else this.#sendRelayed(session, end.local, end.remote, datagram)
   }
 
   /** WireGuard sent a message to a loopback endpoint. */
@@ -162,7 +225,7 @@ export class EngineLoop {
       return
     }
     const path = this.#engine.forwarding.outbound(handle, datagram, asInstant(performance.now()))
-    if (path !== undefined) this.shared.send(path.socket, path.remote, datagram)
+    if (path !== undefined) this.#send(path.socket, path.remote, datagram)
     else this.handle({ type: 'wireguard-sent', peer: handle, datagram })
   }
 
@@ -182,13 +245,17 @@ export class EngineLoop {
   #perform(effect: Effect, errands: Errands): void {
     switch (effect.type) {
       case 'send':
-        this.shared.send(effect.socket, effect.remote, effect.datagram)
+        this.#send(effect.socket, effect.remote, effect.datagram)
         break
       case 'open-sockets':
         errands.openSockets(effect.ip, effect.count)
         break
+      case 'open-stream':
+        void this.#openStream(effect.relay)
+        break
       case 'close-socket':
-        this.shared.closePunching(effect.id)
+        if (isStreamSocket(effect.id)) this.streams.close(effect.id)
+        else this.shared.closePunching(effect.id)
         break
       case 'deliver':
         this.#loopback?.send(effect.peer, effect.datagram)
@@ -223,6 +290,15 @@ export class EngineLoop {
       case 'probe-reachability':
         errands.probeReachability()
         break
+      case 'ask-udp-probe':
+        errands.askUdpProbe(effect)
+        break
+      case 'open-spare-socket':
+        this.#openSpare(effect.ip)
+        break
+      case 'close-spare-socket':
+        this.shared.closeSpare(effect.socket)
+        break
       case 'serve':
         errands.serve(effect.serves)
         break
@@ -233,7 +309,19 @@ export class EngineLoop {
         this.#relay.close(effect.session)
         break
       case 'send-relay':
-        this.#relay.send(effect.session, effect.local, effect.remote, effect.datagram)
+        this.#sendRelayed(effect.session, effect.local, effect.remote, effect.datagram)
+        break
+      case 'probe-gateway':
+        errands.probeGateway(effect)
+        break
+      case 'map-port':
+        errands.mapPort(effect)
+        break
+      case 'unmap-port':
+        errands.unmapPort(effect)
+        break
+      case 'announce-mapped':
+        errands.announceMapped(effect.addresses)
         break
       case 'log':
         this.#log[effect.level](effect.fields, effect.message)
@@ -255,6 +343,16 @@ export class EngineLoop {
       this.handle({ type: 'relay-opened', session, addresses: this.#relay.open(session, ips) })
     } catch (error) {
       this.handle({ type: 'relay-failed', session, reason: causeOf(error) })
+    }
+  }
+
+  #openSpare(ip: string): void {
+    try {
+      const { id, address } = this.shared.openSpare(ip)
+      this.handle({ type: 'spare-socket-opened', socket: { id, address, device: '', purpose: 'spare' } })
+    } catch (error) {
+      this.#log.debug({ ip, cause: causeOf(error) }, 'cannot open a spare socket')
+      this.handle({ type: 'spare-socket-failed', ip })
     }
   }
 

@@ -3,8 +3,9 @@
  * which way each prefix leaves. Read at the start and whenever something changes.
  */
 
+import { canonicalIp } from '../base/address.js'
 import { causeOf, UserError } from '../base/userError.js'
-import type { Input, MachineRoute } from '../engine/inputs.js'
+import type { Input, LocalSocket, MachineRoute } from '../engine/inputs.js'
 import { type LocalAddress, localAddresses } from '../io/localAddresses.js'
 import { NetworkChanges } from '../io/networkChanges.js'
 import { type Route, readRoutes } from '../io/routes.js'
@@ -24,6 +25,7 @@ export class PortInUseError extends UserError {
 
 export class Machine {
   readonly #shared: SharedSockets
+  readonly #streams: () => readonly LocalSocket[]
   readonly #tunnels: Tunnels
   readonly #handle: (input: Input) => void
   readonly #onNetworkChanged: () => void
@@ -39,7 +41,7 @@ export class Machine {
 
   /**
    * `handle` gets what the engine is to know at every reading; `onNetworkChanged` is called before, where an address or
-   * a way out has come or gone since the last one.
+   * a way out has come or gone since the last one. `streams` are sockets besides those of the network.
    */
   constructor(
     shared: SharedSockets,
@@ -47,8 +49,10 @@ export class Machine {
     handle: (input: Input) => void,
     onNetworkChanged: () => void,
     log: Logger,
+    streams: () => readonly LocalSocket[] = () => [],
   ) {
     this.#shared = shared
+    this.#streams = streams
     this.#tunnels = tunnels
     this.#handle = handle
     this.#onNetworkChanged = onNetworkChanged
@@ -78,7 +82,18 @@ export class Machine {
     const failure = this.#shared.openPunching(ip, count)
     if (failure !== undefined)
       this.#log.debug({ ip, code: failure.code }, 'not all sockets for punching could be opened')
-    this.#tellSockets()
+    this.tellSockets()
+  }
+
+  /** Tells the engine which sockets there are. */
+  tellSockets(): void {
+    const udp = this.#shared.sockets().map(({ id, address, purpose }) => ({
+      id,
+      address,
+      purpose,
+      device: this.#devices.get(address.ip) ?? '',
+    }))
+    this.#handle({ type: 'sockets-changed', sockets: [...udp, ...this.#streams()] })
   }
 
   async stop(): Promise<void> {
@@ -105,9 +120,10 @@ export class Machine {
     const tunnels = await this.#tunnels.names()
     const routes = await readRoutes()
     if (this.#stopped) return []
-    this.#routes = routes.map(({ prefix, device }) => ({
+    this.#routes = routes.map(({ prefix, device, gateway }) => ({
       prefix,
       device,
+      gateway: gateway === undefined ? undefined : canonicalIp(gateway),
       tunnel: device !== undefined && tunnels.has(device),
     }))
     const addresses = localAddresses(tunnels)
@@ -116,7 +132,7 @@ export class Machine {
     for (const { ip, code } of failures) this.#log.debug({ ip, code }, 'cannot use an address yet')
     this.#handle({ type: 'routes-read', routes: this.#routes })
     this.#devices = new Map(addresses.map(({ ip, device }) => [ip, device]))
-    this.#tellSockets()
+    this.tellSockets()
     return failures
   }
 
@@ -130,16 +146,6 @@ export class Machine {
     const former = this.#network
     this.#network = network
     if (former !== undefined && former !== network) this.#onNetworkChanged()
-  }
-
-  #tellSockets(): void {
-    const sockets = this.#shared.sockets().map(({ id, address, purpose }) => ({
-      id,
-      address,
-      purpose,
-      device: this.#devices.get(address.ip) ?? '',
-    }))
-    this.#handle({ type: 'sockets-changed', sockets })
   }
 }
 

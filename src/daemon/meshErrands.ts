@@ -8,6 +8,7 @@ import type { Effect } from '../engine/effects.js'
 import type { Input } from '../engine/inputs.js'
 import { within } from '../io/mesh/exchange.js'
 import type { Mesh } from '../io/mesh/mesh.js'
+import type { UdpProbeAnswer } from '../wire/udpProbe.js'
 import type { Logger } from './logger.js'
 
 /** Deadlines of our own: the library's are minutes. */
@@ -15,9 +16,13 @@ const LOOK_UP_MS = 5 * SECOND
 const KNOCK_MS = 4 * SECOND
 const PUBLISH_MS = 15 * SECOND
 const PROBE_MS = 15 * SECOND
+const UDP_PROBE_MS = 6 * SECOND
 
 /** What errands are done with. */
-type Means = Pick<Mesh, 'lookUp' | 'knock' | 'publish' | 'gossip' | 'probeReachability' | 'setServing'>
+type Means = Pick<
+  Mesh,
+  'lookUp' | 'knock' | 'publish' | 'gossip' | 'probeReachability' | 'askUdpProbe' | 'setServing'
+>
 
 export class MeshErrands {
   readonly #mesh: Means
@@ -72,6 +77,19 @@ export class MeshErrands {
       const probe = await this.#mesh.probeReachability(this.#within(PROBE_MS))
       this.#log.debug(probe, 'asked whether others reach us')
       this.#handle({ type: 'reachability-probed', ...probe })
+    })
+  }
+
+  askUdpProbe({ server, nonce, ...request }: Extract<Effect, { type: 'ask-udp-probe' }>): void {
+    this.#run(async () => {
+      const { at, port, from } = request
+      let told: UdpProbeAnswer = { ip: undefined, otherPort: undefined }
+      try {
+        told = await this.#mesh.askUdpProbe(server, { at, port, from, nonce }, this.#within(UDP_PROBE_MS))
+      } catch (error) {
+        this.#log.debug({ server, cause: causeOf(error) }, 'a request for a UDP probe failed')
+      }
+      this.#handle({ type: 'udp-probe-answered', nonce, ...told })
     })
   }
 

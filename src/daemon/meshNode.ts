@@ -15,6 +15,7 @@ import { isDropped } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
 import { elapsed, SECOND } from '../base/time.js'
 import { VERSION } from '../base/version.js'
+import { mappingNonce } from '../crypto/mappingNonce.js'
 import type { NodeKeys } from '../crypto/nodeKeys.js'
 import { membershipKey } from '../crypto/relayGrant.js'
 import { type RecordSealing, recordSealing } from '../crypto/sealedRecord.js'
@@ -40,6 +41,7 @@ import type { MeshState } from '../io/mesh/state.js'
 import { NodeMemory } from '../io/nodeMemory.js'
 import { PeerMemory } from '../io/peerMemory.js'
 import type { PersistentMap } from '../io/persistentMap.js'
+import { mappingClients, PortMapper, RELEASE_MS } from '../io/portMapping/portMapper.js'
 import { socketOptionsAvailable } from '../io/socketOptions.js'
 import { now } from '../io/systemClock.js'
 import { systemRandom } from '../io/systemRandom.js'
@@ -56,13 +58,15 @@ import type { Logger } from './logger.js'
 import { Machine } from './machine.js'
 import { MeshErrands } from './meshErrands.js'
 import { NamedReflectors } from './namedReflectors.js'
+import { natStatus } from './natStatus.js'
 import { rankOwnMultiaddrs } from './ownMultiaddrs.js'
-import { chooseListenPort, loopbackPort } from './ports.js'
+import { checkFurtherPorts, chooseListenPort, loopbackPort } from './ports.js'
 import { reflectorsToAsk, reflectorsToTell, relaysToAsk } from './reflectors.js'
 import { controlSocketPath } from './runDirectory.js'
 import type { StateFile } from './state.js'
 import { type ResolvedRecord, resolvedRecord, type Status } from './status.js'
 import { Tunnels } from './tunnels.js'
+import { udpProbersOf, udpProbeSockets } from './udpProbes.js'
 import type { Undo } from './undo.js'
 import { wildcards } from './wildcards.js'
 
@@ -145,6 +149,9 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   const style = canUseLoopbackRange() ? 'range' : 'ports'
   const port = await choosePort(config, state, tunnels, style === 'range' ? '127.0.0.1' : '::1')
 
+  const further = config.alsoListen.filter((each) => each !== port)
+  await checkFurtherPorts(further)
+
   const identity = await identityOfSeed(keys.identitySeed())
   const sealing = recordSealing(keys, config.network)
   const memory = new PeerMemory(datastore)
@@ -163,12 +170,23 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       ...(networkKey === undefined ? {} : { membership: membershipKey(networkKey) }),
       ...(relay === undefined ? {} : { relay: relayQuotas(relay.sessions, relay.bytesPerSecond) }),
       ...(options.punching === undefined ? {} : { punching: options.punching }),
+      portMapping: config.portMapping ? { nonce: mappingNonce(keys.identitySeed()) } : undefined,
     },
     startedAt,
   )
   const loop = new EngineLoop(
     engine,
-    { port, mark: fwMark, wireguardPort: wireguard?.listenPort, relayPorts: relay?.ports },
+    {
+      port,
+      mark: fwMark,
+      wireguardPort: wireguard?.listenPort,
+      relayPorts: relay?.ports,
+      carrier: {
+        open: (to) => mesh.openRelayStream(to),
+        send: (stream, at, bytes) => mesh.sendThroughStream(stream, at, bytes),
+        close: (stream) => mesh.closeRelayStream(stream),
+      },
+    },
     log,
   )
   const knocks = new KnockDesk()
@@ -183,7 +201,9 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     if (hasJoined) mesh.networkChanged(ownAddresses())
     else networkChanged = true
   }
-  const machine = new Machine(loop.shared, tunnels, onMachine, onNetworkChanged, log)
+  const machine = new Machine(loop.shared, tunnels, onMachine, onNetworkChanged, log, () =>
+    loop.streams.sockets(),
+  )
   const bootstrapLog = new BootstrapLog(log)
   const peerId = peerIdOfIdentity(identity).toString()
 
@@ -200,6 +220,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       reflectors: reflectorsToAsk(servers, stun.addresses, (reason) => engine.drop(reason)),
       relays: relaysToAsk(servers),
       gossips,
+      udpProbers: udpProbersOf(servers),
     })
   }
 
@@ -207,7 +228,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   const mesh = await makeMesh({
     network: config.network,
     identitySeed: keys.identitySeed(),
-    listen: wildcards().map((ip) => ({ ip, port })),
+    listen: [port, ...further].flatMap((each) => wildcards().map((ip) => ({ ip, port: each }))),
     announces: (ip) => loop.shared.sockets().some(({ address }) => address.ip === ip),
     bootstrap: config.bootstrap,
     serves: role === 'serves',
@@ -236,8 +257,14 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     },
     onKnock: ({ from, bytes }) =>
       knocks.ask((id) => loop.handle({ type: 'knock-received', id, from, knock: bytes })),
+    udpProbes: udpProbeSockets(loop.shared),
     mayDial: (ip) => !leavesByTunnel(machine.routes, ip) && (given.has(ip) || isForOthers(ip)),
     ...(fwMark === 0 ? {} : { socketMark: fwMark }),
+    relayStreams: {
+      onDatagram: (stream, at, bytes) => loop.streams.received(stream, at, bytes),
+      onClose: (stream) => loop.streams.ended(stream),
+      onOverflow: () => engine.drop('stream-overflow'),
+    },
     onDrop: (reason) => engine.drop(reason),
     onChange: meshChanged,
     log,
@@ -248,6 +275,13 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   undo.push(() => stun.stop())
   const errands = new MeshErrands(mesh, (input) => loop.handle(input), log)
   undo.push(() => errands.stop())
+  const clients = mappingClients((reason) => engine.drop(reason))
+  const mapper = new PortMapper(
+    clients,
+    (input) => loop.handle(input),
+    (err) => log.error({ err }, 'asking a gateway failed unexpectedly'),
+  )
+  undo.push(() => mapper.stop(), 2 * RELEASE_MS)
   undo.push(() => loop.stop())
   undo.push(() => machine.stop())
 
@@ -263,8 +297,14 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     remember: (peer, signedRecord) => memory.put(peer, signedRecord),
     answerKnock: (id, answer) => knocks.answer(id, answer),
     probeReachability: () => errands.probeReachability(),
+    askUdpProbe: (effect) => errands.askUdpProbe(effect),
     serve: (serves) => errands.serve(serves),
     openSockets: (ip, count) => machine.openSockets(ip, count),
+    streamsChanged: () => machine.tellSockets(),
+    probeGateway: (effect) => mapper.probe(effect),
+    mapPort: (effect) => mapper.map(effect),
+    unmapPort: (effect) => mapper.unmap(effect),
+    announceMapped: (addresses) => mesh.setMapped(addresses),
     setEndpoint: (peer, endpoint) => wireguard?.setEndpoint(peer, endpoint),
   })
   await machine.start()
@@ -281,11 +321,12 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     port,
     peerId,
     status: () => {
-      const { addresses, bootstrap } = mesh.state()
+      const { addresses, bootstrap, servers, reservations } = mesh.state()
       return {
         peerId,
         addresses,
         ...engineStatus(engine),
+        mesh: { servers: servers.length, relays: reservations },
         bootstrap: bootstrapStatus(bootstrap),
         network: config.network,
         version: VERSION,
@@ -338,11 +379,16 @@ async function resolve(
     : resolvedRecord(newest, peerIdOfIdentity(newest.identity).toString())
 }
 
-function engineStatus(engine: Node): Pick<Status, 'reachable' | 'nat' | 'drops' | 'relay'> {
-  const { reachable = null, nat, drops, relay = null } = engine.status(now())
+function engineStatus(engine: Node): Pick<Status, 'reachable' | 'nat' | 'mapped' | 'drops' | 'relay'> {
+  const { reachable = null, nat, mapped, drops, relay = null } = engine.status(now())
   return {
     reachable,
-    nat: { ...nat, reflexive: nat.reflexive.map(formatSocketAddress) },
+    nat: natStatus(nat),
+    mapped: mapped.map(({ internal, external, ...port }) => ({
+      ...port,
+      internal: formatSocketAddress(internal),
+      external: formatSocketAddress(external),
+    })),
     drops: drops.toJSON(),
     relay,
   }

@@ -43,6 +43,19 @@ export async function chooseListenPort(
   )
 }
 
+/** Throws a UserError where one of the further TCP ports cannot be listened on. */
+export async function checkFurtherPorts(ports: readonly number[]): Promise<void> {
+  for (const port of ports) {
+    const code = await whyNotTcp(port)
+    if (code === 'EADDRINUSE')
+      throw new UserError(`TCP port ${port} is in use: choose another with --also-listen`)
+    if (code === 'EACCES')
+      throw new UserError(
+        `TCP port ${port} needs the capability CAP_NET_BIND_SERVICE, or leave --also-listen out`,
+      )
+  }
+}
+
 /** What of the ports that go with `port` is taken; undefined where all are free. */
 async function takenBy(
   port: number,
@@ -65,10 +78,15 @@ function isFreeUdp(ip: string, port: number): boolean {
   }
 }
 
-function isFreeTcp(port: number): Promise<boolean> {
+async function isFreeTcp(port: number): Promise<boolean> {
+  return (await whyNotTcp(port)) !== 'EADDRINUSE'
+}
+
+/** The code of the error that listening fails with; undefined where it does not. */
+function whyNotTcp(port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer()
-    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'EADDRINUSE'))
-    server.listen(port, () => server.close(() => resolve(true)))
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'unknown'))
+    server.listen(port, () => server.close(() => resolve(undefined)))
   })
 }

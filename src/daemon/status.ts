@@ -7,6 +7,7 @@ import { formatSocketAddress } from '../base/address.js'
 import type { DropReason } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
 import type { UnixTime } from '../base/time.js'
+import type { MappedTransport, MappingProtocol, MappingVerdict } from '../engine/path/mappedPort.js'
 import type { CandidateType } from '../wire/candidate.js'
 import type { NatBehaviour, NatFiltering, NatMapping, PeerRecord } from '../wire/record.js'
 
@@ -64,6 +65,16 @@ export interface BootstrapStatus {
 export interface NatStatus {
   readonly mapping: NatMapping
   readonly filtering: NatFiltering
+  /** Whether the outer port is the inner one. */
+  readonly portPreserving: boolean | null
+  /** Whether what is sent to our own outer address comes back. */
+  readonly hairpinning: boolean | null
+  /** A mapping that rests lives at least so long. */
+  readonly lifetimeS: number | null
+  /** Whether there is another NAT above the nearest gateway. */
+  readonly secondNat: boolean | null
+  /** False where no UDP gets out. */
+  readonly udp: boolean | null
   /** Our addresses as reflectors see them, `ip:port`. */
   readonly reflexive: readonly string[]
 }
@@ -81,6 +92,25 @@ export interface RelayStatus {
   readonly bytes: number
 }
 
+export interface MeshStatus {
+  /** Connected nodes that serve. */
+  readonly servers: number
+  /** At how many circuit relays there is a reservation, through which others reach us. */
+  readonly relays: number
+}
+
+/** A port that a gateway says it has opened. */
+export interface MappedStatus {
+  readonly protocol: MappedTransport
+  readonly by: MappingProtocol
+  /** Ours, `ip:port`. */
+  readonly internal: string
+  /** The gateway's, `ip:port`. */
+  readonly external: string
+  /** Others are told only of what is `believed`; `second-nat`: others see us elsewhere. */
+  readonly verdict: MappingVerdict
+}
+
 export interface Status {
   /** Null for a bootstrap node. */
   readonly interface: string | null
@@ -92,6 +122,9 @@ export interface Status {
   /** Null until it is found out. */
   readonly reachable: boolean | null
   readonly nat: NatStatus
+  readonly mesh: MeshStatus
+  /** Ports that gateways have opened. */
+  readonly mapped: readonly MappedStatus[]
   readonly peers: readonly PeerStatus[]
   readonly drops: Readonly<Partial<Record<DropReason, number>>>
   /** Null for a node that relays for nobody, whether it serves the mesh or not (`--no-relay`). */

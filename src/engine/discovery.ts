@@ -17,6 +17,7 @@ import type { NodeKeys } from '../crypto/nodeKeys.js'
 import type { PairKeys } from '../crypto/pair.js'
 import type { RecordSealing } from '../crypto/sealedRecord.js'
 import { openSignedRecord } from '../crypto/signedRecord.js'
+import type { Candidate } from '../wire/candidate.js'
 import { decodeKnockAnswer, type Knock, type RelayedSession } from '../wire/knock.js'
 import { decodeSealedRecord } from '../wire/sealedRecord.js'
 import type { OpenRecord } from './directory/admission.js'
@@ -191,6 +192,11 @@ export class Discovery<Peer extends DiscoveredPeer> implements Means {
 
   socketsChanged(sockets: readonly LocalSocket[]): void {
     this.#own.sockets = sockets
+  }
+
+  /** Where gateways have opened our port. */
+  setMapped(mapped: readonly Candidate[]): void {
+    this.#own.mapped = mapped
   }
 
   /** Says of ourselves what is so now. */

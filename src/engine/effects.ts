@@ -2,7 +2,9 @@
 
 import type { SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
-import type { RelaySessionId, SocketId } from './inputs.js'
+import type { ProbeSource } from '../wire/udpProbe.js'
+import type { RelaySessionId, SocketId, StreamRelay } from './inputs.js'
+import type { MappingProtocol, MappingSite, PortToMap } from './path/mappedPort.js'
 
 export type Effect =
   /** Send from a shared socket. */
@@ -17,7 +19,9 @@ export type Effect =
    * Answered by `sockets-changed`, also where fewer of them, or none, could be opened.
    */
   | { readonly type: 'open-sockets'; readonly ip: string; readonly count: number }
-  /** Close a punching socket. The next `sockets-changed` is without it; none is due because of it. */
+  /** Open a stream that stands in for UDP; answered by `sockets-changed` or `stream-failed`. */
+  | { readonly type: 'open-stream'; readonly relay: StreamRelay }
+  /** Close a punching socket, or a stream. The next `sockets-changed` is without it; none is due because of it. */
   | { readonly type: 'close-socket'; readonly id: SocketId }
   /** Hand a message to WireGuard from the peer's loopback endpoint. */
   | { readonly type: 'deliver'; readonly peer: PublicKey; readonly datagram: Uint8Array }
@@ -58,6 +62,18 @@ export type Effect =
     }
   /** Keep the newest record of a peer on disk; it comes back as one of `NodeOptions.remembered`. */
   | { readonly type: 'remember'; readonly peer: PublicKey; readonly signedRecord: Uint8Array }
+  /** Ask a gateway which of these it speaks; answered by `gateway-answered`, each once, and `gateway-probed`. */
+  | {
+      readonly type: 'probe-gateway'
+      readonly site: MappingSite
+      readonly protocols: readonly MappingProtocol[]
+    }
+  /** Have a gateway open a port, or keep it open; answered by `port-mapped` or `port-mapping-failed`. */
+  | { readonly type: 'map-port'; readonly port: PortToMap; readonly lifetimeMs: number }
+  /** Have a gateway close a port, as far as it can be reached. */
+  | { readonly type: 'unmap-port'; readonly port: PortToMap }
+  /** Tell the mesh that libp2p's port is open at these addresses too; they replace those told before. */
+  | { readonly type: 'announce-mapped'; readonly addresses: readonly SocketAddress[] }
   /** Ask others whether they reach us; answered by `reachability-probed`. */
   | { readonly type: 'probe-reachability' }
   /** Begin to serve the mesh (DHT, circuit relay, reflection), or stop. Not emitted for the role at the start. */
@@ -76,6 +92,24 @@ export type Effect =
       readonly local: string
       readonly remote: SocketAddress
       readonly datagram: Uint8Array
+    }
+  /**
+   * Open a UDP socket on a free port of this address, beside the shared ones; answered by `spare-socket-opened` or
+   * `spare-socket-failed`. What it receives comes as `datagram-received`.
+   */
+  | { readonly type: 'open-spare-socket'; readonly ip: string }
+  | { readonly type: 'close-spare-socket'; readonly socket: SocketId }
+  /**
+   * Ask a connected server to send a UDP probe to this port of ours, from its address `at`; answered by
+   * `udp-probe-answered`.
+   */
+  | {
+      readonly type: 'ask-udp-probe'
+      readonly server: string
+      readonly at: string
+      readonly port: number
+      readonly from: ProbeSource
+      readonly nonce: Uint8Array
     }
   | {
       readonly type: 'log'

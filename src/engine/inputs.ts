@@ -3,6 +3,7 @@
 import type { Prefix, SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
 import type { UnixTime } from '../base/time.js'
+import type { MappedTransport, MappingProtocol, MappingSite } from './path/mappedPort.js'
 
 /** Names one open UDP socket; never used again for another. */
 export type SocketId = number
@@ -11,8 +12,18 @@ export type SocketId = number
  * What a UDP socket is for.
  * - `shared`: one a local address, all on one port: everything goes through it, and candidates are paired with it
  * - `punching`: opened for one effort of birthday punching, on a port of its own; it is a path's at most
+ * - `stream`: no UDP socket, but a stream that stands in for UDP, and reaches the ports of one relay
+ * - `spare`: to find out about the NAT, on a port of its own; not among those of `sockets-changed`
  */
-export type SocketPurpose = 'shared' | 'punching'
+export type SocketPurpose = 'shared' | 'punching' | 'stream' | 'spare'
+
+/** The relay to which a stream leads. */
+export interface StreamRelay {
+  /** Its libp2p identity: a raw Ed25519 key of 32 bytes. */
+  readonly identity: Uint8Array
+  /** The IP by which the relay's ports are called. */
+  readonly ip: string
+}
 
 export interface LocalSocket {
   readonly id: SocketId
@@ -20,6 +31,8 @@ export interface LocalSocket {
   /** The network device that has the address. */
   readonly device: string
   readonly purpose: SocketPurpose
+  /** Of a stream only. Its `address` is one of base/streamAddress.ts. */
+  readonly relay?: StreamRelay
 }
 
 /** Names one session that we relay; never used again for another. */
@@ -42,6 +55,8 @@ export interface MachineRoute {
   readonly device: string | undefined
   /** True where it leaves by a WireGuard interface. */
   readonly tunnel: boolean
+  /** The next hop; undefined where the destination is on the link. */
+  readonly gateway?: string | undefined
 }
 
 /** A node that passes on what two peers send each other, as the mesh offers it. */
@@ -66,6 +81,14 @@ export interface ReachabilityVerdict {
   readonly servers: number
 }
 
+/** A connected server that sends UDP probes to those who ask. */
+export interface UdpProber {
+  /** The text of its peer id. */
+  readonly server: string
+  /** Where it reflects; the address is that of our direct connection to it. */
+  readonly reflector: SocketAddress
+}
+
 export type Input =
   /** The time that `nextWake` named has come, or any other time. */
   | { readonly type: 'woken' }
@@ -80,8 +103,10 @@ export type Input =
   | { readonly type: 'wireguard-sent'; readonly peer: PublicKey | undefined; readonly datagram: Uint8Array }
   /** The interface was read: all its peers. */
   | { readonly type: 'interface-read'; readonly peers: readonly InterfacePeer[] }
-  /** The sockets that are open now, shared and punching ones; those not named are closed. */
+  /** The sockets that are open now, of every purpose; those not named are closed. */
   | { readonly type: 'sockets-changed'; readonly sockets: readonly LocalSocket[] }
+  /** A stream could not be opened. One that was opened is among the sockets, and no more when it has ended. */
+  | { readonly type: 'stream-failed'; readonly relay: Uint8Array; readonly reason: string }
   | { readonly type: 'routes-read'; readonly routes: readonly MachineRoute[] }
   /** What the mesh says of us and offers us. */
   | {
@@ -96,6 +121,8 @@ export type Input =
       readonly relays: readonly RelayOffer[]
       /** True where somebody hears what we gossip. */
       readonly gossips: boolean
+      /** Who sends UDP probes, in the order to prefer; nobody where absent. */
+      readonly udpProbers?: readonly UdpProber[]
     }
   /** A look-up yields a record, possibly several times, then ends. */
   | { readonly type: 'record-found'; readonly peer: PublicKey; readonly sealedRecord: Uint8Array }
@@ -117,6 +144,31 @@ export type Input =
   | { readonly type: 'loopback-failed'; readonly peer: PublicKey }
   /** A publication ended; with no acknowledgement nobody holds the record. */
   | { readonly type: 'publication-ended'; readonly period: number; readonly acknowledgements: number }
+  /** A gateway speaks a protocol by which it opens ports. */
+  | { readonly type: 'gateway-answered'; readonly site: MappingSite; readonly by: MappingProtocol }
+  /** A probe of a gateway ended: all that were asked for have answered, or had their time. */
+  | { readonly type: 'gateway-probed'; readonly site: MappingSite }
+  /** A gateway says that it has opened a port of ours. */
+  | {
+      readonly type: 'port-mapped'
+      readonly site: MappingSite
+      readonly by: MappingProtocol
+      readonly protocol: MappedTransport
+      readonly internalPort: number
+      readonly external: SocketAddress
+      readonly lifetimeMs: number
+    }
+  /** It has not. `conflict`: somebody else has the outer port. */
+  | {
+      readonly type: 'port-mapping-failed'
+      readonly site: MappingSite
+      readonly by: MappingProtocol
+      readonly protocol: MappedTransport
+      readonly internalPort: number
+      readonly reason: 'conflict' | 'refused' | 'silent'
+      /** For people. */
+      readonly detail: string
+    }
   /** A probe of our reachability ended. */
   | ({ readonly type: 'reachability-probed' } & ReachabilityVerdict)
   /**
@@ -138,3 +190,18 @@ export type Input =
       readonly remote: SocketAddress
       readonly datagram: Uint8Array
     }
+  /** The spare socket that was asked for is open, on a port of its own; it is not one of the shared sockets. */
+  | { readonly type: 'spare-socket-opened'; readonly socket: LocalSocket }
+  | { readonly type: 'spare-socket-failed'; readonly ip: string }
+  /**
+   * What a server said to a request for a UDP probe: `ip` is where it was sent, undefined where it was not;
+   * `otherPort` from which port, where that is not the server's usual one. The probe itself comes as a datagram.
+   */
+  | {
+      readonly type: 'udp-probe-answered'
+      readonly nonce: Uint8Array
+      readonly ip: string | undefined
+      readonly otherPort: number | undefined
+    }
+  /** Our address on the far side of the nearest gateway, as that gateway tells it over a port mapping protocol. */
+  | { readonly type: 'external-address-told'; readonly ip: string | undefined }

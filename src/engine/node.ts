@@ -31,7 +31,9 @@ import { Takeover } from './loopback/takeover.js'
 import { PairNames } from './pairNames.js'
 import type { CheckSubject, PathContext } from './path/agent.js'
 import { Birthdays } from './path/birthdays.js'
+import { NatKnowledge } from './path/natKnowledge.js'
 import type { Route } from './path/path.js'
+import { PortMapping, type PortMappingOptions } from './path/portMapping.js'
 import { DEFAULT_PUNCH_LIMITS, PunchBudget, type PunchLimits } from './path/punchLimits.js'
 import { isUsable } from './path/reachability.js'
 import { Reflection } from './path/reflection.js'
@@ -42,6 +44,7 @@ import type { RelayRequest } from './relay/clientSession.js'
 import { type Credential, RelayOffers } from './relay/offers.js'
 import type { RelayQuotas } from './relay/quotas.js'
 import { RelayServer } from './relay/server.js'
+import { RelayStreams } from './relay/streams.js'
 import { byteLimit, RelayTable } from './relay/table.js'
 import { Role, type RoleOption } from './role.js'
 import { type NodeStatus, peerStatus } from './status.js'
@@ -58,6 +61,8 @@ export interface NodeOptions extends DiscoveryOptions {
   readonly membership?: Uint8Array
   /** What checks that bore holes may cost, for all peers together. */
   readonly punching?: PunchLimits
+  /** Absent where no gateway is to be asked for ports. */
+  readonly portMapping?: PortMappingOptions | undefined
 }
 
 /** Requests to member relays, for all peers together: two relays are asked for each that is looked for. */
@@ -83,12 +88,15 @@ export class Node {
   readonly #strangers: Strangers
   readonly #discovery: Discovery<Peer>
   readonly #reflection: Reflection
+  readonly #nat: NatKnowledge
+  readonly #portMapping: PortMapping
   readonly #names = new PairNames<Peer>()
   readonly #stun: StunDesk<Peer>
   readonly #role: Role
   readonly #context: PeerContext
   readonly #peers = new Map<PublicKey, Peer>()
   readonly #relayOffers: RelayOffers
+  readonly #streams: RelayStreams
   /** mac1 keys of the peers, for first messages on the catch-all endpoint. */
   readonly #mac1Keys = new Map<PublicKey, Uint8Array>()
   readonly #loopbackFailures = new Map<PublicKey, number>()
@@ -105,6 +113,8 @@ export class Node {
     this.#takeover = new Takeover(this.#endpoints, options.formerEndpoints, emit)
     this.#strangers = new Strangers(keys, now.instant)
     this.#reflection = new Reflection(emit, random)
+    this.#nat = new NatKnowledge(emit, random, this.#reflection)
+    this.#portMapping = new PortMapping(options.portMapping, emit)
     this.#role = new Role(options.role, random, emit)
     const drop = (reason: DropReason) => this.drop(reason)
     const { relay, punching = DEFAULT_PUNCH_LIMITS } = options
@@ -115,7 +125,14 @@ export class Node {
     this.#relayOffers = new RelayOffers({
       credentialFor: (offer) => this.#relayCredential(offer),
       rttTo: (ip) => this.#reflection.rttTo(ip),
-      machine: () => this.#context.paths,
+      isSilent: () => this.#reflection.isSilent,
+      machine: () => this.#reachable,
+    })
+    this.#streams = new RelayStreams({
+      emit,
+      offers: () => this.#relayOffers.all,
+      isSilent: () => this.#reflection.isSilent,
+      isUsed: (socket) => [...this.#peers.values()].some((peer) => peer.usesSocket(socket)),
     })
     this.#discovery = new Discovery(
       options,
@@ -144,6 +161,7 @@ export class Node {
       punching: new PunchBudget(punching, now.instant),
       sockets: [],
       punchingSockets: [],
+      streamSockets: [],
       routes: [],
     }
     this.#context = {
@@ -163,8 +181,10 @@ export class Node {
         ownKey: keys.publicKey,
         random,
         offers: this.#relayOffers,
-        machine: () => paths,
+        streams: this.#streams,
+        machine: () => this.#reachable,
       },
+      nat: this.#nat,
       indices: new Map(),
     }
   }
@@ -223,7 +243,9 @@ export class Node {
   #earliestWake(): Instant | undefined {
     let next = earliest(this.#reflection.nextWake, this.#discovery.nextWake)
     next = earliest(next, earliest(this.#role.nextWake, this.#context.birthdays.nextWake))
-    next = earliest(next, this.#relay?.nextWake)
+    next = earliest(next, earliest(this.#relay?.nextWake, this.#streams.nextWake))
+    next = earliest(next, this.#nat.nextWake)
+    next = earliest(next, this.#portMapping.nextWake)
     for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
     return earliest(next, this.#reflection.settlesAt)
   }
@@ -236,10 +258,16 @@ export class Node {
   status(now: Now): NodeStatus {
     const { candidates } = this.#reflection.findings
     const { serves, reachable } = this.#role
+    const { ports } = this.#portMapping.findings
     return {
       serves,
       reachable,
-      nat: { ...natOf(this.#reflection.findings), reflexive: candidates.map(({ address }) => address) },
+      nat: {
+        ...natOf(this.#reflection.findings),
+        ...this.#nat.status,
+        reflexive: candidates.map(({ address }) => address),
+      },
+      mapped: ports,
       peers: [...this.#peers.values()].map((peer) =>
         peerStatus(peer, this.#allSockets, this.knownRecord(peer.key, now), now),
       ),
@@ -283,11 +311,28 @@ export class Node {
       case 'routes-read':
         this.#routesRead(input.routes, now)
         break
+      case 'stream-failed':
+        this.#streams.failed(input.relay, now.instant)
+        break
       case 'loopback-failed':
         this.#loopbackFailed(input.peer)
         break
       case 'reachability-probed':
         this.#role.probed(input, now.instant)
+        break
+      case 'spare-socket-opened':
+      case 'spare-socket-failed':
+      case 'udp-probe-answered':
+      case 'external-address-told':
+        this.#nat.handle(input, now.instant)
+        this.#discovery.describe(now)
+        break
+      case 'gateway-answered':
+      case 'gateway-probed':
+      case 'port-mapped':
+      case 'port-mapping-failed':
+        this.#portMapping.handle(input, now.instant)
+        this.#portsMapped(now)
         break
       default:
         if (input.type === 'mesh-changed') {
@@ -296,13 +341,19 @@ export class Node {
           for (const peer of this.#peers.values()) peer.relaysChanged()
         }
         this.#discovery.handle(input, now)
+        if (input.type === 'mesh-changed')
+          this.#nat.meshChanged(input.connected, input.udpProbers ?? [], now.instant)
     }
   }
 
   #wake(now: Now): void {
     this.#reflection.wake(now.instant)
+    this.#nat.wake(now.instant)
+    this.#portMapping.wake(now.instant)
+    this.#portsMapped(now)
     this.#role.wake(now.instant)
     this.#relay?.wake(now.instant)
+    this.#streams.wake(now.instant)
     this.#discovery.describe(now)
     for (const peer of this.#peers.values()) {
       const { nextWake } = peer
@@ -338,6 +389,10 @@ export class Node {
   // From the network
 
   #datagramReceived(from: Route, datagram: Uint8Array, now: Now): void {
+    if (this.#nat.received(from, datagram, now.instant)) {
+      this.#discovery.describe(now)
+      return
+    }
     switch (classify(datagram)) {
       case 'wireguard':
         this.#wireguardReceived(from, datagram, now)
@@ -492,8 +547,14 @@ export class Node {
   }
 
   get #allSockets(): readonly LocalSocket[] {
-    const { sockets, punchingSockets } = this.#context.paths
-    return [...sockets, ...punchingSockets]
+    const { sockets, punchingSockets, streamSockets } = this.#context.paths
+    return [...sockets, ...punchingSockets, ...streamSockets]
+  }
+
+  /** By what relays can be reached. */
+  get #reachable(): { readonly sockets: readonly LocalSocket[]; readonly routes: readonly MachineRoute[] } {
+    const { sockets, streamSockets, routes } = this.#context.paths
+    return { sockets: [...sockets, ...streamSockets], routes }
   }
 
   #socketsChanged(all: readonly LocalSocket[], now: Now): void {
@@ -501,6 +562,10 @@ export class Node {
     const punching = all.filter(({ purpose }) => purpose === 'punching')
     const isOfPunching = !haveSameIds(punching, paths.punchingSockets)
     birthdays.socketsChanged(punching, now.instant)
+    this.#streamsChanged(
+      all.filter(({ purpose }) => purpose === 'stream'),
+      now,
+    )
     const sockets = all.filter(({ purpose }) => purpose === 'shared')
     // What was opened for punching is no news of where we are.
     if (isOfPunching && haveSameIds(sockets, paths.sockets)) return
@@ -512,22 +577,54 @@ export class Node {
       now.instant,
     )
     this.#reflection.change({ sockets }, now.instant)
+    this.#portMapping.change({ sockets }, now.instant)
+    this.#portsMapped(now)
     this.#surroundingsChanged(now)
+  }
+
+  /** Streams in place of UDP have come or gone. */
+  #streamsChanged(streams: readonly LocalSocket[], now: Now): void {
+    const { paths } = this.#context
+    if (haveSameIds(streams, paths.streamSockets)) return
+    for (const { relay, id } of streams)
+      if (relay !== undefined && !paths.streamSockets.some((known) => known.id === id))
+        this.#relayOffers.reachedOtherwise(relay.identity)
+    paths.streamSockets = streams
+    this.#streams.socketsChanged(streams, now.instant)
+    for (const peer of this.#peers.values()) peer.waysToRelaysChanged(now)
   }
 
   #routesRead(routes: readonly MachineRoute[], now: Now): void {
     this.#context.paths.routes = routes
     this.#reflection.change({ routes }, now.instant)
+    this.#portMapping.change({ routes }, now.instant)
+    this.#portsMapped(now)
     this.#surroundingsChanged(now)
   }
 
   #surroundingsChanged(now: Now): void {
+    this.#nat.review(now.instant)
     this.#discovery.describe(now)
     for (const peer of this.#peers.values()) peer.surroundingsChanged(now)
   }
 
-  #reflected(now: Now): void {
+  /** Tells the record, and whoever finds out whether we are reached, what gateways have opened. */
+  #portsMapped(now: Now): void {
+    // What the nearest gateway tells of itself.
+    const ip = this.#portMapping.findings.ports[0]?.external.ip
+    this.#nat.handle({ type: 'external-address-told', ip }, now.instant)
+    this.#discovery.setMapped(this.#portMapping.candidates)
     this.#discovery.describe(now)
+    this.#role.setMapped(this.#portMapping.announced, now.instant)
+  }
+
+  #reflected(now: Now): void {
+    this.#nat.review(now.instant)
+    this.#portMapping.setReflexive(this.#reflection.findings.candidates, now.instant)
+    this.#portsMapped(now)
+    this.#discovery.describe(now)
+    if (this.#context.paths.streamSockets.length > 0)
+      for (const peer of this.#peers.values()) peer.waysToRelaysChanged(now)
     for (const peer of this.#peers.values()) {
       // Which of its addresses are worth a try depends on where we are.
       peer.offerCandidates(now)

@@ -25,6 +25,7 @@ import { Places } from './directory/places.js'
 import { type Means, Pursuit } from './directory/pursuit.js'
 import type { DiscoveredPeer } from './discovery.js'
 import type { Emit } from './effects.js'
+import type { SocketId } from './inputs.js'
 import { FirstMessage } from './loopback/firstMessage.js'
 import type { Flow, Forwarding } from './loopback/forwarding.js'
 import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
@@ -33,6 +34,7 @@ import { PathAgent, type PathContext, type Proved } from './path/agent.js'
 import { Birthday } from './path/birthday.js'
 import { type BirthdayPlan, planBirthday } from './path/birthdayPlan.js'
 import type { Birthdays } from './path/birthdays.js'
+import type { NatKnowledge } from './path/natKnowledge.js'
 import { type Route, sameRoute } from './path/path.js'
 import { plausibility } from './path/plausible.js'
 import { socketsFor } from './path/reachability.js'
@@ -53,6 +55,7 @@ export interface PeerContext {
   readonly paths: PathContext
   readonly relays: RelayContext
   readonly birthdays: Birthdays
+  readonly nat: Pick<NatKnowledge, 'keepaliveMs'>
   /** Index of a handshake or session of our WireGuard → whose it is. */
   readonly indices: Map<number, Peer>
 }
@@ -108,7 +111,7 @@ export class Peer implements DiscoveredPeer {
       isPlausible: (record) => this.#isPlausible(record),
     })
     this.#contact = this.#pursuit.contact
-    this.#watch = new PathWatch(this.flow, this.agent)
+    this.#watch = new PathWatch(this.flow, this.agent, () => context.nat.keepaliveMs)
     this.#birthday = new Birthday({
       birthdays: context.birthdays,
       agent: this.agent,
@@ -235,6 +238,19 @@ export class Peer implements DiscoveredPeer {
   relayAnswered(request: RelayRequest, response: DecodedStun, from: Route, now: Now): void {
     this.#relaying.answered(request, response, from, now)
     this.settle(now)
+  }
+
+  /** Relays can be reached in other ways: streams have come or gone, or UDP works again. */
+  waysToRelaysChanged(now: Now): void {
+    this.offerCandidates(now)
+    this.agent.machineChanged()
+    this.#relaying.waysChanged(this.#context.reflection.isSilent, now.instant)
+    this.settle(now)
+  }
+
+  /** True where the peer has traffic, and is reached, or may be, over this socket. */
+  usesSocket(socket: SocketId): boolean {
+    return this.agent.current?.socket === socket || this.#relaying.uses(socket)
   }
 
   /** The mesh offers other member relays. */

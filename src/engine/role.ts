@@ -14,6 +14,7 @@
  * With a role of the user's choice nothing is asked and nothing changes.
  */
 
+import type { SocketAddress } from '../base/address.js'
 import { backoffMs } from '../base/backoff.js'
 import { forked, type Random, randomBelow } from '../base/random.js'
 import { after, earliest, elapsed, HOUR, type Instant, MINUTE, SECOND } from '../base/time.js'
@@ -53,6 +54,7 @@ export class Role {
   #connected = false
   /** The machine's addresses, as one text to compare. */
   #addresses = ''
+  #mapped: readonly SocketAddress[] | undefined = undefined
   #serves: boolean
   #reachable: boolean | undefined
   #servesSince: Instant | undefined = undefined
@@ -111,6 +113,18 @@ export class Role {
       this.#reachable = false
       this.#stopServing('no address is left', now)
     } else if (!this.#serves) this.#reachable = undefined
+    this.#probeWithin(SETTLED_MS, now)
+    this.wake(now)
+  }
+
+  /** Gateways have opened libp2p's port at these addresses: whether that is so, others are asked. */
+  setMapped(mapped: readonly SocketAddress[], now: Instant): void {
+    if (this.#option !== 'auto' || mapped === this.#mapped) return
+    const isFirst = this.#mapped === undefined && mapped.length === 0
+    this.#mapped = mapped
+    if (isFirst) return
+    this.#believers.clear()
+    if (this.#probing !== undefined) this.#probing = { ...this.#probing, isStale: true }
     this.#probeWithin(SETTLED_MS, now)
     this.wake(now)
   }

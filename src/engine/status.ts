@@ -6,6 +6,8 @@ import type { PublicKey } from '../base/publicKey.js'
 import { elapsed, type Now } from '../base/time.js'
 import type { NatBehaviour, PeerRecord } from '../wire/record.js'
 import type { LocalSocket } from './inputs.js'
+import type { MappedPort } from './path/mappedPort.js'
+import type { NatStatus } from './path/natKnowledge.js'
 import type { Path } from './path/path.js'
 import type { Peer, PeerState } from './peer.js'
 import type { RelayStatus } from './relay/server.js'
@@ -27,7 +29,9 @@ export interface NodeStatus {
   readonly serves: boolean
   /** Whether others reach it; undefined as long as that was not found out. */
   readonly reachable: boolean | undefined
-  readonly nat: NatBehaviour & { readonly reflexive: readonly SocketAddress[] }
+  /** What gateways say that they have opened for us. */
+  readonly mapped: readonly MappedPort[]
+  readonly nat: NatBehaviour & NatStatus & { readonly reflexive: readonly SocketAddress[] }
   readonly peers: readonly PeerStatus[]
   readonly drops: DropCounters
   /** What it does as a member relay; undefined where it is none. */

@@ -37,6 +37,8 @@ export class RelaySockets {
   readonly #handlers: RelaySocketHandlers
   readonly #ports: PortRange | undefined
   readonly #open = new Map<number, readonly Port[]>()
+  /** Ports of different sessions may be the same on different addresses: then it is the latest's. */
+  readonly #byPort = new Map<number, { readonly session: number; readonly local: string }>()
   #mark: number
   #nextPort: number
 
@@ -75,7 +77,18 @@ export class RelaySockets {
     }
     if (ports.length === 0) throw failure
     this.#open.set(session, ports)
+    for (const { address } of ports) this.#byPort.set(address.port, { session, local: address.ip })
     return ports.map(({ address }) => address)
+  }
+
+  /** The session that has a port, and one of its local addresses; undefined where none has. */
+  at(port: number): { readonly session: number; readonly local: string } | undefined {
+    return this.#byPort.get(port)
+  }
+
+  /** The port of a session on a local address. */
+  portOf(session: number, local: string): number | undefined {
+    return this.#open.get(session)?.find(({ address }) => address.ip === local)?.address.port
   }
 
   /** Sends from the session's port on `local`, without waiting; never throws. `bytes` must not be changed afterwards. */
@@ -101,7 +114,10 @@ export class RelaySockets {
 
   /** Closes the ports of a session, if it has any. */
   close(session: number): void {
-    for (const { socket } of this.#open.get(session) ?? []) socket.close()
+    for (const { socket, address } of this.#open.get(session) ?? []) {
+      socket.close()
+      if (this.#byPort.get(address.port)?.session === session) this.#byPort.delete(address.port)
+    }
     this.#open.delete(session)
   }
 

@@ -3,6 +3,8 @@
  * through the same socket, so a hole punched for one is a hole for all, and an answer leaves from where it was asked.
  * Besides, as the engine asks for them: sockets for punching, each on a port that no other socket of the address has.
  *
+ * Spare sockets stand beside them, on ports of their own, for what is not to touch the mappings of the shared ones.
+ *
  * A socket is known by a small number that is never given to another one, so that a path of a closed socket can be told
  * from a path of its successor.
  */
@@ -65,14 +67,11 @@ export class SharedSockets {
     return this.#port
   }
 
-  /** The open sockets, oldest first. */
+  /** The open sockets but for spare ones, oldest first. */
   sockets(): readonly SharedSocket[] {
-    return [...this.#open.values()].map(({ id, address, purpose, marked }) => ({
-      id,
-      address,
-      purpose,
-      marked,
-    }))
+    return [...this.#open.values()].flatMap(({ id, address, purpose, marked }) =>
+      purpose === 'spare' ? [] : [{ id, address, purpose, marked }],
+    )
   }
 
   /** The addresses of the shared ones: where others may send without being asked. */
@@ -91,12 +90,13 @@ export class SharedSockets {
     for (const ip of wanted) {
       if (present.has(ip)) continue
       try {
-        this.#port = this.#openSocket({ ip, port: this.#port }, 'shared').port
+        this.#port = this.#openSocket({ ip, port: this.#port }, 'shared').address.port
       } catch (error) {
         failures.push({ ip, code: errorCode(error) })
       }
     }
-    for (const { id, address } of [...this.#open.values()]) if (!wanted.has(address.ip)) this.#closeSocket(id)
+    for (const { id, address, purpose } of [...this.#open.values()])
+      if (purpose !== 'spare' && !wanted.has(address.ip)) this.#closeSocket(id)
     return failures
   }
 
@@ -118,6 +118,15 @@ export class SharedSockets {
   /** Closes a punching socket, if it is open. */
   closePunching(socketId: number): void {
     if (this.#open.get(socketId)?.purpose === 'punching') this.#closeSocket(socketId)
+  }
+
+  /** Opens a spare socket on a free port of `ip`. Throws the system's error. */
+  openSpare(ip: string): SharedSocket {
+    return this.#openSocket({ ip, port: 0 }, 'spare')
+  }
+
+  closeSpare(socketId: number): void {
+    if (this.#open.get(socketId)?.purpose === 'spare') this.#closeSocket(socketId)
   }
 
   /** Gives all sockets, those opened later too, another mark; 0 takes it away. */
@@ -151,10 +160,10 @@ export class SharedSockets {
   }
 
   /** Throws the system's error. */
-  #openSocket({ ip, port }: SocketAddress, purpose: SocketPurpose): SocketAddress {
+  #openSocket({ ip, port }: SocketAddress, purpose: SocketPurpose): OpenSocket {
     const socket = bindUdpSocket({ ip, port })
     const address: SocketAddress = { ip, port: socket.address().port }
-    enlargeBuffers(socket)
+    if (purpose !== 'spare') enlargeBuffers(socket)
     const { onDatagram, onSendError } = this.#handlers
     const id = this.#nextId++
     const isIpv6 = familyOf(ip) === 6
@@ -177,7 +186,7 @@ export class SharedSockets {
       },
     }
     this.#open.set(id, open)
-    return address
+    return open
   }
 
   #closeSocket(id: number): void {

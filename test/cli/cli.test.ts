@@ -23,7 +23,7 @@ function assertFailure(outcome: Outcome, code: 1 | 2, line: RegExp): void {
 }
 
 const wrongUse: readonly (readonly [readonly string[], RegExp])[] = [
-  [[], /a command is missing: up, bootstrap, status or resolve; see tunnelbore --help/],
+  [[], /a command is missing: up, bootstrap, status, resolve or doctor; see tunnelbore --help/],
   [['dance'], /unknown command 'dance'; see tunnelbore --help/],
   [['stats'], /unknown command 'stats' \(Did you mean status\?\); see/],
   [['--dance'], /unknown option '--dance'; see/],

@@ -15,8 +15,9 @@ test('a node and its peers in every state are shown as wg show lays them out, th
   peer id: 12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5
   addresses: /ip4/192.168.1.2/tcp/51821/p2p/12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5
   reachable: no
-  nat: endpoint-independent mapping, address-and-port-dependent filtering
+  nat: endpoint-independent mapping, address-and-port-dependent filtering, ports kept, mappings live 30 s or more
   reflexive: 203.0.113.10:51821
+  mapped: udp 203.0.113.10:51821 to 192.168.1.2:51821 (pcp)
   bootstrap: /ip4/203.0.113.1/tcp/51821/p2p/12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5 (connected)
   bootstrap: /ip4/203.0.113.2/tcp/51821/p2p/12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5 (connection refused, next try in 8 s)
   relaying: 3 of at most 1000 sessions, 1.46 MiB passed on, 1 refused

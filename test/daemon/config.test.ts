@@ -50,7 +50,9 @@ test('with nothing but an interface the defaults hold', () => {
     networkKeyFile: undefined,
     gossipLimit: 2_000,
     lan: true,
-    relay: { sessions: 1_000, bytesPerSecond: 100_000_000, ports: undefined },
+    relay: { sessions: 1_000, bytesPerSecond: 125_000_000, ports: undefined },
+    portMapping: true,
+    alsoListen: [],
     listenPort: undefined,
     stun: [],
     reachability: 'auto',
@@ -73,6 +75,8 @@ test('every option can come from a file, whose paths start from its folder', () 
       relay-sessions = 50
       relay-rate = 10
       relay-ports = "40000-40099"
+      port-mapping = false
+      also-listen = [443, 8443, 443]
       listen-port = 4000
       stun = ["stun.example.org:3478", "192.0.2.1:3478", "[2001:DB8::1]:19302"]
       reachable = true
@@ -91,6 +95,8 @@ test('every option can come from a file, whose paths start from its folder', () 
     gossipLimit: 300,
     lan: false,
     relay: { sessions: 50, bytesPerSecond: 1_250_000, ports: { first: 40_000, last: 40_099 } },
+    portMapping: false,
+    alsoListen: [443, 8443],
     listenPort: 4000,
     stun: [
       { host: 'stun.example.org', port: 3478 },

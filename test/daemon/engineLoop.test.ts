@@ -47,8 +47,14 @@ function looping(t: TestContext, wireguardPort?: number) {
     remember: () => asked.push('remember'),
     setEndpoint: (_peer, { ip }) => asked.push(`endpoint ${ip}`),
     probeReachability: () => asked.push('probe'),
+    askUdpProbe: ({ server }) => asked.push(`udp probe ${server}`),
+    probeGateway: () => asked.push('probeGateway'),
+    mapPort: () => asked.push('mapPort'),
+    unmapPort: () => asked.push('unmapPort'),
+    announceMapped: () => asked.push('announceMapped'),
     serve: (serves) => asked.push(`serve ${serves}`),
     openSockets: (ip, count) => asked.push(`open ${count} at ${ip}`),
+    streamsChanged: () => asked.push('streams'),
   }
   const { log, lines } = recordingLogger()
   const loop = new EngineLoop(engine, { port: 0, mark: 0, wireguardPort }, log)
@@ -212,4 +218,36 @@ test('after the stop nothing is handled, no timer is left, and the ports are fre
     await once(again, 'listening')
     again.close()
   }
+})
+
+test('sockets for punching are asked for, send as any, and are closed', async (t) => {
+  const { engine, asked, errands, loop } = looping(t)
+  const remote = await bound(t, '127.0.0.1')
+  const to = { ip: '127.0.0.1', port: remote.address().port }
+  loop.shared.setAddresses(['127.0.0.1'])
+  loop.run({
+    ...errands,
+    openSockets: (ip, count) => {
+      asked.push(`open ${count} at ${ip}`)
+      loop.shared.openPunching(ip, count)
+    },
+  })
+  engine.react = () => [
+    { type: 'open-sockets', ip: '127.0.0.1', count: 2 },
+    { type: 'send', socket: 2, remote: to, datagram: Buffer.from('from the second') },
+    { type: 'close-socket', id: 1 },
+    { type: 'close-socket', id: 0 },
+  ]
+  loop.handle({ type: 'routes-read', routes: [] })
+  assert.deepEqual(asked, ['open 2 at 127.0.0.1'])
+  // The shared one is not closed that way.
+  assert.deepEqual(
+    loop.shared.sockets().map(({ id, purpose }) => [id, purpose]),
+    [
+      [0, 'shared'],
+      [2, 'punching'],
+    ],
+  )
+  const [, from] = await once(remote, 'message')
+  assert.equal(from.port, loop.shared.sockets()[1]?.address.port)
 })

@@ -181,8 +181,14 @@ export async function startRealNode(
     remember: () => {},
     answerKnock: (id, answer) => knocking.answer(id, answer),
     probeReachability: () => {},
+    askUdpProbe: () => {},
     serve: () => {},
     openSockets: () => {},
+    streamsChanged: () => {},
+    probeGateway: () => {},
+    mapPort: () => {},
+    unmapPort: () => {},
+    announceMapped: () => {},
     setEndpoint: () => {},
   })
   const move = (address: string): void => {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { SocketAddress } from '../../src/base/address.js'
 import type { DropReason } from '../../src/base/drops.js'
-import { reflectorsToAsk, reflectorsToTell } from '../../src/daemon/reflectors.js'
+import { reflectorsToAsk, reflectorsToTell, relaysToAsk } from '../../src/daemon/reflectors.js'
+import { peerIdOfIdentity } from '../../src/io/mesh/identity.js'
 import type { ServerState } from '../../src/io/mesh/state.js'
 import { encodeServices, MAX_REFLECTORS } from '../../src/wire/services.js'
 
@@ -81,5 +82,26 @@ describe('Reflectors are asked', () => {
       ips: ['8.8.8.9'],
       drops: ['services-malformed'],
     })
+  })
+})
+
+describe('Relays are asked', () => {
+  const identity = new Uint8Array(32).fill(1)
+  // A point of the curve: its y is 1.
+  identity.fill(0, 1)
+  const peerId = peerIdOfIdentity(identity).toString()
+  const relay = { publicKey: new Uint8Array(32).fill(7), load: 3 }
+
+  test('where they reflect, under their libp2p identity', () => {
+    const services = encodeServices({ version: 1, reflectors: [at('10.0.0.1', 7), at('2a00::1')], relay })
+    const expected = { identity, ...relay, addresses: [at('8.8.8.8', 7), at('2a00::1')] }
+    assert.deepEqual(relaysToAsk([{ peerId, services, ip: '8.8.8.8' }]), [expected])
+  })
+
+  test('where they are any, and can be asked somewhere', () => {
+    const none = encodeServices({ version: 1, reflectors: [at('8.8.8.8')] })
+    const nowhere = encodeServices({ version: 1, reflectors: [], relay })
+    for (const services of [none, nowhere, new Uint8Array(3)])
+      assert.deepEqual(relaysToAsk([{ peerId, services, ip: '8.8.8.8' }]), [])
   })
 })

@@ -173,5 +173,11 @@ const NO_ERRANDS: Errands = {
   setEndpoint: () => {},
   probeReachability: () => {},
   serve: () => {},
+  askUdpProbe: () => {},
+  probeGateway: () => {},
+  mapPort: () => {},
+  unmapPort: () => {},
+  announceMapped: () => {},
   openSockets: () => {},
+  streamsChanged: () => {},
 }

@@ -117,6 +117,22 @@ describe('a node that is to find out', () => {
     assert.equal(player.probes.length, 1)
   })
 
+  it('asks at once when a gateway has opened its port, and when it has not any more', () => {
+    const player = new Player()
+    player.role.setMapped([], at(player.ms))
+    player.join([NO])
+    player.pass(MINUTE)
+    assert.equal(player.probes.length, 1)
+    player.answers = [YES, YES_TOO, NO]
+    player.role.setMapped([{ ip: '203.0.113.10', port: 4_000 }], at(player.ms))
+    player.pass(10 * SECOND)
+    assert.equal(player.role.serves, true)
+    const asked = player.probes.length
+    player.role.setMapped([], at(player.ms))
+    player.pass(2 * SECOND)
+    assert.equal(player.probes.length, asked + 1)
+  })
+
   it('asks at once when it has other addresses, and what was asked before does not count', () => {
     const player = new Player()
     player.join([NO])

@@ -42,6 +42,31 @@ describe('shared sockets', () => {
     }
   })
 
+  it('have spare ones beside them, on ports of their own, which addresses do not open or close', async () => {
+    const { sockets, received } = recording()
+    const remote = await boundSocket('127.0.0.1')
+    try {
+      sockets.setAddresses(['127.0.0.1'])
+      const spare = sockets.openSpare('127.0.0.1')
+      assert.notEqual(spare.address.port, sockets.port)
+      sockets.setAddresses(['127.0.0.1', '127.0.0.2'])
+      assert.deepEqual(
+        sockets.sockets().map(({ address }) => address.port),
+        [sockets.port, sockets.port],
+      )
+      remote.send('hello', spare.address.port, '127.0.0.1')
+      await until('the spare socket to receive', () => received.length === 1)
+      const [shared] = sockets.sockets()
+      sockets.closeSpare(shared?.id ?? -1)
+      assert.equal(sockets.sockets().length, 2)
+      sockets.closeSpare(spare.id)
+      sockets.openSpare('127.0.0.1')
+    } finally {
+      sockets.close()
+      remote.close()
+    }
+  })
+
   for (const [ip, other] of [
     ['127.0.0.1', '127.0.0.2'],
     ['::1', '::1'],

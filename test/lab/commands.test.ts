@@ -1,8 +1,12 @@
-/** `status` and `resolve` on real nodes. What they print in each case is told by the tests of `src/cli`. */
+/** `status`, `doctor` and `resolve` on real nodes. What they print in each case is told by the tests of `src/cli`. */
 
 import assert from 'node:assert/strict'
+import { mkdir, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import type { Diagnosis, Finding } from '../../src/daemon/finding.js'
 import type { ResolvedRecord, Status } from '../../src/daemon/status.js'
+import { run } from './command.js'
 import { Fleet, type Machine } from './fleet.js'
 import { Laboratory } from './laboratory.js'
 import { generateWireGuardKeys } from './wireguard.js'
@@ -68,6 +72,37 @@ describe('status', () => {
     for (const line of watching.stdout.trimEnd().split('\n')) {
       assert.equal((JSON.parse(line) as Status).interface, alice.wireguard.name)
     }
+  })
+})
+
+describe('doctor', () => {
+  test('says what the machine and the network allow, and what mends what they do not', async () => {
+    // Namespaces have their own network, and the clock and the programs of the machine.
+    const { stdout } = await alice.daemon.cli('doctor', ['--json'])
+    const { ok, machine, nodes } = JSON.parse(stdout) as Diagnosis
+    assert.equal(ok, true)
+    const about = (findings: readonly Finding[] | undefined, what: string) =>
+      findings?.filter((found) => found.about === what).map(({ severity }) => severity)
+    assert.deepEqual(about(machine, 'wg'), ['ok'])
+    assert.deepEqual(about(machine, 'permissions'), ['ok'])
+    assert.deepEqual(about(machine, 'ports'), ['ok'])
+    assert.deepEqual(about(machine, 'ipv6'), ['note'])
+    assert.equal(nodes[0]?.node, alice.wireguard.name)
+    assert.deepEqual(about(nodes[0]?.findings, 'mesh'), ['ok'])
+    assert.deepEqual(about(nodes[0]?.findings, 'udp'), ['ok'])
+    assert.deepEqual(about(nodes[0]?.findings, 'nat'), ['note'])
+    for (const { severity, mend } of machine) assert.equal(mend === null, severity === 'ok')
+    const text = await alice.daemon.cli('doctor')
+    assert.match(text.stdout, /^this machine\n {2}ok {6}node: Node /)
+  })
+
+  test('ends with 1 where something has to be mended: here the tool wg', async () => {
+    const PATH = join(lab.directory, 'programs')
+    await mkdir(PATH)
+    await symlink(process.execPath, join(PATH, 'node'))
+    await symlink((await run('which', ['nsenter'])).stdout.trim(), join(PATH, 'nsenter'))
+    const { stdout } = await alice.daemon.cli('doctor', [], { exitCodes: [1], env: { PATH } })
+    assert.match(stdout, /failure wg: the tool wg was not found\n {10}→ install wireguard-tools\n/)
   })
 })
 

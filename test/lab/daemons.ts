@@ -24,6 +24,8 @@ export interface DaemonOptions {
   readonly bootstrap?: readonly string[]
   /** Whether it speaks mDNS. Not by default: the laboratory's internet is one link, which no real one is. */
   readonly lan?: boolean
+  /** Whether it asks its gateway for ports. Not by default, for the gateways of most tests open none. */
+  readonly portMapping?: boolean
   /** Further arguments. */
   readonly args?: readonly string[]
 }
@@ -33,7 +35,7 @@ export function daemonArguments(
   host: Host,
   name: string,
   command: readonly string[],
-  { bootstrap = [], lan = false, args = [] }: DaemonOptions = {},
+  { bootstrap = [], lan = false, portMapping = false, args = [] }: DaemonOptions = {},
 ): readonly string[] {
   const directory = daemonDirectory(host, name)
   return [
@@ -42,6 +44,7 @@ export function daemonArguments(
     ...bootstrap.flatMap((multiaddr) => ['--bootstrap', multiaddr]),
     ...['--state-dir', join(directory, 'state'), '--run-dir', join(directory, 'run')],
     ...(lan ? [] : ['--no-lan']),
+    ...(portMapping ? [] : ['--no-port-mapping']),
     ...['--log-level', 'debug', ...args],
   ]
 }

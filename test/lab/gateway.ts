@@ -25,7 +25,9 @@
  * IPv6 addresses behind a firewall that lets in what was asked for.
  */
 
+import type { MappingProtocol } from '../../src/engine/path/mappedPort.js'
 import type { Namespace } from './namespace.js'
+import { PortDaemon, portRules } from './portDaemon.js'
 import type { Segment, UplinkOptions } from './segment.js'
 
 export type GatewayKind = 'full-cone' | 'address-restricted' | 'port-restricted' | 'symmetric'
@@ -36,6 +38,8 @@ export interface GatewayOptions {
 
 const WAN = 'wan'
 const LAN = 'lan'
+/** Addresses that are neither private nor reserved; here they lead nowhere but to gateways of the laboratory. */
+const ROUTABLE_PREFIX = '25.0.113.'
 
 export class Gateway {
   readonly kind: GatewayKind
@@ -91,6 +95,26 @@ export class Gateway {
   async forgetMappings(): Promise<void> {
     await this.namespace.nft('flush map inet gateway owners\nflush set inet gateway contacts\n')
     await this.namespace.run('conntrack', ['-F'])
+  }
+
+  /**
+   * Opens ports for hosts in the LAN by these protocols, with the program that many home routers have. For that the
+   * gateway takes another address on the public side, and keeps it: the program refuses to work with one that is set
+   * aside for documentation, as all of the laboratory's are.
+   */
+  async openPorts(protocols: readonly MappingProtocol[]): Promise<PortDaemon> {
+    const address = `${ROUTABLE_PREFIX}${this.#address.split('.').at(-1)}`
+    const { namespace, bridge, address: router } = this.#uplink
+    await this.namespace.configure({}, [
+      `address del ${this.#address}/24 dev ${WAN}`,
+      `address add ${address}/32 dev ${WAN}`,
+      `route add ${router}/32 dev ${WAN}`,
+      `route replace default via ${router} dev ${WAN}`,
+    ])
+    await namespace.configure({}, [`route add ${address}/32 dev ${bridge}`])
+    this.#address = address
+    await this.namespace.nft(portRules(protocols))
+    return PortDaemon.start(this.namespace, { wan: WAN, lan: LAN, protocols })
   }
 
   /** Drops all UDP between the LAN and the public side, or no longer does. */

@@ -9,9 +9,10 @@ import type { Random } from '../../base/random.js'
 import type { Instant, Now } from '../../base/time.js'
 import type { NodeKeys } from '../../crypto/nodeKeys.js'
 import type { OpenedSealedRecord, RecordSealing } from '../../crypto/sealedRecord.js'
+import type { Candidate } from '../../wire/candidate.js'
 import type { Emit } from '../effects.js'
 import type { LocalSocket } from '../inputs.js'
-import type { Findings } from '../path/reflection.js'
+import type { Findings } from '../path/findings.js'
 import type { OpenRecord } from './admission.js'
 import type { LookUps } from './lookUps.js'
 import { ownContent } from './ownContent.js'
@@ -37,6 +38,8 @@ export class OwnAppearance {
   readonly publications: Publications
   sockets: readonly LocalSocket[] = []
   multiaddrs: readonly string[] = []
+  /** Where gateways have opened our port. */
+  mapped: readonly Candidate[] = []
   readonly #ownKey: PublicKey
   readonly #open: OpenRecord
   readonly #emit: Emit
@@ -46,6 +49,7 @@ export class OwnAppearance {
         readonly findings: Findings
         readonly sockets: readonly LocalSocket[]
         readonly multiaddrs: readonly string[]
+        readonly mapped: readonly Candidate[]
       }
     | undefined = undefined
 
@@ -65,11 +69,12 @@ export class OwnAppearance {
 
   /** Says of ourselves what is so now. Of what is the same as before there is nothing to say. */
   describe(findings: Findings, now: Instant): void {
-    const { sockets, multiaddrs } = this
+    const { sockets, multiaddrs, mapped } = this
     const said = this.#said
-    if (said?.findings === findings && said.sockets === sockets && said.multiaddrs === multiaddrs) return
-    this.#said = { findings, sockets, multiaddrs }
-    if (this.record.describe(ownContent(findings, sockets, multiaddrs))) this.publications.change(now)
+    const isSame = said?.sockets === sockets && said.multiaddrs === multiaddrs && said.mapped === mapped
+    if (isSame && said.findings === findings) return
+    this.#said = { findings, sockets, multiaddrs, mapped }
+    if (this.record.describe(ownContent(findings, sockets, multiaddrs, mapped))) this.publications.change(now)
   }
 
   /** The mesh has this record of ours. */

@@ -11,8 +11,9 @@
  * proved by itself, and takes what comes over any proved path.
  */
 
-import type { SocketAddress } from '../../base/address.js'
+import { type SocketAddress, sameSocketAddress } from '../../base/address.js'
 import type { PublicKey } from '../../base/publicKey.js'
+import { isStreamAddress } from '../../base/streamAddress.js'
 import { after, earliest, elapsed, type Instant, type Now } from '../../base/time.js'
 import type { PairKeys } from '../../crypto/pair.js'
 import type { Candidate, CandidateType } from '../../wire/candidate.js'
@@ -68,6 +69,7 @@ interface SeriesState {
 
 interface Pair extends Route {
   type: CandidateType
+  readonly throughStream: boolean
   /** False where the peer does not name the address, or no longer: then only a proof, or a series of checks, keeps the pair. */
   offered: boolean
   proof: ProofState | undefined
@@ -90,6 +92,8 @@ export interface PathContext {
   sockets: readonly LocalSocket[]
   /** Those of birthday punching, which are paired with nothing: what comes in over them makes pairs. */
   punchingSockets: readonly LocalSocket[]
+  /** Streams that stand in for UDP. */
+  streamSockets: readonly LocalSocket[]
   routes: readonly MachineRoute[]
 }
 
@@ -165,10 +169,21 @@ export class PathAgent {
     return this.#pairs.some((pair) => pair.socket === socket)
   }
 
+  /** Whether something can be sent over a route: its socket is open, and no tunnel leads there. */
+  mayUse(route: Route): boolean {
+    const { sockets, punchingSockets, streamSockets, routes } = this.#context
+    return isUsable(route, [...sockets, ...punchingSockets, ...streamSockets], routes)
+  }
+
   /** The peer is at these addresses now; those no longer named are forgotten unless they are proved. */
   offer(candidates: readonly Candidate[]): void {
-    // Which addresses are relays is not for the peer to say.
-    this.#candidates = candidates.filter(({ type }) => type !== 'relayed')
+    // Which addresses are relays is not for the peer to say. Whoever sent to a mapped address sees the peer there as well:
+    // what is said of an address first counts.
+    this.#candidates = candidates.filter(
+      ({ type, address }, index) =>
+        type !== 'relayed' &&
+        candidates.findIndex((each) => sameSocketAddress(each.address, address)) === index,
+    )
     this.#pairUp()
   }
 
@@ -202,7 +217,7 @@ export class PathAgent {
 
   /** The sockets or routes of the machine changed. */
   machineChanged(): void {
-    this.#pairs = this.#pairs.filter((pair) => this.#isUsable(pair))
+    this.#pairs = this.#pairs.filter((pair) => this.mayUse(pair))
     this.#pairUp()
     this.#choose()
   }
@@ -392,11 +407,12 @@ export class PathAgent {
 
   /** Pairs every candidate with every socket that can reach it; the best first, because that is the order of checks. */
   #pairUp(): void {
-    const { sockets, routes } = this.#context
+    const { sockets, streamSockets, routes } = this.#context
+    const usual = [...sockets, ...streamSockets]
     for (const pair of this.#pairs) pair.offered = false
-    for (const route of this.#relayed) if (this.#isUsable(route)) this.#pair(route, 'relayed')
+    for (const route of this.#relayed) if (this.mayUse(route)) this.#pair(route, 'relayed')
     for (const { type, address } of this.#candidates) {
-      for (const socket of socketsFor(address.ip, sockets, routes)) {
+      for (const socket of socketsFor(address.ip, usual, routes)) {
         const route = { socket: socket.id, remote: address }
         if (!this.#relayed.some((each) => sameRoute(each, route))) this.#pair(route, type)
       }
@@ -420,12 +436,7 @@ export class PathAgent {
   }
 
   #addReflexive(route: Route): Pair | undefined {
-    return this.#isUsable(route) ? this.#add(route, 'peer-reflexive') : undefined
-  }
-
-  #isUsable(route: Route): boolean {
-    const { sockets, punchingSockets, routes } = this.#context
-    return isUsable(route, [...sockets, ...punchingSockets], routes)
+    return this.mayUse(route) ? this.#add(route, 'peer-reflexive') : undefined
   }
 
   #add(route: Route, type: CandidateType): Pair | undefined {
@@ -440,6 +451,8 @@ export class PathAgent {
     const pair: Pair = {
       ...route,
       type,
+      throughStream:
+        isStreamAddress(route.remote.ip) || this.#context.streamSockets.some(({ id }) => id === route.socket),
       offered: type !== 'peer-reflexive',
       proof: undefined,
       series: undefined,
@@ -500,6 +513,7 @@ function rate(pair: Pair): RatedPair[] {
 }
 
 function describe(pair: Pair, proof: ProofState): Path {
-  const { socket, remote, type } = pair
-  return { socket, remote, type, proof: proof.kind, provedAt: proof.at, rttMs: proof.rttMs }
+  const { socket, remote, type, throughStream } = pair
+  const path = { socket, remote, type, proof: proof.kind, provedAt: proof.at, rttMs: proof.rttMs }
+  return throughStream ? { ...path, throughStream } : path
 }

@@ -42,7 +42,7 @@ export interface BirthdayParts {
 export class Birthday {
   readonly #parts: BirthdayParts
   #effort: Effort | undefined = undefined
-  /** When the peer and we last spoke to each other, if that is still to lead to an effort. */
+  /** When the peer and we began to speak to each other, if that is still to lead to an effort. */
   #touchedAt: Instant | undefined = undefined
   #notBefore = Number.NEGATIVE_INFINITY as Instant
   /** When to try again, after an effort in vain. */
@@ -58,17 +58,17 @@ export class Birthday {
     return this.#effort !== undefined
   }
 
-  /** The peer knocked, or answered our knock. */
+  /** The peer knocked, or answered our knock. Of several times the first counts: it is the same for both. */
   touched(now: Instant): void {
-    if (this.#effort === undefined && !this.#parts.agent.isDirect) this.#touchedAt = now
+    if (this.#effort === undefined && !this.#parts.agent.isDirect) this.#touchedAt ??= now
   }
 
   /** Whether a check, or an answer, over such a route is what an effort is made for. */
   expects({ socket, remote }: Route): boolean {
-    const { birthdays, agent } = this.#parts
-    if (birthdays.isFor(agent, socket)) return true
     const plan = this.#effort?.plan
-    return plan?.role === 'easy' && plan.socket === socket && plan.ip === remote.ip
+    if (plan === undefined) return false
+    if (plan.role === 'easy') return plan.socket === socket && plan.ip === remote.ip
+    return plan.target.ip === remote.ip && this.#parts.birthdays.isFor(this.#parts.agent, socket)
   }
 
   /** Begins and ends what is to begin and to end. */
@@ -111,20 +111,27 @@ export class Birthday {
   #look(effort: Effort, now: Now): void {
     const { birthdays, agent, isActive } = this.#parts
     const isOver = now.instant >= effort.endsAt
+    const { plan } = effort
+    const hasMoved =
+      plan.role === 'easy' && !agent.mayUse({ socket: plan.socket, remote: { ip: plan.ip, port: 1 } })
     // Without any path the knock says that there is traffic.
-    if (!isOver && (!agent.isSound || isActive(now))) {
+    if (!isOver && !hasMoved && (!agent.isSound || isActive(now))) {
       this.#nextWake = effort.endsAt
       return
     }
-    if (isOver) birthdays.failed.failed(effort.plan.between, effort.endsAt)
+    if (isOver) birthdays.failed.failed(plan.between, effort.endsAt)
     this.#effort = undefined
     birthdays.end(effort)
-    this.#againAt = birthdays.failed.notBefore(effort.plan.between) ?? this.#notBefore
+    this.#againAt = birthdays.failed.notBefore(plan.between) ?? this.#notBefore
     this.#mayKnock(this.#againAt, now)
   }
 
   #mayBegin(touchedAt: Instant, now: Now): void {
-    const { birthdays, agent, plan: planOf } = this.#parts
+    const { birthdays, agent, plan: planOf, isActive } = this.#parts
+    if (agent.isSound && !isActive(now)) {
+      this.#touchedAt = undefined
+      return
+    }
     if (elapsed(touchedAt, now.instant) < GRACE_MS) {
       this.#nextWake = after(touchedAt, GRACE_MS)
       return

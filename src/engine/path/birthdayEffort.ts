@@ -9,7 +9,7 @@
  */
 
 import type { Random } from '../../base/random.js'
-import { after, type Instant, SECOND } from '../../base/time.js'
+import { after, earliest, type Instant, SECOND } from '../../base/time.js'
 import type { LocalSocket, SocketId } from '../inputs.js'
 import type { BirthdayPlan } from './birthdayPlan.js'
 import type { Route } from './path.js'
@@ -37,43 +37,48 @@ export interface Effort {
 export class HardEffort implements Effort {
   readonly plan: Extract<BirthdayPlan, { role: 'hard' }>
   readonly endsAt: Instant
-  /** When each is due: the first of them first. */
-  readonly #due = new Map<SocketId, Instant>()
+  /** When each socket was opened that has not sent yet. */
+  readonly #fresh = new Map<SocketId, Instant>()
+  /** When each of the others is due again: the first of them first. */
+  readonly #again = new Map<SocketId, Instant>()
 
   constructor(plan: Extract<BirthdayPlan, { role: 'hard' }>, now: Instant) {
     this.plan = plan
     this.endsAt = after(now, EFFORT_MS)
   }
 
+  /** Those that hold mappings first. */
   get sockets(): readonly SocketId[] {
-    return [...this.#due.keys()]
+    return [...this.#again.keys(), ...this.#fresh.keys()]
   }
 
   has(socket: SocketId): boolean {
-    return this.#due.has(socket)
+    return this.#again.has(socket) || this.#fresh.has(socket)
   }
 
   /** A socket was opened for it. */
   add({ id }: LocalSocket, now: Instant): void {
-    this.#due.set(id, now)
+    this.#fresh.set(id, now)
   }
 
   /** A socket is another's now, or gone. */
   remove(socket: SocketId): void {
-    this.#due.delete(socket)
+    this.#fresh.delete(socket)
+    this.#again.delete(socket)
   }
 
   get dueAt(): Instant | undefined {
-    const [first] = this.#due.values()
-    return first
+    const [fresh] = this.#fresh.values()
+    const [again] = this.#again.values()
+    return earliest(fresh, again)
   }
 
   next(now: Instant): Route | undefined {
-    const [first] = this.#due
-    if (first === undefined || first[1] > now) return undefined
-    const [socket] = first
-    this.#due.delete(socket)
-    this.#due.set(socket, after(now, REFRESH_MS))
+    // What holds a mapping must not lose it.
+    const socket = firstDue(this.#again, now) ?? firstDue(this.#fresh, now)
+    if (socket === undefined) return undefined
+    this.remove(socket)
+    this.#again.set(socket, after(now, REFRESH_MS))
     return { socket, remote: this.plan.target }
   }
 }
@@ -100,4 +105,10 @@ export class EasyEffort implements Effort {
     const port = this.dueAt === undefined ? undefined : this.#ports.next()
     return port === undefined ? undefined : { socket, remote: { ip, port } }
   }
+}
+
+/** The first, if it is due. */
+function firstDue(due: ReadonlyMap<SocketId, Instant>, now: Instant): SocketId | undefined {
+  const [entry] = due
+  return entry !== undefined && entry[1] <= now ? entry[0] : undefined
 }

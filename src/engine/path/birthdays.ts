@@ -122,7 +122,7 @@ export class Birthdays {
       this.#running.splice(turn, 1)
       this.#running.push(running)
       const route = running.effort.next(now.instant)
-      if (route !== undefined) running.agent.check(route, now)
+      if (route !== undefined && running.agent.mayUse(route)) running.agent.check(route, now)
     }
   }
 

@@ -21,6 +21,7 @@ export function compareWorth(a: Rated, b: Rated): number {
     Number(a.suspect) - Number(b.suspect) ||
     Number(isRelayed(a.path)) - Number(isRelayed(b.path)) ||
     Number(!isChecked(a.path)) - Number(!isChecked(b.path)) ||
+    Number(isThroughStream(a.path)) - Number(isThroughStream(b.path)) ||
     Number(!isLocal(a.path)) - Number(!isLocal(b.path)) ||
     rttClass(a.path) - rttClass(b.path)
   )
@@ -49,6 +50,11 @@ export function choosePath<Item extends Rated>(
 
 function isRelayed(path: Path): boolean {
   return path.type === 'relayed'
+}
+
+/** Over TCP one lost packet holds up all that follow. */
+function isThroughStream({ throughStream }: Path): boolean {
+  return throughStream === true
 }
 
 function isChecked(path: Path): boolean {

@@ -22,6 +22,8 @@ export interface Path extends Route {
   /** What kind of candidate the remote address is. */
   readonly type: CandidateType
   readonly proof: Proof
+  /** True where it leaves through a stream that stands in for UDP. */
+  readonly throughStream?: boolean
   readonly provedAt: Instant
   /** Smoothed round trip of its checks; absent where none was answered. */
   readonly rttMs: number | undefined

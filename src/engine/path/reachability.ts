@@ -42,7 +42,7 @@ export function isUsable(
 }
 
 /**
- * The sockets from which `ip` can be asked: those by whose device a route leads there. None where it is no address of a
+ * The sockets from which `ip` can be asked: those by whose device a route leads there, then streams to it. None where it is no address of a
  * single far host.
  */
 export function socketsFor(
@@ -50,6 +50,15 @@ export function socketsFor(
   sockets: readonly LocalSocket[],
   routes: readonly MachineRoute[],
 ): readonly LocalSocket[] {
+  return [...udpSocketsFor(ip, sockets, routes), ...sockets.filter(({ relay }) => relay?.ip === ip)]
+}
+
+function udpSocketsFor(
+  ip: string,
+  all: readonly LocalSocket[],
+  routes: readonly MachineRoute[],
+): readonly LocalSocket[] {
+  const sockets = all.filter(({ purpose }) => purpose !== 'stream')
   const scope = scopeOf(ip)
   if (NEVER_TRIED.includes(scope)) return []
   if (leavesByTunnel(routes, ip)) return []

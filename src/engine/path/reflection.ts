@@ -18,9 +18,12 @@ import { type DecodedStun, encodeStun } from '../../wire/stun/message.js'
 import { BINDING } from '../../wire/stun/registry.js'
 import type { Emit } from '../effects.js'
 import type { LocalSocket, MachineRoute, SocketId } from '../inputs.js'
+import type { Findings, Probed, Uplink } from './findings.js'
+import { strictestMapping, toldMapping } from './natMapping.js'
 import { type Route, sameRoute } from './path.js'
 import { socketsFor } from './reachability.js'
 import { isLate, Transactions } from './transactions.js'
+import type { RoundState } from './udpReach.js'
 
 /** Two tell the mapping; the third stands in for one that is dead. */
 const REFLECTORS_PER_SOCKET = 3
@@ -52,14 +55,6 @@ interface Inquiry extends Route {
     | { readonly name: 'silent' }
 }
 
-/** What the answers say of us. */
-export interface Findings {
-  /** Our addresses as reflectors see them, without those that are a socket's own. */
-  readonly candidates: readonly Candidate[]
-  /** How the NAT of the sockets that have most to say maps; of several uplinks, the strictest. */
-  readonly mapping: NatMapping
-}
-
 export class Reflection {
   readonly #emit: Emit
   readonly #transactions: Transactions<Route>
@@ -74,6 +69,7 @@ export class Reflection {
   /** What was known of each socket's mapping when the questions began. */
   #formerMappings: ReadonlyMap<SocketId, NatMapping> = new Map()
   #findings: Findings | undefined = undefined
+  #probed: Probed = { filtering: 'unknown', portDependent: false }
 
   constructor(emit: Emit, random: Random) {
     this.#emit = emit
@@ -130,6 +126,17 @@ export class Reflection {
     return this.#settlesAt
   }
 
+  /** True where reflectors were asked, and none of them answered in the last round, nor was one awaited. */
+  get isSilent(): boolean {
+    return (
+      this.#inquiries.length > 0 &&
+      this.#inquiries.every(
+        ({ expected, state }) =>
+          !expected && (state.name === 'silent' || (state.name === 'asking' && state.former === undefined)),
+      )
+    )
+  }
+
   /** Whether a response is to a request of ours. */
   isOurs(response: DecodedStun): boolean {
     return this.#transactions.get(response.transactionId) !== undefined
@@ -169,8 +176,55 @@ export class Reflection {
 
   /** The same object until there is a new answer, or none came. */
   get findings(): Findings {
-    this.#findings ??= { candidates: this.#candidates(), mapping: this.#mapping() }
+    this.#findings ??= {
+      candidates: this.#candidates(),
+      mapping: this.#mapping(),
+      filtering: this.#probed.filtering,
+    }
     return this.#findings
+  }
+
+  /** What probes told belongs to what we find out. */
+  set probed(probed: Probed) {
+    const { filtering, portDependent } = this.#probed
+    if (filtering === probed.filtering && portDependent === probed.portDependent) return
+    this.#probed = probed
+    this.#findings = undefined
+  }
+
+  /** Each socket that reflectors see. */
+  get uplinks(): readonly Uplink[] {
+    return this.#sockets
+      .map((socket) => ({ socket, seen: this.#seenBy(socket), mapping: this.#mappingOf(socket) }))
+      .filter(({ seen }) => seen.length > 0)
+  }
+
+  /** How it stands with the last round of questions. */
+  get round(): RoundState {
+    const has = (name: Inquiry['state']['name']) => this.#inquiries.some(({ state }) => state.name === name)
+    if (has('answered')) return 'answered'
+    if (has('asking')) return 'asking'
+    return this.#inquiries.length === 0 || this.#begunAt === undefined ? 'nobody-asked' : 'silent'
+  }
+
+  /** True while an answer may come. */
+  get isAsking(): boolean {
+    return this.#inquiries.some(({ state }) => state.name === 'asking')
+  }
+
+  /** When the last round of questions began. */
+  get begunAt(): Instant | undefined {
+    return this.#begunAt
+  }
+
+  /** True where a shared socket is at this address. */
+  hasSocket(ip: string): boolean {
+    return this.#sockets.some(({ address }) => address.ip === ip)
+  }
+
+  /** True where a reflector at this address is asked. */
+  asks(ip: string): boolean {
+    return this.#inquiries.some(({ remote }) => remote.ip === ip)
   }
 
   wake(now: Instant): void {
@@ -263,8 +317,8 @@ export class Reflection {
   }
 
   #mapping(): NatMapping {
-    const mappings = this.#sockets.map((socket) => this.#mappingOf(socket))
-    return STRICTEST_FIRST.find((mapping) => mappings.includes(mapping)) ?? 'unknown'
+    const told = strictestMapping(this.#sockets.map((socket) => this.#mappingOf(socket)))
+    return told === 'address-dependent' && this.#probed.portDependent ? 'address-and-port-dependent' : told
   }
 
   #seenBy(socket: LocalSocket): SocketAddress[] {
@@ -293,32 +347,13 @@ export class Reflection {
 
   /** How a socket's NAT maps, as far as the answers tell; as before while there are too few to tell. */
   #mappingOf(socket: LocalSocket): NatMapping {
-    const told = this.#toldMappingOf(socket)
+    const told = toldMapping(socket.address, this.#seenBy(socket))
     const isAsked = this.#inquiries.some(
       ({ socket: id, state }) => id === socket.id && state.name === 'asking',
     )
     return told === 'unknown' && isAsked ? (this.#formerMappings.get(socket.id) ?? 'unknown') : told
   }
-
-  #toldMappingOf(socket: LocalSocket): NatMapping {
-    const seen = this.#seenBy(socket)
-    const [first] = seen
-    if (first === undefined) return 'unknown'
-    if (sameSocketAddress(first, socket.address)) return 'none'
-    if (seen.length < 2) return 'unknown'
-    // Whether the port as well as the address of the destination matters cannot be told by hosts with one port each.
-    return seen.every((address) => sameSocketAddress(address, first))
-      ? 'endpoint-independent'
-      : 'address-dependent'
-  }
 }
-
-const STRICTEST_FIRST: readonly NatMapping[] = [
-  'address-and-port-dependent',
-  'address-dependent',
-  'endpoint-independent',
-  'none',
-]
 
 function unusable(response: DecodedStun, from: Route): DropReason | undefined {
   if (response.method !== BINDING || response.messageClass !== 'success') return 'stun-unsupported'

@@ -7,8 +7,8 @@
  *     ▼                    ▼                    ▼
  *   ended: refused, silent, or of no use
  *
- * Requests are paced and sent again a few times. A bind goes from one socket to one address, and is sent again over another
- * way in turn, since one family may go nowhere; where both stay silent, the next ways are tried. Only a relay that knows the session's key can answer either, so what no relay answers is left after
+ * Requests are paced and sent again a few times. A bind goes from one socket to one address, in turns with one of the other
+ * family; where they stay silent, the next way is tried. Only a relay that knows the session's key can answer either, so what no relay answers is left after
  * a few packets, whoever it was that named the address.
  */
 
@@ -29,9 +29,6 @@ import type { Transactions } from '../path/transactions.js'
 
 /** Milliseconds to wait after each request; after the last wait it has failed. */
 const WAITS = [100, 200, 400, 800] as const
-
-/** Binds take turns over so many ways: as a rule one of each family. */
-const WAYS_AT_A_TIME = 2
 
 /** A mapping at a NAT lives longer (RFC 4787 section 4.3), and a relay ends what is idle for 90 s. */
 const RENEW_MS = 20 * SECOND
@@ -88,6 +85,8 @@ export class ClientSession {
   since: Instant
   /** When it is to be bound again, if there is traffic; undefined where it is not bound. */
   renewalDueAt: Instant | undefined = undefined
+  /** True where it ended because the relay was asked and did not answer. */
+  wasSilent = false
   /** True once a check passed through. */
   wasProved = false
   /** True while a path through it that was proved is doubted. */
@@ -149,6 +148,14 @@ export class ClientSession {
   /** Asks the relay, which is reached over these routes, one after the other. */
   ask(sealed: Uint8Array, routes: readonly Route[], now: Instant): void {
     this.#state = { name: 'asking', routes, sealed, series: { sent: 0, nextAt: now } }
+  }
+
+  /** Goes on asking over other routes. */
+  askOver(routes: readonly Route[], now: Instant): void {
+    if (this.#state.name !== 'asking' || routes.length === 0) return
+    // An answer is taken from where the request went only.
+    this.#grantId = undefined
+    this.ask(this.#state.sealed, routes, now)
   }
 
   /** Binds our side; the first way is the one to prefer. With none it ends. */
@@ -245,9 +252,11 @@ export class ClientSession {
 
   #unanswered(now: Instant): void {
     const state = this.#state
-    if (state.name === 'asking') this.end('the relay does not answer')
-    else if (state.name === 'binding' && state.ways.length > WAYS_AT_A_TIME)
-      this.bind(state.ways.slice(WAYS_AT_A_TIME), now)
+    if (state.name === 'asking') {
+      this.wasSilent = true
+      this.end('the relay does not answer')
+    } else if (state.name === 'binding' && state.ways.length > inTurn(state.ways).length)
+      this.bind(state.ways.slice(inTurn(state.ways).length), now)
     else if (state.name !== 'bound') this.end('the relay does not answer at its address')
     else {
       this.missed += 1
@@ -260,7 +269,8 @@ export class ClientSession {
     const state = this.#state
     if (state.name === 'asking') this.#sendGrant(state.sealed, state.routes, count, now)
     else if (state.name === 'binding') {
-      const way = state.ways[count % Math.min(WAYS_AT_A_TIME, state.ways.length)]
+      const ways = inTurn(state.ways)
+      const way = ways[count % ways.length]
       if (way !== undefined) this.#sendBind(way, now)
     } else if (state.name === 'bound') this.#sendBind(state.way, now)
   }
@@ -298,6 +308,13 @@ export class ClientSession {
     } as const
     emit({ type: 'send', ...way, datagram: encodeStun(request, this.keys.hmac) })
   }
+}
+
+/** The ways over which binds take turns: the first, and the next where it is of the other family, since one may go nowhere. */
+function inTurn(ways: readonly Route[]): readonly Route[] {
+  const [first, second] = ways
+  if (first === undefined || second === undefined) return ways
+  return familyOf(first.remote.ip) === familyOf(second.remote.ip) ? [first] : [first, second]
 }
 
 /** Whether a response came over a way that its request went. */

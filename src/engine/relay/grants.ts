@@ -8,7 +8,7 @@
  * (RFC 8656 section 19). Sessions that exist are kept, however many are asked for.
  */
 
-import { isGlobal, type SocketAddress, senderBlock } from '../../base/address.js'
+import { familyOf, isGlobal, type SocketAddress, senderBlock } from '../../base/address.js'
 import { type DropReason, isDropped } from '../../base/drops.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import { SourceLimiter } from '../../base/rateLimit.js'
@@ -26,7 +26,7 @@ import type { Emit } from '../effects.js'
 import type { Input, LocalSocket, RelaySessionId } from '../inputs.js'
 import type { Route } from '../path/path.js'
 import { encodeGrantRefusal, encodeGrantSuccess } from './messages.js'
-import { addressesFor, type NoSession, type RelaySession, type RelaySessions } from './sessions.js'
+import type { NoSession, RelaySession, RelaySessions } from './sessions.js'
 
 /** Requests that are unsealed of each source, and in all: one is an X25519 operation. */
 const ASKED = {
@@ -172,6 +172,19 @@ export class GrantDesk {
     this.refused += 1
     this.#parts.emit({ type: 'send', ...from, datagram: encodeGrantRefusal(transactionId, error, hmac) })
   }
+}
+
+/**
+ * The local addresses of a session that is asked for at `asked`: that one, and of the other family the one that means
+ * most to others.
+ */
+function addressesFor(asked: string, sockets: readonly LocalSocket[]): readonly string[] {
+  const others = sockets
+    .map(({ address }) => address)
+    .filter((address) => familyOf(address.ip) !== familyOf(asked) && isPublishable(address))
+    .map(({ ip }) => ip)
+  const other = others.find(isGlobal) ?? others[0]
+  return other === undefined ? [asked] : [asked, other]
 }
 
 /** The address that was asked first, then what means the same to everybody. */

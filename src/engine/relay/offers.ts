@@ -31,6 +31,8 @@ export interface OffersParts {
   readonly credentialFor: (offer: RelayOffer) => Credential | undefined
   /** The round trip to a reflector at this IP, as far as known, in milliseconds. */
   readonly rttTo: (ip: string) => number | undefined
+  /** True where UDP was tried, and nobody answers. */
+  readonly isSilent: () => boolean
   readonly machine: () => {
     readonly sockets: readonly LocalSocket[]
     readonly routes: readonly MachineRoute[]
@@ -63,6 +65,25 @@ export class RelayOffers {
     for (const name of [...this.#failed.keys()]) if (!present.has(name)) this.#failed.delete(name)
   }
 
+  /** All, the best first. */
+  get all(): readonly RelayOffer[] {
+    return chooseRelays(
+      this.#offers.map((offer) => ({
+        offer,
+        routes: this.routesTo(offer),
+        rttMs: this.#rttTo(offer),
+        isAvoided: false,
+      })),
+      this.#offers.length,
+      [],
+    ).map(({ offer }) => offer)
+  }
+
+  /** Another way to a relay is there: what failed before may work. */
+  reachedOtherwise(identity: Uint8Array): void {
+    this.#failed.delete(toText(identity, 'base64'))
+  }
+
   /** The best that can be asked. */
   choose({ count, taken, peer, isAvoided }: Wanted, now: Instant): readonly ChosenRelay[] {
     const rated: ChosenRelay[] = []
@@ -70,7 +91,7 @@ export class RelayOffers {
       if (peer !== undefined && equals(offer.identity, peer)) continue
       const credential = this.#parts.credentialFor(offer)
       if (credential === undefined) continue
-      const routes = this.#routesTo(offer)
+      const routes = this.routesTo(offer)
       if (routes.length === 0) continue
       const failed = this.#failed.get(nameOf(offer))
       // One that does not answer, or refuses, is not asked at all for a while.
@@ -94,14 +115,21 @@ export class RelayOffers {
   }
 
   /** From which socket to which address, the fastest known first; one a family and socket. */
-  #routesTo(offer: RelayOffer): readonly Route[] {
+  routesTo(offer: RelayOffer): readonly Route[] {
     const { sockets, routes } = this.#parts.machine()
     const { rttTo } = this.#parts
     const rtt = ({ ip }: { readonly ip: string }) => rttTo(ip) ?? Number.MAX_SAFE_INTEGER
     return [...offer.addresses]
       .sort((a, b) => rtt(a) - rtt(b))
-      .flatMap((remote) => socketsFor(remote.ip, sockets, routes).map(({ id }) => ({ socket: id, remote })))
+      .flatMap((remote) =>
+        this.#inOrder(socketsFor(remote.ip, sockets, routes)).map(({ id }) => ({ socket: id, remote })),
+      )
       .slice(0, MAX_ROUTES)
+  }
+
+  /** A stream is the second choice, unless UDP is known not to work. */
+  #inOrder(sockets: readonly LocalSocket[]): readonly LocalSocket[] {
+    return this.#parts.isSilent() ? sockets.toReversed() : sockets
   }
 
   #rttTo({ addresses }: RelayOffer): number | undefined {

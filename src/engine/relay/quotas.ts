@@ -14,8 +14,8 @@ export interface RelayQuotas {
   readonly bytesPerSecondOfSource: number
 }
 
-/** What all sessions together pass on where nothing else is said, in bytes a second: 800 Mbit/s. */
-export const DEFAULT_RELAY_BYTES_PER_SECOND = 100_000_000
+/** What all sessions together pass on where nothing else is said, in bytes a second: 1 Gbit/s. */
+export const DEFAULT_RELAY_BYTES_PER_SECOND = 125_000_000
 
 export const DEFAULT_RELAY_SESSIONS = 1_000
 

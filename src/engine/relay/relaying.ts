@@ -24,6 +24,7 @@ import { type Route, sameRoute } from '../path/path.js'
 import { isUsable, socketsFor } from '../path/reachability.js'
 import { ClientSession, type RelayRequest, type SessionContext, sameNonce } from './clientSession.js'
 import type { ChosenRelay, RelayOffers } from './offers.js'
+import type { RelayStreams } from './streams.js'
 import { Trust } from './trust.js'
 
 /** One carries the traffic, the other takes its place. */
@@ -71,6 +72,7 @@ export interface RelayContext extends SessionContext {
   readonly ownKey: PublicKey
   readonly random: Random
   readonly offers: RelayOffers
+  readonly streams: RelayStreams
   readonly machine: () => {
     readonly sockets: readonly LocalSocket[]
     readonly routes: readonly MachineRoute[]
@@ -137,6 +139,7 @@ export class Relaying {
   begin(now: Instant): void {
     this.#failures = 0
     this.#askAt = LONG_AGO
+    this.#parts.context.streams.wanted(this.#parts.peerIdentity(), now)
     this.bindAgain(now)
   }
 
@@ -157,6 +160,39 @@ export class Relaying {
     if (isWanted || isActive) this.bindAgain(now)
   }
 
+  /** UDP works again, or streams have come or gone: sessions move to the best way there is. */
+  waysChanged(isSilent: boolean, now: Instant): void {
+    this.#askAt = LONG_AGO
+    this.#failures = 0
+    const { sockets, routes } = this.#parts.context.machine()
+    for (const session of this.#sessions) {
+      const { way, offer } = session
+      const ways = this.#waysTo(session.addresses)
+      if (way === undefined) {
+        if (!isSilent) continue
+        // What is under way over UDP comes to nothing.
+        if (session.isAsking && offer !== undefined)
+          session.askOver(this.#parts.context.offers.routesTo(offer), now)
+        else if (session.isBinding) session.bind(ways.toReversed(), now)
+        continue
+      }
+      const isStream = (socket: number) =>
+        sockets.some(({ id, purpose }) => id === socket && purpose === 'stream')
+      const [best] = isSilent ? ways.toReversed() : ways
+      if (
+        best === undefined ||
+        (isUsable(way, sockets, routes) && isStream(way.socket) === isStream(best.socket))
+      )
+        continue
+      session.bind([best, ...ways.filter((each) => each !== best)], now)
+    }
+  }
+
+  /** True where a session of this peer's is bound over a socket. */
+  uses(socket: number): boolean {
+    return this.#sessions.some(({ way }) => way?.socket === socket)
+  }
+
   /** The mesh offers other relays. */
   offersChanged(): void {
     this.#askAt = LONG_AGO
@@ -165,6 +201,7 @@ export class Relaying {
   /** The peer knocked, or answered a knock, and named these; `needsPath` where nothing reaches it for sure. */
   heard(named: readonly RelayedSession[], needsPath: boolean, now: Instant): void {
     this.#heardOfPeerAt = now
+    this.#parts.context.streams.wanted(this.#parts.peerIdentity(), now)
     this.#expire(now)
     for (const session of named) if (session.addresses.length > 0) this.#join(session, now)
     const count = named.filter(({ addresses }) => addresses.length === 0).length
@@ -292,7 +329,7 @@ export class Relaying {
     if (theirs.length >= MAX_RELAYED_SESSIONS && !this.#displace(theirs)) return
     if (!this.#trust.admits(theirs.filter(({ isBinding }) => isBinding).length, now)) return
     const plausible = addresses.filter(({ ip }) => isPlausible(ip))
-    const ways = this.#waysTo(plausible).slice(0, plausible.length)
+    const ways = this.#waysTo(plausible)
     if (ways.length === 0) return
     // What was decoded is a view.
     const kept = nonce.slice()
@@ -370,7 +407,7 @@ export class Relaying {
     const ended = this.#sessions.filter(({ hasEnded }) => hasEnded)
     if (ended.length === 0) return
     this.#sessions = this.#sessions.filter(({ hasEnded }) => !hasEnded)
-    for (const { offer, why, addresses, wasProved } of ended) {
+    for (const { offer, why, addresses, wasProved, wasSilent } of ended) {
       this.#parts.log('a session at a relay ended', {
         why,
         ip: (addresses[0] ?? offer?.addresses[0])?.ip ?? '',
@@ -379,6 +416,7 @@ export class Relaying {
       if (!wasProved && why !== IDLE) this.#failures += 1
       if (this.#failures > FREE_FAILURES)
         this.#askAt = after(now, backoffMs(ASK_AGAIN_MS, this.#failures - FREE_FAILURES - 1))
+      if (wasSilent) this.#parts.context.streams.unanswered(offer, now)
       if (!FAULTLESS.has(why)) this.#parts.context.offers.failed(offer, now)
     }
     this.#ended = [...this.#ended, ...ended.filter(({ addresses }) => addresses.length > 0)].slice(-MAX_ENDED)

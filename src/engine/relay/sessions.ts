@@ -10,12 +10,11 @@
  */
 
 import { compare, concat, toString as toText } from 'uint8arrays'
-import { familyOf, isGlobal, type SocketAddress, senderBlock } from '../../base/address.js'
+import { type SocketAddress, senderBlock } from '../../base/address.js'
 import { type DropReason, isDropped } from '../../base/drops.js'
 import type { TokenBucket } from '../../base/rateLimit.js'
 import { after, earliest, elapsed, type Instant, later, type Now, SECOND } from '../../base/time.js'
 import { type HmacSha256, hmacSha256 } from '../../crypto/hmacSha256.js'
-import { isPublishable } from '../../wire/publishedAddress.js'
 import type { GrantTerms } from '../../wire/relayGrant.js'
 import { verifyIntegrity } from '../../wire/stun/integrity.js'
 import { decodeStun } from '../../wire/stun/message.js'
@@ -32,6 +31,9 @@ const UNBOUND_MS = 15 * SECOND
 const IDLE_MS = 90 * SECOND
 /** Sessions that end this close to each other end together. */
 const SWEEP_MS = SECOND
+
+/** Sessions in a row that were given and that nobody came to, after which the log says so. */
+const UNREACHED_TO_WARN = 8
 
 /** Ended sessions that are remembered, some hundred bytes each, so that a captured request does not open them again. */
 const MAX_ENDED = 4_096
@@ -90,6 +92,8 @@ export class RelaySessions {
   /** By identity, when the newest request for it was issued. */
   readonly #ended = new Map<string, number>()
   #nextId = 0
+  /** How many in a row nobody came to. */
+  #unreached = 0
   #sweepAt: Instant | undefined = undefined
 
   constructor(parts: RelaySessionsParts) {
@@ -258,9 +262,20 @@ export class RelaySessions {
     const [oldest] = this.#ended.keys()
     if (oldest !== undefined && this.#ended.size >= MAX_ENDED) this.#ended.delete(oldest)
     this.#ended.set(session.identity, session.issuedAt)
+    if (session.addresses !== undefined) this.#noteUse(session)
     this.#forget(session)
     this.#parts.onEnd(session.id)
     this.#parts.emit({ type: 'close-relay', session: session.id })
+  }
+
+  /** Who is given a session binds to it at once, unless a firewall of ours is in the way. */
+  #noteUse({ sides }: Session): void {
+    const isReached = sides.some(({ end }) => end !== undefined)
+    this.#unreached = isReached ? 0 : this.#unreached + 1
+    if (this.#unreached !== UNREACHED_TO_WARN) return
+    const message =
+      'nobody reaches the ports of relayed sessions: let UDP in, or give --relay-ports or --no-relay'
+    this.#parts.emit({ type: 'log', level: 'warn', message, fields: { sessions: this.#unreached } })
   }
 
   #forget(session: Session): void {
@@ -272,19 +287,6 @@ export class RelaySessions {
     source.sessions -= 1
     if (source.sessions === 0) this.#sources.delete(session.source)
   }
-}
-
-/**
- * The local addresses of a session that is asked for at `asked`: that one, and of the other family the one that means
- * most to others.
- */
-export function addressesFor(asked: string, sockets: readonly LocalSocket[]): readonly string[] {
-  const others = sockets
-    .map(({ address }) => address)
-    .filter((address) => familyOf(address.ip) !== familyOf(asked) && isPublishable(address))
-    .map(({ ip }) => ip)
-  const other = others.find(isGlobal) ?? others[0]
-  return other === undefined ? [asked] : [asked, other]
 }
 
 function sideOf(name: Uint8Array): Side {

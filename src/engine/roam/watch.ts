@@ -2,7 +2,7 @@
  * Watching the path in use: is there traffic, does anything come back, may its mappings be gone?
  *
  *   traffic ─► sent, and for 750 ms nothing came back over the path ─► ask it
- *              every 20 s                                           ─► ask it, which keeps its mappings
+ *              every 20 s, or as often as the NAT needs             ─► ask it, which keeps its mappings
  *   no traffic for 120 s ─► nothing at all
  *
  * Data passes without a word to the engine. While all that was sent is answered, the flow tells of the next message that
@@ -12,6 +12,7 @@
 import { after, earliest, elapsed, type Instant, later, SECOND } from '../../base/time.js'
 import type { Flow } from '../loopback/forwarding.js'
 import type { PathAgent } from '../path/agent.js'
+import { KEEPALIVE_MS } from '../path/natLifetime.js'
 
 /** A peer has traffic for this long after its last message; then its mappings are left to die. */
 const ACTIVE_MS = 120 * SECOND
@@ -19,20 +20,20 @@ const ACTIVE_MS = 120 * SECOND
 /** Sent, and for this long nothing heard: the path is asked. With the probes' 750 ms, suspicion comes within 2 s. */
 const SILENCE_MS = 750
 
-/** A path in use is asked this often, which keeps its mappings: NATs keep them for 30 s or more, as a rule. */
-const KEEPALIVE_MS = 20 * SECOND
-
 /** A path not heard from for this long may have lost its mappings: the peer is knocked beside using it. */
 const STALE_MS = 25 * SECOND
 
 export class PathWatch {
   readonly #flow: Flow
   readonly #agent: PathAgent
+  readonly #keepaliveMs: () => number
   #watchAt: Instant | undefined = undefined
 
-  constructor(flow: Flow, agent: PathAgent) {
+  /** `keepaliveMs` says how often a path in use is to be asked. */
+  constructor(flow: Flow, agent: PathAgent, keepaliveMs = () => KEEPALIVE_MS) {
     this.#flow = flow
     this.#agent = agent
+    this.#keepaliveMs = keepaliveMs
   }
 
   /** True where there was traffic lately, in either direction. */
@@ -85,7 +86,7 @@ export class PathWatch {
     if (answered !== undefined) {
       const { unheardSince } = this.#flow
       const isSilent = unheardSince !== undefined && elapsed(unheardSince, now) >= SILENCE_MS
-      if (isSilent || elapsed(answered, now) >= KEEPALIVE_MS) this.#agent.probe(now)
+      if (isSilent || elapsed(answered, now) >= this.#keepaliveMs()) this.#agent.probe(now)
     }
     this.#leaveItToTheFlow()
     this.#watchAt = this.#nextLook(now)
@@ -102,7 +103,7 @@ export class PathWatch {
     if (answered === undefined) return again
     const { unheardSince } = this.#flow
     const silentAt = unheardSince === undefined ? undefined : after(unheardSince, SILENCE_MS)
-    const due = earliest(silentAt, earliest(after(answered, KEEPALIVE_MS), this.#activeUntil))
+    const due = earliest(silentAt, earliest(after(answered, this.#keepaliveMs()), this.#activeUntil))
     // What is due already was asked just now.
     return due === undefined || due <= now ? again : due
   }

@@ -8,10 +8,11 @@ import { type AddressFamily, familyOf, type SocketAddress } from '../../base/add
 import { addressedIp, relayIdOf, tcpMultiaddr } from './multiaddrs.js'
 import type { Parts } from './parts.js'
 
-/** Our addresses, complete: those at which we listen, then those at which we were reached, then circuits. */
+/** Our addresses, complete: those at which we listen, those that gateways have opened, then those at which we were reached, then circuits. */
 export function ownAddresses(
   { peerId, transportManager }: Pick<Parts, 'peerId' | 'transportManager'>,
   announces: ((ip: string) => boolean) | undefined,
+  mapped: readonly SocketAddress[],
   reachedAt: readonly SocketAddress[],
   circuits: readonly string[],
 ): readonly Multiaddr[] {
@@ -20,7 +21,7 @@ export function ownAddresses(
     const ip = addressedIp(address)
     return announces === undefined || ip === undefined || announces(ip)
   })
-  const direct = [...listening.map(String), ...reachedAt.map(tcpMultiaddr)].map(
+  const direct = [...listening.map(String), ...[...mapped, ...reachedAt].map(tcpMultiaddr)].map(
     (text) => `${text}/p2p/${peerId}`,
   )
   return [...new Set([...direct, ...circuits])].map((text) => multiaddr(text))
@@ -33,14 +34,21 @@ export async function tellAddresses({ peerId, peerStore, addressManager }: Parts
   await peerStore.patch(peerId, { multiaddrs })
 }
 
-/** The TCP port at which we listen in each family. */
-export function listeningPorts({
-  transportManager,
-}: Pick<Parts, 'transportManager'>): ReadonlyMap<AddressFamily, number> {
+/** The TCP port at which others may reach us in each family: one that a gateway has opened, else the first at which we listen. */
+export function outerPorts(
+  { transportManager }: Pick<Parts, 'transportManager'>,
+  mapped: readonly SocketAddress[],
+): ReadonlyMap<AddressFamily, number> {
   const ports = new Map<AddressFamily, number>()
+  for (const { ip, port } of mapped) if (!ports.has(familyOf(ip))) ports.set(familyOf(ip), port)
   for (const address of transportManager.getAddrs()) {
     const [ip, port] = [addressedIp(address), portOf(address)]
-    if (relayIdOf(address) === undefined && ip !== undefined && port !== undefined)
+    if (
+      relayIdOf(address) === undefined &&
+      ip !== undefined &&
+      port !== undefined &&
+      !ports.has(familyOf(ip))
+    )
       ports.set(familyOf(ip), port)
   }
   return ports

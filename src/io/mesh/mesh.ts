@@ -8,11 +8,13 @@ import '../nodeCompatibility.js'
 
 import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
+import type { SocketAddress } from '../../base/address.js'
 import { isDropped } from '../../base/drops.js'
 import { SECOND } from '../../base/time.js'
+import type { UdpProbeAnswer, UdpProbeRequest } from '../../wire/udpProbe.js'
 import { PersistentMap } from '../persistentMap.js'
 import { lookAround } from './acquaintances.js'
-import { listeningPorts, ownAddresses, tellAddresses } from './announced.js'
+import { outerPorts, ownAddresses, tellAddresses } from './announced.js'
 import { DeadPeers } from './deadPeers.js'
 import { Dht } from './dht.js'
 import { DialBack } from './dialBack.js'
@@ -45,6 +47,7 @@ import { limitRequests, REQUEST_LIMITS } from './requests.js'
 import { closeFormerConnections } from './returns.js'
 import { Servers } from './servers.js'
 import type { MeshState } from './state.js'
+import { UdpProbes } from './udpProbe.js'
 
 /** How many nodes of the DHT are looked through for further relays. */
 const MAX_NODES_TO_SEARCH = 64
@@ -90,6 +93,8 @@ export interface Mesh {
    * they live. Nodes to which we want a connection are dialled without the pause that they had come to.
    */
   networkChanged(has: (ip: string) => boolean): void
+  /** Gateways have opened our TCP port at these addresses: others are told of them, and probes ask for them. */
+  setMapped(addresses: readonly SocketAddress[]): void
   /**
    * Begins to serve the mesh, or stops: the DHT's server, the circuit relay, dialling others back; a node that serves holds no
    * reservations. Those who are connected are told. Resolves when it is done; the latest call holds.
@@ -105,6 +110,11 @@ export interface Mesh {
   closeRelayStream(stream: number): void
   /** Has another node dial us back. Never rejects. */
   probeReachability(signal: AbortSignal): Promise<Probe>
+  /**
+   * Has a connected server send us a UDP datagram. Rejects where there is no direct connection to it at the address
+   * named, or no answer.
+   */
+  askUdpProbe(server: string, request: UdpProbeRequest, signal: AbortSignal): Promise<UdpProbeAnswer>
   /** Closes all connections and sockets. */
   stop(): Promise<void>
 }
@@ -118,6 +128,7 @@ const SPARED_CONNECTIONS = { serving: 12, other: 4 }
 export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const { network, judge, log, onDrop } = options
   let running = false
+  let mapped: readonly SocketAddress[] = []
   let { serves } = options
   const stopped = new AbortController()
   const onChange = () => {
@@ -178,7 +189,8 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     },
   } satisfies ConnectionGater
 
-  const addresses = () => ownAddresses(parts, options.announces, reachability.reachedAt, relays.circuits)
+  const addresses = () =>
+    ownAddresses(parts, options.announces, mapped, reachability.reachedAt, relays.circuits)
   const node = await makeNode(options, new Libp2pDatastore(store), gater, addresses, onDrop, gossip)
   const { libp2p, parts, kadDht, relayServer, sockets, ping } = node
   const self = libp2p.peerId
@@ -218,6 +230,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     ping,
   )
   const dialBack = new DialBack(network, servers, onDrop)
+  const udpProbes = new UdpProbes(network, options.udpProbes, onDrop)
   const reachability = new Reachability(network, servers, onDrop, onAddresses)
   const foundNodes = new FoundNodes({
     remembered,
@@ -268,6 +281,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     await relayServer.setServing(serves)
     await dialBack.setServing(parts, serves)
     await relayStreams?.setServing(parts, serves)
+    await udpProbes.setServing(parts, serves && options.udpProbes !== undefined)
     // Last: who hears of it may use all the rest.
     if (serves) await servers.offer(parts, options.services)
   }
@@ -381,8 +395,15 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     closeRelayStream: (stream) => relayStreams?.close(stream),
 
     probeReachability(signal) {
-      return reachability.probe(parts, listeningPorts(parts), signal)
+      return reachability.probe(parts, outerPorts(parts, mapped), signal)
     },
+
+    setMapped(addresses) {
+      mapped = addresses
+      onAddresses()
+    },
+
+    askUdpProbe: (server, request, signal) => udpProbes.ask(parts, server, request, signal),
 
     async stop() {
       // libp2p waits for connections to close by timers that keep no process alive: without one that does, a program that
@@ -399,6 +420,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
         await dialBack.setServing(parts, false)
         await relayStreams?.setServing(parts, false)
         relayStreams?.stop()
+        await udpProbes.setServing(parts, false)
         lanNodes?.stop()
         await foundNodes.stop()
         idleConnections.stop()

@@ -12,6 +12,7 @@ import type { RecordJudge } from './recordStore.js'
 import type { RelayStreamsHandlers } from './relayStreams.js'
 import type { RequestLimits } from './requests.js'
 import type { MeshState } from './state.js'
+import type { UdpProbeSockets } from './udpProbe.js'
 
 /** Where the mesh writes what happens: pino, or anything of its shape. */
 export interface MeshLog {
@@ -66,6 +67,8 @@ export interface MeshOptions {
   readonly onKnock: (knock: Knock) => Promise<Uint8Array | undefined>
   /** What comes through streams that stand in for UDP. Without it the node neither takes nor opens any. */
   readonly relayStreams?: RelayStreamsHandlers
+  /** With what UDP probes are sent to those who ask; without it none is. */
+  readonly udpProbes?: UdpProbeSockets
   /** False for an address that is reached through our own tunnel: it is never dialled. */
   readonly mayDial?: (ip: string) => boolean
   /** The firewall mark of all TCP sockets. */

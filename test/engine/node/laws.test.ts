@@ -4,6 +4,7 @@ import type { JournalEntry } from '../../../simulations/hosts/engineLoop.js'
 import { seededRandom } from '../../../src/base/random.js'
 import { after, asInstant, MINUTE, type Now, SECOND } from '../../../src/base/time.js'
 import { Node } from '../../../src/engine/node.js'
+import { RelayNode } from '../relayNode.js'
 import { World } from '../world.js'
 
 describe('a node', () => {
@@ -70,6 +71,8 @@ describe('a node', () => {
 /** Twenty eventful minutes of two nodes. */
 function life(seed: number, start?: number) {
   const world = new World({ seed, uneven: true, ...(start === undefined ? {} : { start }) })
+  const relays = [101, 102, 103].map((number) => new RelayNode(world, number))
+  world.mesh.relays = relays.map((relay) => relay.offer())
   const house = world.house('port-restricted', { lifetimeMs: 60 * SECOND })
   const ana = world.node('ana', world.placeIn(house, 2))
   const ben = world.node('ben', world.place('address-restricted'))
@@ -91,6 +94,7 @@ function life(seed: number, start?: number) {
   talk(150)
   house.nat.reboot()
   talk(30)
+  for (const relay of relays.slice(1)) relay.faults.isDead = true
   ben.host.detach(ben.host.ips[0] ?? '')
   ben.host.attach(world.place('full-cone'))
   ben.changeSockets()

@@ -240,6 +240,28 @@ describe('a node that is knocked', () => {
     assert.ok(Math.max(...packets) <= 16)
   })
 
+  it('binds from one socket to one address, and tries the next way where that is silent', () => {
+    const ana = nodeOf([BEN])
+    const sockets = [1, 2].map((id) => ({
+      id,
+      address: { ip: `192.0.2.${id}`, port: 51_821 },
+      device: `eth${id}`,
+      purpose: 'shared' as const,
+    }))
+    ana.tell({ type: 'sockets-changed', sockets })
+    const six = { ip: '2001:db8::1', port: 40_000 }
+    const sent = [...sentOf(knock(ana, [session(1, six, SESSION)])), ...ana.pass(1_400)]
+    assert.deepEqual(
+      [...new Set(sent.filter(({ remote }) => remote.ip === SESSION.ip).map(({ socket }) => socket))],
+      [1],
+    )
+    assert.ok(ana.pass(1_500).some(({ socket, remote }) => socket === 2 && remote.ip === SESSION.ip))
+    assert.ok(
+      sent.every(({ remote }) => remote.ip !== six.ip),
+      'there is no socket of that family',
+    )
+  })
+
   it('binds at no private address that means something else here', () => {
     const ana = nodeOf([BEN])
     const home = { ip: '192.168.1.7', port: 40_000 }

@@ -114,6 +114,40 @@ describe('two that cannot meet', () => {
     assertRelayed(ana, ben)
   })
 
+  it('go on when one of them moves', (t) => {
+    const pair = hardPair()
+    const { world, ana, ben } = pair
+    world.awaitPing(ana.host.ping(ben.publicKey))
+    pass(pair, 10 * SECOND)
+    for (const mover of [ana, ben]) {
+      mover.host.detach(mover.host.ips[0] ?? '')
+      mover.host.attach(world.place('symmetric'))
+      mover.changeSockets()
+      const ms = silence(pair)
+      t.diagnostic(`silent for ${ms} ms`)
+      assert.ok(ms <= 2 * SECOND, `${ms} ms`)
+      pass(pair, 10 * SECOND)
+      assertRelayed(ana, ben)
+    }
+  })
+
+  it('go on when a gateway forgets all', (t) => {
+    const world = new World({ seed: 5 })
+    const relays = [101, 102].map((number) => new RelayNode(world, number))
+    world.mesh.relays = relays.map((relay) => relay.offer())
+    const house = world.house('symmetric')
+    const ana = world.node('ana', world.placeIn(house, 2))
+    const ben = world.node('ben', world.place('symmetric'))
+    world.startFleet(ana, ben)
+    const pair = { world, ana, ben, relays }
+    world.awaitPing(ana.host.ping(ben.publicKey))
+    pass(pair, 10 * SECOND)
+    house.nat.reboot()
+    const ms = silence(pair)
+    t.diagnostic(`silent for ${ms} ms`)
+    assert.ok(ms <= 4 * SECOND, `${ms} ms`)
+  })
+
   it('send nothing once there is no traffic, and their sessions end', () => {
     const pair = hardPair()
     const { world, ana, ben, relays } = pair

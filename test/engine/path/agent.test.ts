@@ -43,6 +43,7 @@ beforeEach(() => {
     punching: new PunchBudget(DEFAULT_PUNCH_LIMITS, START),
     sockets: [HOME],
     punchingSockets: [],
+    streamSockets: [],
     routes: [],
   }
   agent = new PathAgent(BOB.publicKey, KEYS, context, () => holds)
@@ -88,6 +89,14 @@ describe('punching', () => {
     agent.offer([candidate('relayed', remote(5))])
     agent.punch(START)
     assert.deepEqual(run(0, 100), [])
+  })
+
+  it('takes an address that is named twice for what it was named first', () => {
+    agent.offer([candidate('mapped', FAR), candidate('server-reflexive', FAR)])
+    agent.punch(START)
+    assert.equal(run(0, 0).length, 1)
+    prove(FAR, 20)
+    assert.equal(agent.current?.type, 'mapped')
   })
 
   it('pairs every candidate with every socket that can reach it', () => {
@@ -897,6 +906,7 @@ function play(steps: readonly Step[], shift: number, early: readonly number[]): 
     punching: new PunchBudget(DEFAULT_PUNCH_LIMITS, start),
     sockets: [HOME],
     punchingSockets: [],
+    streamSockets: [],
     routes: [],
   }
   const played = new PathAgent(BOB.publicKey, KEYS, shared, () => false)

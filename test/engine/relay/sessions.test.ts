@@ -171,6 +171,23 @@ describe('a session', () => {
     assert.deepEqual(relay.sessions, [])
   })
 
+  it('that nobody comes to is nothing, but eight in a row are said once: a firewall is in the way', () => {
+    const relay = new RelayByHand()
+    const warnings = () => relay.effects.filter(({ type }) => type === 'log').length
+    for (let nonce = 1; nonce <= 7; nonce++) relay.ask({ nonce })
+    relay.pass(20 * SECOND)
+    assert.equal(warnings(), 0)
+    relay.ask({ nonce: 8 })
+    relay.bind(7, ALICE, BOB, ALICE_AT, { nonce: 8 })
+    relay.pass(20 * SECOND)
+    for (let nonce = 9; nonce <= 15; nonce++) relay.ask({ nonce })
+    relay.pass(20 * SECOND)
+    assert.equal(warnings(), 0)
+    for (let nonce = 16; nonce <= 40; nonce++) relay.ask({ nonce })
+    relay.pass(20 * SECOND)
+    assert.equal(warnings(), 1)
+  })
+
   it('costs a relay nothing that stays, however many come and go', () => {
     const relay = new RelayByHand({ quotas: { sessions: 2 } })
     for (let nonce = 1; nonce < 250; nonce++) {

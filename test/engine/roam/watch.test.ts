@@ -86,6 +86,21 @@ describe('a path with traffic', () => {
     )
   })
 
+  it('is asked more often where the NAT needs it', () => {
+    watched.keepaliveMs = 7 * SECOND
+    const asked: number[] = []
+    for (let second = 0; second < 30; second++) {
+      watched.question()
+      asked.push(...watched.pass(100, 'answering'))
+      watched.hear()
+      asked.push(...watched.pass(900, 'answering'))
+    }
+    assert.deepEqual(
+      asked,
+      [1, 2, 3, 4].map((round) => round * 7 * SECOND),
+    )
+  })
+
   it('is looked at once in 750 ms at most where all is answered at once', () => {
     let handled = 0
     for (let packet = 0; packet < 600; packet++) {
@@ -236,6 +251,7 @@ class Watched {
   ms = 0
   wakes = 0
   isWokenEarly = false
+  keepaliveMs = KEEPALIVE_MS
   readonly flow: Flow
   readonly agent: PathAgent
   readonly watch: PathWatch
@@ -250,11 +266,12 @@ class Watched {
       punching: new PunchBudget(DEFAULT_PUNCH_LIMITS, START),
       sockets: [HOME],
       punchingSockets: [],
+      streamSockets: [],
       routes: [],
     }
     this.agent = new PathAgent(BOB.publicKey, KEYS, context, () => false)
     this.agent.offer([candidate('host', NEAR)])
-    this.watch = new PathWatch(this.flow, this.agent)
+    this.watch = new PathWatch(this.flow, this.agent, () => this.keepaliveMs)
   }
 
   /** A check over the path is answered now, at once. */

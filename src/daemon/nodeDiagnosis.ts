@@ -1,0 +1,119 @@
+/** What `tunnelbore doctor` says of a running node: what its status means, and what mends it. */
+
+import { type Finding, finding, ok } from './finding.js'
+import type { NatStatus, Status } from './status.js'
+
+export function diagnoseNode(status: Status): readonly Finding[] {
+  const { nat } = status
+  return [
+    mesh(status),
+    ...(status.interface === null ? [] : [udp(nat), ...natKind(status), ...lifetime(nat), ...relay(status)]),
+    ...peers(status),
+  ]
+}
+
+function mesh({ mesh: { servers }, bootstrap, reachable, interface: name }: Status): Finding {
+  if (servers === 1) return ok('mesh', 'connected to one node that serves')
+  if (servers > 0) return ok('mesh', `connected to ${servers} nodes that serve`)
+  if (name === null || reachable === true) {
+    const mend = 'nothing, for the first node of a mesh; else name another with --bootstrap'
+    return finding('note', 'mesh', 'no other node that serves is connected', mend)
+  }
+  const [first] = bootstrap
+  if (first === undefined)
+    return finding('failure', 'mesh', 'no node that serves is known', 'name a reachable one with --bootstrap')
+  const why = bootstrap.map(({ lastError }) => lastError).find((error) => error !== undefined)
+  const says = `no node that serves is connected${why === undefined ? '' : `: ${why}`}`
+  const mend = `see that ${first.multiaddr} runs and that TCP gets there; any living node of the mesh will do`
+  return finding('failure', 'mesh', says, mend)
+}
+
+function udp({ udp: getsOut }: NatStatus): Finding {
+  if (getsOut === true) return ok('udp', 'UDP gets out')
+  if (getsOut === null) {
+    const mend = 'connect to a mesh with nodes that reflect, or name a STUN server with --stun'
+    return finding('note', 'udp', 'whether UDP gets out is not known: nobody could be asked', mend)
+  }
+  const says = 'no UDP gets out: no path to any peer can be direct'
+  return finding(
+    'failure',
+    'udp',
+    says,
+    'allow outgoing UDP in the firewall of this machine, or of its network',
+  )
+}
+
+function natKind({ nat, reachable, interface: name }: Status): readonly Finding[] {
+  const { mapping, filtering, secondNat, hairpinning, portPreserving } = nat
+  const forward =
+    'forward its UDP and TCP port at the gateway, or have the gateway map ports (UPnP, NAT-PMP, PCP)'
+  const about = 'nat'
+  const above = secondNat === true ? [aboveIt()] : []
+  if (mapping === 'unknown') {
+    const mend = `wait for ${name}'s first answers; two servers at different addresses are needed`
+    return [finding('note', about, 'its kind is not known yet', mend), ...above]
+  }
+  if (mapping === 'none') {
+    if (reachable === true || filtering === 'none' || filtering === 'unknown')
+      return [ok(about, 'none: this machine has a public address')]
+    const says = 'none, but a firewall lets nobody in who was not sent to'
+    return [finding('note', about, says, "allow the node's UDP and TCP port, and it can serve others")]
+  }
+  const traits = [
+    portPreserving === true ? 'it keeps ports' : '',
+    hairpinning === true ? 'it hairpins' : '',
+    filtering === 'unknown' ? 'how it filters is not known' : '',
+  ].filter((trait) => trait !== '')
+  const said = (text: string) => [text, ...traits].join('; ')
+  if (mapping !== 'endpoint-independent') {
+    const says = said(`hard (symmetric): direct paths to open and easy peers only, others are relayed`)
+    return [finding('warning', about, says, forward), ...above]
+  }
+  if (filtering === 'endpoint-independent')
+    return [ok(about, said('easy (full cone): everybody gets in')), ...above]
+  const kind = { 'address-dependent': 'address-restricted', 'address-and-port-dependent': 'port-restricted' }
+  const named = filtering === 'address-dependent' || filtering === 'address-and-port-dependent'
+  const text = `usual${named ? ` (${kind[filtering]})` : ''}: paths are punched, but hardly to symmetric ones`
+  return [finding('note', about, said(text), forward), ...above]
+}
+
+function aboveIt(): Finding {
+  const says = 'there is another NAT above the nearest gateway (carrier-grade, or a second router)'
+  const mend =
+    'ports mapped at the nearest gateway are of no use: ask the provider for a public address or IPv6'
+  return finding('warning', 'second nat', says, mend)
+}
+
+/** Shorter than most (RFC 4787 section 4.3 asks for two minutes). */
+const SHORT_LIFETIME_S = 30
+
+function lifetime({ lifetimeS }: NatStatus): readonly Finding[] {
+  if (lifetimeS === null) return []
+  if (lifetimeS >= SHORT_LIFETIME_S)
+    return [ok('mappings', `they live ${lifetimeS} s or more without a packet`)]
+  const says = `they are known to live ${lifetimeS} s only: paths in use are asked more often`
+  return [finding('note', 'mappings', says, "raise the gateway's timeout for UDP")]
+}
+
+function relay({ mesh: { relays, servers }, reachable }: Status): readonly Finding[] {
+  if (reachable === true) return [ok('reachable', 'others reach this node: it needs no relay')]
+  if (relays > 0)
+    return [ok('relay', `others reach this node through ${relays} relay${relays === 1 ? '' : 's'}`)]
+  if (servers === 0) return []
+  const mend = 'run one more reachable node (tunnelbore bootstrap); see its log for what it refuses'
+  return [finding('warning', 'relay', 'no relay: others cannot wake this node at once', mend)]
+}
+
+function peers({ peers: all }: Status): readonly Finding[] {
+  return all
+    .filter(({ state }) => state === 'unreachable')
+    .map(({ publicKey, reason }) => {
+      const says = `${publicKey} is unreachable${reason === null ? '' : `: ${reason}`}`
+      return finding(
+        'warning',
+        'peer',
+        says,
+        `see that it runs; tunnelbore resolve ${publicKey} shows its record`,
+      )
+    })
+}
