@@ -5,7 +5,7 @@
 
 import type { PublicKey } from '../../src/base/publicKey.js'
 import { TokenBucket } from '../../src/base/rateLimit.js'
-import { asInstant, SECOND } from '../../src/base/time.js'
+import { asInstant, MINUTE, SECOND } from '../../src/base/time.js'
 import type { Effect } from '../../src/engine/effects.js'
 import type { Input } from '../../src/engine/inputs.js'
 import { DEFAULT_PUNCH_LIMITS } from '../../src/engine/path/punchLimits.js'
@@ -38,10 +38,10 @@ const MAPPINGS = {
   eachSocket: 3,
   /** Sessions at relays of one peer, of two efforts. */
   relays: 8,
-  /** Of two efforts of birthday punching. */
-  punching: 2 * DEFAULT_PUNCH_LIMITS.sockets,
   besides: 8,
 } as const
+/** Of birthday punching, for each peer: an effort a minute at most (engine/path/birthday.ts), whose sockets map to one address. */
+const PUNCHING = { eachEffort: DEFAULT_PUNCH_LIMITS.sockets, effortMs: MINUTE } as const
 /** Where a gateway maps endpoint-independently: our port and WireGuard's. */
 const ENDPOINTS = 2
 
@@ -73,14 +73,11 @@ export class ErrandBounds {
   }
 
   handled(host: Host, input: Input, effects: readonly Effect[]): void {
-    const closes = effects.reduce((sum, { type }) => sum + (type === 'close-socket' ? 1 : 0), 0)
-    const wanted = effects.length - closes
+    // All sockets of an effort are closed when it ends.
+    const wanted = effects.filter(({ type }) => type !== 'close-socket').length
     if (wanted > this.statistics.effects) this.statistics.effects = wanted
-    if (
-      wanted > EFFECTS.atLeast + EFFECTS.eachPeer * host.sides.size ||
-      closes > DEFAULT_PUNCH_LIMITS.sockets
-    )
-      this.#report(host, `${effects.length} things are to be done at once, after ${input.type}`)
+    if (wanted > EFFECTS.atLeast + EFFECTS.eachPeer * host.sides.size)
+      this.#report(host, `${wanted} things are to be done at once, after ${input.type}`)
     const underWay = this.#of(host)
     if (input.type === 'look-up-ended') count(underWay.lookUps, input.peer, -1)
     else if (input.type === 'knock-answered' || input.type === 'knock-failed')
@@ -140,7 +137,9 @@ export class ErrandBounds {
 
   #mayMap(host: Host, nat: NatSpec | undefined): number {
     if (nat === undefined) return ENDPOINTS
-    const { eachEffort, effortMs, eachSocket, relays, punching, besides } = MAPPINGS
+    const { eachEffort, effortMs, eachSocket, relays, besides } = MAPPINGS
+    const punching =
+      PUNCHING.eachEffort * (1 + Math.ceil(nat.lifetimeMs / PUNCHING.effortMs)) * host.sides.size
     // Behind another one that maps by destination it has a mapping for each socket.
     if (nat.mapping === 'endpoint-independent') return ENDPOINTS + punching
     const efforts = 1 + Math.ceil(nat.lifetimeMs / effortMs)

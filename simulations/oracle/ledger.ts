@@ -31,9 +31,8 @@ export interface Host {
   /** The engine that runs now; each start has another one. */
   node: WatchedNode | undefined
   readonly sides: Map<PublicKey, Side>
-  /** How many shared sockets its daemon has, and how many for punching. */
+  /** How many shared sockets its daemon has. */
   sockets: number
-  punchingSockets: number
   /** When it last had a reason to send anything, in ms: traffic, a datagram that came in, a change around it. */
   activeAt: number
 }
@@ -114,7 +113,6 @@ export class Ledger {
         break
       case 'sockets-changed':
         host.sockets = input.sockets.filter(({ purpose }) => purpose === 'shared').length
-        host.punchingSockets = input.sockets.length - host.sockets
         host.activeAt = now
         break
       case 'routes-read':
@@ -178,7 +176,6 @@ export class Ledger {
         node: machine.daemon?.node,
         sides: new Map(),
         sockets: 0,
-        punchingSockets: 0,
         activeAt: 0,
       }
       this.#byName.set(machine.name, host)

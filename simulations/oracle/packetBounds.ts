@@ -17,6 +17,7 @@ import type { SocketAddress } from '../../src/base/address.js'
 import { MINUTE, SECOND } from '../../src/base/time.js'
 import type { Effect } from '../../src/engine/effects.js'
 import type { Input } from '../../src/engine/inputs.js'
+import { DEFAULT_PUNCH_LIMITS } from '../../src/engine/path/punchLimits.js'
 import type { Datagram } from '../network/datagram.js'
 import type { Host, Ledger, Side } from './ledger.js'
 
@@ -43,8 +44,7 @@ const CHECKS_EACH_WINDOW = 4_000
 /** The densest series of checks has one every 100 ms. Birthday punching sends one from each of its sockets. */
 const SILENT_WINDOW_MS = 10 * SECOND
 const SILENT_EACH_SOCKET = 100
-/** One check, and one when the mapping is refreshed. */
-const SILENT_EACH_PUNCHING_SOCKET = 2
+const SILENT_PUNCHING = DEFAULT_PUNCH_LIMITS.sockets
 
 /** What was counted of a host in the second that runs. */
 interface Second {
@@ -155,9 +155,7 @@ export class PacketBounds {
     const sent = (byPort.get(port) ?? 0) + 1
     byPort.set(port, sent)
     if (sent > this.statistics.toSilent) this.statistics.toSilent = sent
-    const allowed =
-      SILENT_EACH_SOCKET * Math.max(1, host.sockets) + SILENT_EACH_PUNCHING_SOCKET * host.punchingSockets
-    if (sent > allowed)
+    if (sent > SILENT_EACH_SOCKET * Math.max(1, host.sockets) + SILENT_PUNCHING)
       this.#report(host, `${sent} datagrams within 10 s to ${ip} port ${port}, from where nothing ever came`)
   }
 

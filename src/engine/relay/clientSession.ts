@@ -7,13 +7,13 @@
  *     ▼                    ▼                    ▼
  *   ended: refused, silent, or of no use
  *
- * Requests are paced and sent again a few times. A bind goes from one socket to one address, and is sent again over another
- * way in turn, since one family may go nowhere; where both stay silent, the next ways are tried. Only a relay that knows the session's key can answer either, so what no relay answers is left after
+ * Requests are paced and sent again a few times. A bind goes from one socket to one address, in turns with one of the other
+ * family; where they stay silent, the next way is tried. Only a relay that knows the session's key can answer either, so what no relay answers is left after
  * a few packets, whoever it was that named the address.
  */
 
 import { equals } from 'uint8arrays'
-import type { SocketAddress } from '../../base/address.js'
+import { familyOf, type SocketAddress } from '../../base/address.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import type { TokenBucket } from '../../base/rateLimit.js'
 import { after, type Instant, later, type Now, SECOND } from '../../base/time.js'
@@ -28,9 +28,6 @@ import { grantedAddresses, refusal } from './asking.js'
 
 /** Milliseconds to wait after each request; after the last wait it has failed. */
 const WAITS = [100, 200, 400, 800] as const
-
-/** Binds take turns over so many ways: as a rule one of each family. */
-const WAYS_AT_A_TIME = 2
 
 /** A mapping at a NAT lives longer (RFC 4787 section 4.3), and a relay ends what is idle for 90 s. */
 const RENEW_MS = 20 * SECOND
@@ -282,8 +279,8 @@ export class ClientSession {
     if (state.name === 'asking') {
       this.wasSilent = true
       this.end('the relay does not answer')
-    } else if (state.name === 'binding' && state.ways.length > WAYS_AT_A_TIME)
-      this.bind(state.ways.slice(WAYS_AT_A_TIME), now)
+    } else if (state.name === 'binding' && state.ways.length > inTurn(state.ways).length)
+      this.bind(state.ways.slice(inTurn(state.ways).length), now)
     else if (state.name !== 'bound') this.end('the relay does not answer at its address')
     else {
       this.missed += 1
@@ -296,7 +293,8 @@ export class ClientSession {
     const state = this.#state
     if (state.name === 'asking') this.#sendGrant(state.sealed, state.routes, count, now)
     else if (state.name === 'binding') {
-      const way = state.ways[count % Math.min(WAYS_AT_A_TIME, state.ways.length)]
+      const ways = inTurn(state.ways)
+      const way = ways[count % ways.length]
       if (way !== undefined) this.#sendBind(way, now)
     } else if (state.name === 'bound') this.#sendBind(state.way, now)
   }
@@ -334,6 +332,13 @@ export class ClientSession {
     } as const
     emit({ type: 'send', ...way, datagram: encodeStun(request, this.keys.hmac) })
   }
+}
+
+/** The ways over which binds take turns: the first, and the next where it is of the other family, since one may go nowhere. */
+function inTurn(ways: readonly Route[]): readonly Route[] {
+  const [first, second] = ways
+  if (first === undefined || second === undefined) return ways
+  return familyOf(first.remote.ip) === familyOf(second.remote.ip) ? [first] : [first, second]
 }
 
 /** Whether a response came over a way that its request went. */

@@ -229,11 +229,11 @@ describe('bounded', () => {
 
   it('bites where one address that never answers is asked all the time', () => {
     const world = introduced()
-    world.pass(30 * SECOND, 50, () => world.machine(0).handles({ type: 'woken' }, send))
+    world.pass(30 * SECOND, 20, () => world.machine(0).handles({ type: 'woken' }, send))
     assert.match(world.invariants.violation?.message ?? '', /to 192\.0\.2\.66 port 4000, from where nothing/)
     const answered = introduced()
     answered.machine(0).receives(NOBODY, 'mallory')
-    answered.pass(30 * SECOND, 50, () => answered.machine(0).handles({ type: 'woken' }, send))
+    answered.pass(30 * SECOND, 20, () => answered.machine(0).handles({ type: 'woken' }, send))
     assert.equal(violated(answered), undefined)
   })
 
@@ -273,7 +273,7 @@ describe('bounded', () => {
   it('bites where a gateway gives more mappings than there are endpoints', () => {
     for (const [mapping, enough] of [
       [EI, 2],
-      [APD, 2 * (11 * MAX_CANDIDATES + 8) + 2 * DEFAULT_PUNCH_LIMITS.sockets + 8],
+      [APD, 2 * (11 * MAX_CANDIDATES + 8 + 3 * DEFAULT_PUNCH_LIMITS.sockets) + 8],
     ] as const) {
       const world = introduced([site({ nat: nat(mapping, APD) }), site(), site()])
       const [home] = world.sites
