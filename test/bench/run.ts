@@ -16,6 +16,7 @@ import { benchFirstPing } from './firstPing.js'
 import { benchIdle } from './idle.js'
 import { describeMachine } from './machine.js'
 import { benchMatrix } from './matrix.js'
+import { benchMemberRelay } from './memberRelay.js'
 import { benchMeshDead } from './meshDead.js'
 import { benchMeshGossip } from './meshGossip.js'
 import { benchMeshIdle } from './meshIdle.js'
@@ -33,6 +34,7 @@ const PARTS: ReadonlyMap<string, Part> = new Map([
   ['throughput', benchThroughput],
   ['first-ping', benchFirstPing],
   ['matrix', benchMatrix],
+  ['member-relay', benchMemberRelay],
   ['idle', benchIdle],
   ['mesh-look-up', benchMeshLookUp],
   ['mesh-dead', benchMeshDead],

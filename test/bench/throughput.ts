@@ -8,11 +8,11 @@ import type { Host } from '../lab/host.js'
 import { Laboratory } from '../lab/laboratory.js'
 import type { Progress } from '../lab/progress.js'
 import { WireGuard } from '../lab/wireguard.js'
+import { iperf } from './iperf.js'
 import type { Finding } from './report.js'
 import { median } from './statistics.js'
 
 const ROUNDS = 3
-const SECONDS = 2
 /** What fits an MTU of 1420 in the tunnel, and about what a voice call sends. */
 const LARGE_BYTES = 1_392
 const SMALL_BYTES = 64
@@ -129,16 +129,6 @@ async function introduce(to: WireGuard, peer: WireGuard, endpoint?: { ip: string
     allowedIps: peer.addresses.map((address) => `${address}/32`),
     ...(endpoint === undefined ? {} : { endpoint }),
   })
-}
-
-/** What the receiver got, in bits a second; the first second, in which TCP finds its pace, is left out. */
-async function iperf(from: Host, address: string, args: readonly string[]): Promise<number> {
-  const { stdout } = await from.run('iperf3', [
-    ...['-c', address, '-J', '-t', String(SECONDS), '-O', '1'],
-    ...args,
-  ])
-  const { end } = JSON.parse(stdout) as { end: { sum_received: { bits_per_second: number } } }
-  return end.sum_received.bits_per_second
 }
 
 function finding(

@@ -1,0 +1,18 @@
+/** Throughput, measured by iperf3. */
+
+import type { Host } from '../lab/host.js'
+
+const SECONDS = 2
+
+/**
+ * What an iperf3 server at `address` received, in bits a second; the first second, in which TCP finds its pace, is left
+ * out.
+ */
+export async function iperf(from: Host, address: string, args: readonly string[]): Promise<number> {
+  const { stdout } = await from.run('iperf3', [
+    ...['-c', address, '-J', '-t', String(SECONDS), '-O', '1'],
+    ...args,
+  ])
+  const { end } = JSON.parse(stdout) as { end: { sum_received: { bits_per_second: number } } }
+  return end.sum_received.bits_per_second
+}
