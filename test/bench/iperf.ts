@@ -13,6 +13,10 @@ export async function iperf(from: Host, address: string, args: readonly string[]
     ...['-c', address, '-J', '-t', String(SECONDS), '-O', '1'],
     ...args,
   ])
-  const { end } = JSON.parse(stdout) as { end: { sum_received: { bits_per_second: number } } }
+  const { end, error } = JSON.parse(stdout) as {
+    readonly end: { readonly sum_received?: { readonly bits_per_second: number } }
+    readonly error?: string
+  }
+  if (end.sum_received === undefined) throw new Error(`iperf3 to ${address}: ${error ?? 'nothing received'}`)
   return end.sum_received.bits_per_second
 }
