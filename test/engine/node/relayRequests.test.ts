@@ -262,6 +262,29 @@ describe('a node that is knocked', () => {
     )
   })
 
+  it('binds in turns over both families, since one of them may go nowhere', () => {
+    const ana = nodeOf([BEN])
+    const sockets = ['192.0.2.1', '2001:db8:1::1'].map((ip, index) => ({
+      id: index + 1,
+      address: { ip, port: 51_821 },
+      device: 'eth0',
+      purpose: 'shared' as const,
+    }))
+    ana.tell({ type: 'sockets-changed', sockets })
+    const six = { ip: '2001:db8::1', port: 40_000 }
+    const sent = [...sentOf(knock(ana, [session(1, six, SESSION)])), ...ana.pass(SECOND)]
+    const binds = sent.filter(({ remote }) => remote.port === SESSION.port)
+    assert.deepEqual(
+      binds.map(({ socket, remote }) => [socket, remote.ip]),
+      [
+        [2, six.ip],
+        [1, SESSION.ip],
+        [2, six.ip],
+        [1, SESSION.ip],
+      ],
+    )
+  })
+
   it('binds at no private address that means something else here', () => {
     const ana = nodeOf([BEN])
     const home = { ip: '192.168.1.7', port: 40_000 }

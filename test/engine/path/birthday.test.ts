@@ -133,7 +133,7 @@ class TestPeer {
 
   /** A relay passes our packets on. */
   relay(): void {
-    this.agent.offer([candidate('relayed', RELAY.remote)])
+    this.agent.offerRelayed([RELAY], at(this.#scene.ms))
     this.agent.answered(RELAY, at(this.#scene.ms), false, at(this.#scene.ms))
     this.#scene.settle()
   }
