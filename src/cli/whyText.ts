@@ -121,6 +121,10 @@ function findingText(finding: Finding): string {
       return `it knocked ${humaniseAge(finding.agoS)}`
     case 'nat':
       return `NATs: ${finding.own} mapping here, ${finding.peer} mapping there`
+    case 'relay': {
+      const how = finding.throughStream ? ', through a stream in place of UDP' : ''
+      return `relay: ${finding.address} for ${humaniseSeconds(finding.sinceS)}${how}`
+    }
     case 'checks': {
       const { address, candidate, sent, answered, received, lastSentS, lastHeardS } = finding
       const ours = `${plural(sent, 'check')} sent, the last ${age(lastSentS)}; ${answered} answered`

@@ -65,7 +65,7 @@ import { checkFurtherPorts, chooseListenPort, loopbackPort } from './ports.js'
 import { reflectorsToAsk, reflectorsToTell, relaysToAsk } from './reflectors.js'
 import { controlSocketPath } from './runDirectory.js'
 import type { StateFile } from './state.js'
-import { type ResolvedRecord, resolvedRecord, type Status } from './status.js'
+import { type MeshStatus, type ResolvedRecord, resolvedRecord, type Status } from './status.js'
 import { Tunnels } from './tunnels.js'
 import { udpProbersOf, udpProbeSockets } from './udpProbes.js'
 import type { Undo } from './undo.js'
@@ -326,11 +326,17 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     peerId,
     status: () => {
       const { addresses, bootstrap, servers, reservations } = mesh.state()
+      const { memberRelays, ...own } = engineStatus(engine)
       return {
         peerId,
         addresses,
-        ...engineStatus(engine),
-        mesh: { servers: servers.length, relays: reservations },
+        ...own,
+        mesh: {
+          servers: servers.length,
+          relays: reservations,
+          memberRelays,
+          closed: networkKey !== undefined,
+        },
         bootstrap: bootstrapStatus(bootstrap),
         network: config.network,
         version: VERSION,
@@ -384,9 +390,12 @@ async function resolve(
     : resolvedRecord(newest, peerIdOfIdentity(newest.identity).toString())
 }
 
-function engineStatus(engine: Node): Pick<Status, 'reachable' | 'nat' | 'mapped' | 'drops' | 'relay'> {
-  const { reachable = null, nat, mapped, drops, relay = null } = engine.status(now())
+function engineStatus(
+  engine: Node,
+): Pick<Status, 'reachable' | 'nat' | 'mapped' | 'drops' | 'relay'> & Pick<MeshStatus, 'memberRelays'> {
+  const { reachable = null, nat, mapped, drops, relay = null, memberRelays } = engine.status(now())
   return {
+    memberRelays,
     reachable,
     nat: natStatus(nat),
     mapped: mapped.map(({ internal, external, ...port }) => ({

@@ -7,7 +7,15 @@ export function diagnoseNode(status: Status): readonly Finding[] {
   const { nat } = status
   return [
     mesh(status),
-    ...(status.interface === null ? [] : [udp(nat), ...natKind(status), ...lifetime(nat), ...relay(status)]),
+    ...(status.interface === null
+      ? []
+      : [
+          udp(status),
+          ...natKind(status),
+          ...lifetime(nat),
+          ...circuitRelays(status),
+          ...memberRelays(status),
+        ]),
     ...peers(status),
   ]
 }
@@ -28,19 +36,15 @@ function mesh({ mesh: { servers }, bootstrap, reachable, interface: name }: Stat
   return finding('failure', 'mesh', says, mend)
 }
 
-function udp({ udp: getsOut }: NatStatus): Finding {
+function udp({ nat: { udp: getsOut }, mesh: { memberRelays: count } }: Status): Finding {
   if (getsOut === true) return ok('udp', 'UDP gets out')
   if (getsOut === null) {
     const mend = 'connect to a mesh with nodes that reflect, or name a STUN server with --stun'
     return finding('note', 'udp', 'whether UDP gets out is not known: nobody could be asked', mend)
   }
-  const says = 'no UDP gets out: no path to any peer can be direct'
-  return finding(
-    'failure',
-    'udp',
-    says,
-    'allow outgoing UDP in the firewall of this machine, or of its network',
-  )
+  const mend = 'allow outgoing UDP in the firewall of this machine, or of its network'
+  if (count === 0) return finding('failure', 'udp', 'no UDP gets out, and no relay is there to be used', mend)
+  return finding('warning', 'udp', 'no UDP gets out: peers are reached over TCP, through member relays', mend)
 }
 
 function natKind({ nat, reachable, interface: name }: Status): readonly Finding[] {
@@ -66,14 +70,16 @@ function natKind({ nat, reachable, interface: name }: Status): readonly Finding[
   ].filter((trait) => trait !== '')
   const said = (text: string) => [text, ...traits].join('; ')
   if (mapping !== 'endpoint-independent') {
-    const says = said(`hard (symmetric): direct paths to open and easy peers only, others are relayed`)
+    const says = said(
+      'hard (symmetric): paths to peers behind usual NATs are guessed, behind hard ones relayed',
+    )
     return [finding('warning', about, says, forward), ...above]
   }
   if (filtering === 'endpoint-independent')
     return [ok(about, said('easy (full cone): everybody gets in')), ...above]
   const kind = { 'address-dependent': 'address-restricted', 'address-and-port-dependent': 'port-restricted' }
   const named = filtering === 'address-dependent' || filtering === 'address-and-port-dependent'
-  const text = `usual${named ? ` (${kind[filtering]})` : ''}: paths are punched, but hardly to symmetric ones`
+  const text = `usual${named ? ` (${kind[filtering]})` : ''}: paths are punched, to symmetric ones by guessing ports`
   return [finding('note', about, said(text), forward), ...above]
 }
 
@@ -95,13 +101,29 @@ function lifetime({ lifetimeS }: NatStatus): readonly Finding[] {
   return [finding('note', 'mappings', says, "raise the gateway's timeout for UDP")]
 }
 
-function relay({ mesh: { relays, servers }, reachable }: Status): readonly Finding[] {
-  if (reachable === true) return [ok('reachable', 'others reach this node: it needs no relay')]
+function circuitRelays({ mesh: { relays, servers }, reachable }: Status): readonly Finding[] {
+  const about = 'circuit relays'
+  if (reachable === true) return [ok(about, 'none is needed: others reach this node')]
   if (relays > 0)
-    return [ok('relay', `others reach this node through ${relays} relay${relays === 1 ? '' : 's'}`)]
+    return [ok(about, `knocks reach this node through ${relays === 1 ? 'one' : `${relays} of them`}`)]
   if (servers === 0) return []
   const mend = 'run one more reachable node (tunnelbore bootstrap); see its log for what it refuses'
-  return [finding('warning', 'relay', 'no relay: others cannot wake this node at once', mend)]
+  return [finding('warning', about, 'none: others cannot wake this node at once', mend)]
+}
+
+/** Who passes packets on where no direct path is found. */
+function memberRelays({ mesh: { memberRelays: count, servers, closed } }: Status): readonly Finding[] {
+  const about = 'member relays'
+  if (count > 0) {
+    const there = count === 1 ? 'one is' : `${count} are`
+    return [ok(about, `${there} there for peers that no direct path leads to`)]
+  }
+  if (servers === 0) return []
+  const says = 'none: a peer that no direct path leads to is not reached'
+  if (closed)
+    return [finding('warning', about, says, 'run a reachable node without --no-relay, best two of them')]
+  const mend = 'close the network with --network-key; or make a peer reachable'
+  return [finding('warning', about, `${says}; in an open network only peers relay`, mend)]
 }
 
 function peers({ peers: all }: Status): readonly Finding[] {

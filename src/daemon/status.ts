@@ -102,6 +102,10 @@ export interface MeshStatus {
   readonly servers: number
   /** At how many circuit relays there is a reservation, through which others reach us. */
   readonly relays: number
+  /** How many member relays pass packets on for us where that is needed; those that we may ask, and have a way to. */
+  readonly memberRelays: number
+  /** True with a network key: then all members may be relays; in an open network only peers. */
+  readonly closed: boolean
 }
 
 /** A port that a gateway says it has opened. */

@@ -275,6 +275,7 @@ export class Node {
       ),
       drops: this.drops,
       relay: this.#relay?.status(),
+      memberRelays: this.#relayOffers.usable,
     }
   }
 

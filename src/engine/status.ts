@@ -39,6 +39,8 @@ export interface NodeStatus {
   readonly drops: DropCounters
   /** What it does as a member relay; undefined where it is none. */
   readonly relay: RelayStatus | undefined
+  /** How many member relays there are for it to ask. */
+  readonly memberRelays: number
 }
 
 export function peerStatus(

@@ -1,7 +1,7 @@
 /**
  * Why a peer is direct, relayed or unreachable: a verdict, and the chain of what was found on the way to it.
  *
- *   traffic ─► record ─► look-ups ─► knocks ─► NATs ─► checks, address by address ─► handshakes
+ *   traffic ─► record ─► look-ups ─► knocks ─► NATs ─► relay ─► checks, address by address ─► handshakes
  *
  * Nothing is decided by it. Everything is plain data, fit for JSON: addresses are `ip:port`, ages are in seconds.
  */
@@ -98,6 +98,14 @@ export type Finding =
     }
   | { readonly type: 'knocked-by-peer'; readonly agoS: number }
   | { readonly type: 'nat'; readonly own: NatMapping; readonly peer: NatMapping }
+  /** The member relay over which the path leads. */
+  | {
+      readonly type: 'relay'
+      readonly address: string
+      readonly sinceS: number
+      /** True where what is for the relay goes through a stream, in place of UDP. */
+      readonly throughStream: boolean
+    }
   | {
       readonly type: 'checks'
       readonly address: string
@@ -256,6 +264,7 @@ function findingsOf(evidence: Evidence, now: Now): readonly Finding[] {
     ),
     ...(knockedAt === undefined ? [] : [{ type: 'knocked-by-peer', agoS: agoS(knockedAt, now) } as const]),
     { type: 'nat', own: ownMapping, peer: record?.nat.mapping ?? 'unknown' },
+    ...relayOf(evidence.path, now),
     ...checks.map(
       ({ remote, type, sent, answered, received, lastSentAt, lastHeardAt }): Finding => ({
         type: 'checks',
@@ -269,6 +278,19 @@ function findingsOf(evidence: Evidence, now: Now): readonly Finding[] {
       }),
     ),
     ...(unanswered === 0 ? [] : [{ type: 'handshakes', unanswered } as const]),
+  ]
+}
+
+function relayOf(path: Path | undefined, now: Now): readonly Finding[] {
+  if (path?.type !== 'relayed') return []
+  const address = formatSocketAddress(path.remote)
+  return [
+    {
+      type: 'relay',
+      address,
+      sinceS: agoS(path.provedAt, now),
+      throughStream: path.throughStream === true,
+    },
   ]
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { renderWhy, sentence } from '../../src/cli/whyText.js'
-import type { Verdict } from '../../src/engine/why.js'
+import type { Finding, Verdict } from '../../src/engine/why.js'
 import { sampleExplanation, sampleKey } from './sampleStatus.js'
 
 test('an explanation is a verdict, the effort, and a line for each finding', () => {
@@ -24,6 +24,17 @@ test('an explanation is a verdict, the effort, and a line for each finding', () 
   - handshakes: 2 first messages in a row came to nothing
 `,
   )
+})
+
+test('the chain names the relay of a relayed path, and the stream to it', () => {
+  const relay = { type: 'relay', address: '203.0.113.1:40000', sinceS: 61, throughStream: false } as const
+  const lineOf = (finding: Finding) =>
+    renderWhy(sampleKey(4), { ...sampleExplanation, findings: [finding] })
+      .trimEnd()
+      .split('\n')
+      .at(-1)
+  assert.equal(lineOf(relay), '  - relay: 203.0.113.1:40000 for 1 minute, 1 second')
+  assert.match(lineOf({ ...relay, throughStream: true }) ?? '', /1 second, through a stream in place of UDP$/)
 })
 
 const sentences: readonly (readonly [Verdict, RegExp])[] = [

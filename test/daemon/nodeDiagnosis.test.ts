@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Severity } from '../../src/daemon/finding.js'
 import { diagnoseNode } from '../../src/daemon/nodeDiagnosis.js'
-import type { NatStatus, Status } from '../../src/daemon/status.js'
+import type { MeshStatus, NatStatus, Status } from '../../src/daemon/status.js'
 import { sampleBootstrap, sampleStatus } from '../cli/sampleStatus.js'
 
 const QUIET: Status = { ...sampleStatus, peers: [] }
@@ -15,6 +15,10 @@ function about(status: Status, what: string): readonly (readonly [Severity, stri
 
 function withNat(nat: Partial<NatStatus>): Status {
   return { ...QUIET, nat: { ...QUIET.nat, ...nat } }
+}
+
+function withMesh(mesh: Partial<MeshStatus>): Status {
+  return { ...QUIET, mesh: { ...QUIET.mesh, ...mesh } }
 }
 
 describe('what is said of a running node', () => {
@@ -42,13 +46,15 @@ describe('what is said of a running node', () => {
     assert.equal(about(withNat({ secondNat: false }), 'second nat').length, 0)
     assert.equal(about(withNat({ lifetimeS: 15 }), 'mappings')[0]?.[0], 'note')
     assert.equal(about(withNat({ lifetimeS: 60 }), 'mappings')[0]?.[0], 'ok')
-    assert.equal(about(withNat({ udp: false }), 'udp')[0]?.[0], 'failure')
+    assert.match(about(withNat({ udp: false }), 'udp')[0]?.join() ?? '', /^warning.*over TCP, through member/)
+    const unrelayed = { ...withMesh({ memberRelays: 0 }), nat: withNat({ udp: false }).nat }
+    assert.equal(about(unrelayed, 'udp')[0]?.[0], 'failure')
     assert.equal(about(withNat({ udp: null }), 'udp')[0]?.[0], 'note')
     assert.equal(about(withNat({ udp: true }), 'udp')[0]?.[0], 'ok')
   })
 
   it('says whether it is in the mesh, and why not', () => {
-    const alone = { ...QUIET, mesh: { servers: 0, relays: 0 } }
+    const alone = withMesh({ servers: 0, relays: 0, memberRelays: 0 })
     assert.equal(about(QUIET, 'mesh')[0]?.[0], 'ok')
     assert.match(about(alone, 'mesh')[0]?.join() ?? '', /^failure.*connection refused.*TCP/)
     assert.match(about({ ...alone, bootstrap: [] }, 'mesh')[0]?.join() ?? '', /^failure.*--bootstrap/)
@@ -57,9 +63,21 @@ describe('what is said of a running node', () => {
   })
 
   it('says how others reach it', () => {
-    assert.equal(about(QUIET, 'relay')[0]?.[0], 'ok')
-    assert.equal(about({ ...QUIET, mesh: { servers: 1, relays: 0 } }, 'relay')[0]?.[0], 'warning')
-    assert.equal(about({ ...QUIET, reachable: true }, 'reachable')[0]?.[0], 'ok')
+    assert.equal(about(QUIET, 'circuit relays')[0]?.[0], 'ok')
+    assert.equal(about(withMesh({ relays: 0 }), 'circuit relays')[0]?.[0], 'warning')
+    assert.equal(about({ ...withMesh({ relays: 0 }), reachable: true }, 'circuit relays')[0]?.[0], 'ok')
+  })
+
+  it('says whether a member relay is there to be used, and what an open network lacks', () => {
+    const said = (mesh: Partial<MeshStatus>) => about(withMesh(mesh), 'member relays')[0]?.join(': ') ?? ''
+    assert.match(said({ memberRelays: 1 }), /^ok: one is there/)
+    assert.match(said({ memberRelays: 3 }), /^ok: 3 are there/)
+    assert.match(said({ memberRelays: 0, closed: true }), /^warning: none.* → run a reachable node/)
+    assert.match(
+      said({ memberRelays: 0, closed: false }),
+      /^warning: none.*in an open network only peers relay → close .*--network-key/,
+    )
+    assert.equal(said({ servers: 0, memberRelays: 0 }), '')
   })
 
   it('names peers that are unreachable', () => {

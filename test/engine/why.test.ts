@@ -86,6 +86,18 @@ describe('the verdict', () => {
     assert.deepEqual(because({ ...relayed }), 'peer-symmetric')
   })
 
+  it('where the path is relayed names the relay in the chain, and the stream to it', () => {
+    const path: Path = { ...PATH, type: 'relayed' }
+    const named = (through: Path) =>
+      explain({ ...NOTHING, state: 'relayed', path: through, isSound: true }, nowAt(NOW_MS)).findings.find(
+        ({ type }) => type === 'relay',
+      )
+    const relay = { type: 'relay', address: '203.0.113.1:51821', sinceS: 12 } as const
+    assert.deepEqual(named(path), { ...relay, throughStream: false })
+    assert.deepEqual(named({ ...path, throughStream: true }), { ...relay, throughStream: true })
+    assert.equal(named(PATH), undefined)
+  })
+
   it('where checks pass and the handshake is unanswered names that', () => {
     const ignored = { state: 'direct', path: PATH, isSound: true, isIgnored: true } as const
     assert.deepEqual(verdict({ ...ignored, unansweredFirstMessages: 3 }), {

@@ -87,6 +87,12 @@ export class RelayOffers {
     ).map(({ offer }) => offer)
   }
 
+  /** How many we may ask, and have a way to. */
+  get usable(): number {
+    const mayAsk = (offer: RelayOffer) => this.#parts.credentialFor(offer) !== undefined
+    return this.#offers.filter((offer) => mayAsk(offer) && this.routesTo(offer).length > 0).length
+  }
+
   /** Another way to a relay is there: what failed before may work. */
   reachedOtherwise(identity: Uint8Array): void {
     this.#failed.delete(toText(identity, 'base64'))

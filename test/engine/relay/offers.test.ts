@@ -55,6 +55,15 @@ describe('the relays that the mesh offers', () => {
     offers.set([six])
     assert.deepEqual(choose(1), [])
   })
+
+  it('are counted where we may ask them, and have a way to them', () => {
+    assert.equal(offers.usable, 3)
+    offers.set([NEAR, { ...FAR, addresses: [{ ip: '2001:db8:1::1', port: 51_821 }] }])
+    assert.equal(offers.usable, 1)
+    offers = relayOffers(() => undefined)
+    offers.set([NEAR])
+    assert.equal(offers.usable, 0)
+  })
 })
 
 function relayOffers(credentialFor: (offer: RelayOffer) => Credential | undefined): RelayOffers {
