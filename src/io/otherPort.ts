@@ -5,6 +5,7 @@ import { bindUdpSocket } from './udpSocket.js'
 
 export interface OtherPort {
   readonly port: number
+  /** Never throws: what cannot be sent is lost. */
   send(to: SocketAddress, datagram: Uint8Array): void
   /** Calls back with each datagram that comes in; the last one to be given is called. */
   onDatagram(take: (from: SocketAddress, datagram: Uint8Array) => void): void
@@ -19,10 +20,19 @@ export function bindOtherPort(ip: string): OtherPort | undefined {
     socket.on('error', () => undefined)
     return {
       port: socket.address().port,
-      send: (to, datagram) => socket.send(datagram, to.port, to.ip, () => undefined),
+      send(to, datagram) {
+        try {
+          socket.send(datagram, to.port, to.ip, () => undefined)
+        } catch {
+          // As with any datagram that the network loses.
+        }
+      },
       onDatagram(take) {
         socket.removeAllListeners('message')
-        socket.on('message', (bytes, { address, port }) => take({ ip: address, port }, bytes))
+        socket.on('message', (bytes, { address, port }) => {
+          // Anybody can send from port 0, to which nothing can be sent.
+          if (port !== 0) take({ ip: address, port }, bytes)
+        })
       },
       close: () => socket.close(),
     }

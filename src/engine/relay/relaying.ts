@@ -341,9 +341,10 @@ export class Relaying {
       if (way === undefined) continue
       const proof = agent.proofOf(way)
       if (proof?.isSound === true) {
+        // Once: one that carries on must not hide that the other relays come to nothing.
+        if (!session.wasProved && session.offer !== undefined) this.#pace.succeeded()
         session.wasProved = true
         session.isDoubted = false
-        if (session.offer !== undefined) this.#pace.succeeded()
       } else if (proof !== undefined && !session.isDoubted) {
         session.isDoubted = true
         session.renew(now)
@@ -387,7 +388,8 @@ export class Relaying {
         ip: (addresses[0] ?? offer?.addresses[0])?.ip ?? '',
       })
       if (offer === undefined) continue
-      if (!wasProved && why !== IDLE) this.#pace.failed(now)
+      if (wasProved) this.#pace.encourage()
+      else if (why !== IDLE) this.#pace.failed(now)
       if (!FAULTLESS.has(why)) this.#parts.context.offers.failed(offer, hasRefused, now)
       if (wasSilent) this.#parts.context.streams.unanswered(offer, now)
     }

@@ -19,7 +19,7 @@ import type { LocalSocket, RelayOffer, SocketId } from '../inputs.js'
 const MAX_STREAMS = 8
 /** How many relays are reached so while nothing says that UDP works. */
 const WANTED = 2
-/** One that did not open is tried again. */
+/** One that did not open, or that its relay ended at once, is tried again. */
 const AGAIN_MS: Backoff = { first: 5 * SECOND, longest: 300 * SECOND }
 /** What is heard of no more was lost. */
 const LOST_MS = 10 * SECOND
@@ -75,19 +75,21 @@ export class RelayStreams {
       const stream = relay === undefined ? undefined : this.#streams.get(nameOf(relay.identity))
       if (stream === undefined || stream.state.name === 'open') continue
       stream.state = { name: 'open', socket: id, since: now }
-      stream.failures = 0
     }
-    for (const [name, { state }] of this.#streams)
-      if (state.name === 'open' && !sockets.some(({ id }) => id === state.socket)) this.#streams.delete(name)
+    for (const [name, stream] of this.#streams) {
+      const { state } = stream
+      if (state.name !== 'open' || sockets.some(({ id }) => id === state.socket)) continue
+      // A node that does not relay takes a stream, and ends it a round trip later.
+      if (now < after(state.since, LOOK_MS)) this.#hasFailed(stream, now)
+      else this.#streams.delete(name)
+    }
     this.#lookAt = sockets.length === 0 ? undefined : (this.#lookAt ?? after(now, LOOK_MS))
   }
 
   /** A stream could not be opened, or was refused. */
   failed(relay: Uint8Array, now: Instant): void {
     const stream = this.#streams.get(nameOf(relay))
-    if (stream === undefined) return
-    stream.state = { name: 'failed', until: after(now, backoffMs(AGAIN_MS, stream.failures)) }
-    stream.failures += 1
+    if (stream !== undefined) this.#hasFailed(stream, now)
   }
 
   /** Closes those of which nothing makes use. */
@@ -122,6 +124,11 @@ export class RelayStreams {
     const state = { name: 'opening', until: after(now, LOST_MS) } as const
     this.#streams.set(name, { relay: identity, state, failures: known?.failures ?? 0 })
     this.#parts.emit({ type: 'open-stream', relay: { identity, ip: first.ip } })
+  }
+
+  #hasFailed(stream: Stream, now: Instant): void {
+    stream.state = { name: 'failed', until: after(now, backoffMs(AGAIN_MS, stream.failures)) }
+    stream.failures += 1
   }
 
   /** Forgets one that failed; false where there is none. */

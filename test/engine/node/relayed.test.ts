@@ -195,6 +195,22 @@ describe('two that cannot meet', () => {
 })
 
 describe('two that can meet', () => {
+  it('ask relays that stay silent ever more rarely, though another one carries', (t) => {
+    const pair = hardPair({ accesses: ['port-restricted', 'port-restricted'] })
+    const { world, ana, ben, relays } = pair
+    const silent = relays.slice(1)
+    for (const { faults } of silent) faults.isFull = true
+    world.awaitPing(ana.host.ping(ben.publicKey))
+    pass(pair, 5 * MINUTE)
+    const asked = () => silent.reduce((sum, { counts }) => sum + counts.grants, 0)
+    const before = asked()
+    pass(pair, 10 * MINUTE)
+    t.diagnostic(`${asked() - before} requests in 10 minutes`)
+    // Four packets a request, about one a minute from each of the two.
+    assert.ok(asked() - before <= 10 * 2 * 4 * 1.5)
+    assert.ok(asked() > before)
+  })
+
   it('leave the relay for the direct path, which loses nothing', () => {
     const { world, ana, ben } = hardPair({ accesses: ['port-restricted', 'port-restricted'] })
     world.awaitPing(ana.host.ping(ben.publicKey))

@@ -102,6 +102,35 @@ describe('streams in place of UDP', () => {
     assert(pauses.length > 3 && pauses.length < 12, `${pauses}`)
   })
 
+  test('that relays end at once are tried again with growing pauses', () => {
+    const { streams, opened } = scene()
+    const relay = offers[0] ?? assert.fail()
+    const openedAt: number[] = []
+    for (let ms = 0; ms < 600_000; ms += 100) {
+      const before = opened().length
+      streams.unanswered(relay, at(ms))
+      if (opened().length === before) continue
+      openedAt.push(ms)
+      streams.socketsChanged([socketTo(0, -openedAt.length)], at(ms + 20))
+      streams.socketsChanged([], at(ms + 40))
+    }
+    const pauses = openedAt.slice(1).map((ms, index) => ms - (openedAt[index] ?? 0))
+    assert.deepEqual(
+      pauses,
+      pauses.toSorted((a, b) => a - b),
+    )
+    assert(pauses.length > 3 && pauses.length < 12, `${pauses}`)
+  })
+
+  test('that lasted for a while are opened again at once', () => {
+    const { streams, opened } = scene()
+    streams.wanted(undefined, START)
+    streams.socketsChanged([socketTo(0, -1), socketTo(1, -2)], at(20))
+    streams.socketsChanged([], at(60_000))
+    streams.wanted(undefined, at(60_000))
+    assert.deepEqual(opened(), [1, 2, 1, 2])
+  })
+
   test('of which nothing is heard are taken for lost', () => {
     const { streams, opened } = scene()
     streams.unanswered(offers[0] ?? assert.fail(), START)
