@@ -138,6 +138,25 @@ test('Where a direct path is lost the pings go on over a relay, and over a direc
   await assertFewLost(t, stream)
 })
 
+test('A gateway that is given another public address does not part the machine behind it from its peer', async (t) => {
+  const [from, to] = pair('home')
+  const passed = await passedOn()
+  const stream = await soundStream(from, to)
+  await untilPassedOn(passed)
+
+  await home.renumber()
+  await stream.untilSound(stream.answered.at(-1))
+  await to.daemon.untilPeer(
+    from.wireguard.keys.publicKey,
+    `direct at ${home.address}`,
+    ({ state, path }) => state === 'direct' && path?.remote.startsWith(`${home.address}:`) === true,
+    HEALING_DEADLINE_MS,
+  )
+  await stream.untilSound(stream.answered.at(-1))
+  const lost = await stream.stop()
+  t.diagnostic(`${lost} were not answered; the longest silence was ${Math.round(stream.longestSilenceMs)} ms`)
+})
+
 test('Where no UDP gets out pings go over a stream, and over a direct path when it does', async (t) => {
   const [from, to] = pair('mute')
   const stream = await soundStream(from, to)
