@@ -59,7 +59,7 @@ async function main(selection: readonly string[]): Promise<number> {
       concurrency: availableParallelism(),
       timeoutMs: 180_000,
     },
-    { name: 'laboratory tests', files: files.filter(inLab), concurrency: 1, timeoutMs: 300_000 },
+    { name: 'laboratory tests', files: files.filter(inLab), concurrency: 1, timeoutMs: 600_000 },
   ]
   return report(parts.filter((part) => part.files.length > 0))
 }

@@ -8,7 +8,7 @@ const POLL_MS = 5
 export async function until<Value>(
   what: string,
   condition: () => Value | undefined | false | Promise<Value | undefined | false>,
-  deadlineMs = 10_000,
+  deadlineMs = 30_000,
 ): Promise<Value> {
   const deadline = performance.now() + deadlineMs
   for (;;) {

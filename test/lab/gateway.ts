@@ -119,17 +119,24 @@ export class Gateway {
 
   /** Drops all UDP between the LAN and the public side, or no longer does. */
   async blockUdp(block: boolean): Promise<void> {
-    await this.#block(block ? 'meta l4proto udp drop' : undefined)
+    await this.#block(block ? ['meta l4proto udp drop'] : [])
+  }
+
+  /** Drops all UDP between the LAN and one address on the public side, both ways; without an address no longer. */
+  async blockUdpWith(address: string | undefined): Promise<void> {
+    const sides = address === undefined ? [] : [`ip daddr ${address}`, `ip saddr ${address}`]
+    await this.#block(sides.map((side) => `${side} meta l4proto udp drop`))
   }
 
   /** Drops all IPv4 between the LAN and the public side, or no longer does. */
   async blockIpv4(block: boolean): Promise<void> {
-    await this.#block(block ? 'meta nfproto ipv4 drop' : undefined)
+    await this.#block(block ? ['meta nfproto ipv4 drop'] : [])
   }
 
-  async #block(what: string | undefined): Promise<void> {
-    const rule = what === undefined ? '' : `add rule inet gateway blocked ${what}\n`
-    await this.namespace.nft(`flush chain inet gateway blocked\n${rule}`)
+  /** These rules, and no others. */
+  async #block(rules: readonly string[]): Promise<void> {
+    const added = rules.map((rule) => `add rule inet gateway blocked ${rule}\n`)
+    await this.namespace.nft(`flush chain inet gateway blocked\n${added.join('')}`)
   }
 }
 

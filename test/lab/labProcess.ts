@@ -63,7 +63,7 @@ export class LabProcess {
   }
 
   /** Resolves once stdout or stderr matches; rejects with all the output if the process ends first, or after `deadlineMs`. */
-  waitForOutput(pattern: RegExp, deadlineMs = 10_000): Promise<RegExpExecArray> {
+  waitForOutput(pattern: RegExp, deadlineMs = 30_000): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         clearTimeout(timer)

@@ -3,7 +3,8 @@
  * Each kind has two machines, so that a pair of one kind can meet as well.
  *
  * The simulator says of each pair how it comes to talk. What is developed there is worth something only as far as the
- * laboratory, with real gateways and real WireGuard, says the same.
+ * laboratory, with real gateways and real WireGuard, says the same; but for relays, which there are none of in this open
+ * network: direct paths must do without. Meetings in a closed one are in meetings.test.ts.
  */
 
 import assert from 'node:assert/strict'
@@ -95,8 +96,8 @@ describe('As in the simulator there is a direct path in the end', () => {
   }
 })
 
-describe('As in the simulator there is no path', { concurrency: true }, () => {
-  for (const cell of SIMULATED.filter(({ way }) => way === 'none')) {
+describe('Where the simulator knows of a relay at best, there is no path', { concurrency: true }, () => {
+  for (const cell of SIMULATED.filter(({ way }) => way !== 'direct')) {
     test(`between ${cell.from} and ${cell.to}`, async () => {
       const { from, to } = machinesOf(cell)
       let isDecided = false
@@ -120,9 +121,9 @@ describe('As in the simulator there is no path', { concurrency: true }, () => {
   }
 })
 
-/** Ports had to be guessed: checks alone get through within a few round trips. */
-function isGuessed({ roundTrips }: MatrixCell): boolean {
-  return roundTrips !== undefined && roundTrips > 15
+/** Ports have to be guessed: checks alone do not get through. */
+function isGuessed({ canBeDirect }: MatrixCell): boolean {
+  return canBeDirect === 'by-guessing'
 }
 
 async function assertDirect(from: Machine, to: Machine, kind: Access): Promise<void> {

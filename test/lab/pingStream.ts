@@ -44,7 +44,7 @@ export class PingStream {
 
   /**
    * Waits until some requests in a row are answered, all of them later than `after`, and gives the first of them. An
-   * Error after 30 s.
+   * Error after 60 s.
    */
   untilSound(after = 0): Promise<number> {
     return until(
@@ -55,7 +55,7 @@ export class PingStream {
         const isSound = last.length === SOUND && last.every((seq, index) => seq === (first ?? 0) + index)
         return isSound && first !== undefined && first > after ? first : undefined
       },
-      30_000,
+      60_000,
     )
   }
 

@@ -1,4 +1,4 @@
-/** A plain UDP socket on a host of the laboratory, for finding out what a NAT does. */
+/** A plain UDP socket on a host of the laboratory, for finding out what a NAT does. Texts are bytes in latin1. */
 
 import { fileURLToPath } from 'node:url'
 import type { SocketAddress } from '../../src/base/address.js'

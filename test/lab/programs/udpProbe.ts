@@ -10,13 +10,13 @@ function report(message: ProbeReport): void {
 }
 
 socket.on('message', (payload, { address: ip, port }) => {
-  report({ type: 'received', from: { ip, port }, text: payload.toString() })
+  report({ type: 'received', from: { ip, port }, text: payload.toString('latin1') })
 })
 socket.bind(() => {
   report({ type: 'bound', port: socket.address().port })
 })
 process.on('message', ({ to, text }: ProbeCommand) => {
-  socket.send(text, to.port, to.ip, (error) => {
+  socket.send(Buffer.from(text, 'latin1'), to.port, to.ip, (error) => {
     report(error === null ? { type: 'sent' } : { type: 'failed', why: error.message })
   })
 })
