@@ -21,6 +21,7 @@ import { LoopbackTable } from './loopbackTable.js'
 import { MEMBERSHIP } from './membership.js'
 import type { MeshAccess } from './meshAccess.js'
 import type { DaemonState, StateFile } from './stateFile.js'
+import { failureOf } from './unsimulated.js'
 import type { WireGuardHost } from './wireguardHost.js'
 
 export const LOOPBACK_PORT = 51_822
@@ -300,6 +301,10 @@ export class Daemon implements Member {
       case 'remember':
         this.#remember({ records: new Map(this.#state.records).set(errand.peer, errand.signedRecord) })
         break
+      default: {
+        const failure = failureOf(errand)
+        if (failure !== undefined) this.handle(failure)
+      }
     }
   }
 

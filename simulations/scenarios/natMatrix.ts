@@ -111,8 +111,12 @@ export class NatMatrix<Name extends string> {
     const eachMs = PATIENCE_MS + IMPROVING_MS + AFTERWARDS_MS + BETWEEN_MS
     return {
       queue,
-      // Home routers: their connection is drawn.
-      traced: () => this.#stage.traced().slice(2 * drawn, 2 * drawn + 2),
+      // Home routers: their connection is drawn, or the first where there are none.
+      traced: () =>
+        this.#stage
+          .traced()
+          .slice(2 * Math.max(0, drawn))
+          .slice(0, 2),
       totalMs: SETTLING_MS + this.#meetings.length * eachMs,
       course: () => this.#course(),
       findings: () => this.#findings(),

@@ -99,8 +99,8 @@ export const PLANTS: readonly Plant[] = [
     engine: 'directory',
     what: 'missing verification: anybody may knock with the record of another',
     file: 'engine/directory/knockDoor.js',
-    find: 'return equals(record.identity, from) ? record.publicKey',
-    replace: 'return from.length > 0 ? record.publicKey',
+    find: 'return equals(record.identity, from) ? { peer:',
+    replace: 'return from.length > 0 ? { peer:',
     from: 23,
   },
   {
@@ -189,8 +189,8 @@ export const PLANTS: readonly Plant[] = [
     engine: 'node',
     what: 'forgotten case: peers are not told of new sockets',
     file: 'engine/node.js',
-    find: 'this.#reflection.change({ sockets }, now.instant);\n        this.#surroundingsChanged(now);',
-    replace: 'this.#reflection.change({ sockets }, now.instant);',
+    find: 'this.#portMapping.change({ sockets }, now.instant);\n        this.#portsMapped(now);\n        this.#surroundingsChanged(now);',
+    replace: 'this.#portMapping.change({ sockets }, now.instant);\n        this.#portsMapped(now);',
     from: 106,
   },
   {
