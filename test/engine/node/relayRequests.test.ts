@@ -15,7 +15,7 @@ import { type DecodedStun, decodeStun, encodeStun } from '../../../src/wire/stun
 import { BINDING, GRANT } from '../../../src/wire/stun/registry.js'
 import type { Sent } from '../effectLog.js'
 import { firstMessage, recordOf, signedRecordOf, type TestNode, testNode } from '../nodes.js'
-import { UNIX_START } from '../virtualTime.js'
+import { nowAt, UNIX_START } from '../virtualTime.js'
 import { NodeByHand, sentOf } from './byHand.js'
 
 const ANA = testNode(1)
@@ -58,8 +58,10 @@ describe('a node that looks for a peer', () => {
     const ana = new NodeByHand(ANA, [BEN, CARL], [signedRecordOf(BEN), signedRecordOf(CARL, { identity })])
     offer(ana, [RELAY, AT_RELAY])
     assert.deepEqual(grantsIn(ana.tell(message())), [])
+    assert.equal(ana.node.status(nowAt(ana.ms)).memberRelays, 0)
     ana.pass(MINUTE)
-    ana.tell(meshChanged([{ ...offerOf(CARL, AT_RELAY), identity }]))
+    ana.tell(meshChanged([{ ...offerOf(CARL, AT_RELAY), identity }, offerOf(RELAY, AT_OTHER)]))
+    assert.equal(ana.node.status(nowAt(ana.ms)).memberRelays, 1)
     const [grant] = grantsIn([...sentOf(ana.tell(message(2))), ...ana.pass(SECOND)])
     assert.ok(grant)
     const { proof } = opened(grant.request, CARL)
