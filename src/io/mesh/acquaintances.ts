@@ -69,6 +69,7 @@ export async function lookAround(
   for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted; pauseMs *= GROWTH) {
     pauseMs = Math.min(pauseMs, serves() ? LONGEST_PAUSE_MS.serving : LONGEST_PAUSE_MS.other)
     await untilConnected(signal)
+    await dht.admitConnected()
     await lookAt(dht, self, self.toMultihash().bytes, signal)
     if (serves()) await lookAt(dht, self, randomBytes(32), signal)
     await pause(pauseMs * (1 + JITTER * Math.random()), signal)

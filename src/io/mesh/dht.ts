@@ -55,6 +55,9 @@ interface Internals {
   }
   readonly routingTable: {
     readonly size: number
+    find(peer: PeerId): Promise<PeerId | undefined>
+    /** Pings it first. */
+    add(peer: PeerId): Promise<void>
     closestPeers(kadId: Uint8Array, options: { readonly count: number }): PeerId[]
     remove(peer: PeerId): Promise<void>
   }
@@ -125,6 +128,16 @@ export class Dht {
     if (server === undefined) return known
     const answer = await this.closer(server, randomBytes(32)).catch(() => undefined)
     return [...known, ...(answer?.closer ?? []).map(({ id }) => id)]
+  }
+
+  /**
+   * Has those of the connected servers enter the routing table that are not there. kad-dht pings a node once when it
+   * connects, and on a busy machine a ping can fail: nobody would learn of that node from us as long as it stays.
+   */
+  async admitConnected(): Promise<void> {
+    const { routingTable } = this.#internals
+    for (const peer of this.#connectedServers())
+      if ((await routingTable.find(peer)) === undefined) routingTable.add(peer).catch(() => {})
   }
 
   /** A node that serves the DHT no more. */
@@ -219,6 +232,8 @@ function hasInternals(kadDht: KadDHT): kadDht is KadDHT & Internals {
   return (
     typeof network?.sendRequest === 'function' &&
     typeof routingTable?.closestPeers === 'function' &&
+    typeof routingTable.find === 'function' &&
+    typeof routingTable.add === 'function' &&
     typeof routingTable.remove === 'function'
   )
 }
