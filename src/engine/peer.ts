@@ -365,7 +365,7 @@ export class Peer implements DiscoveredPeer {
     this.offerCandidates(now)
     this.agent.suspectWithdrawn()
     this.agent.probe(now.instant)
-    this.agent.punch(now.instant)
+    this.agent.punch(now.instant, !this.#contact.isUnderWay)
     this.settle(now)
   }
 
