@@ -175,6 +175,7 @@ export class Node {
       reflection: this.#reflection,
       paths,
       birthdays: new Birthdays(punching, paths, random),
+      mapped: () => this.#portMapping.candidates,
       relays: {
         emit,
         transactions: relayRequests,

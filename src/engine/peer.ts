@@ -12,7 +12,7 @@ import { compare } from 'uint8arrays'
 import { formatSocketAddress, type SocketAddress, sameSocketAddress } from '../base/address.js'
 import type { DropReason } from '../base/drops.js'
 import { type PublicKey, publicKeyBytes } from '../base/publicKey.js'
-import { earliest, type Instant, type Now } from '../base/time.js'
+import { earliest, type Instant, later, type Now } from '../base/time.js'
 import type { PairKeys } from '../crypto/pair.js'
 import type { Candidate } from '../wire/candidate.js'
 import type { RelayedSession } from '../wire/knock.js'
@@ -33,7 +33,7 @@ import { Refusals } from './loopback/refusals.js'
 import type { Takeover } from './loopback/takeover.js'
 import { PathAgent, type PathContext, type Proved } from './path/agent.js'
 import { Birthday } from './path/birthday.js'
-import { type BirthdayPlan, planBirthday } from './path/birthdayPlan.js'
+import { type BirthdaySituation, hopelessMeeting, planBirthday } from './path/birthdayPlan.js'
 import type { Birthdays } from './path/birthdays.js'
 import { type InterfaceMtu, MtuProbing } from './path/mtuProbing.js'
 import type { NatKnowledge } from './path/natKnowledge.js'
@@ -60,6 +60,8 @@ export interface PeerContext {
   readonly paths: PathContext
   readonly relays: RelayContext
   readonly birthdays: Birthdays
+  /** Our ports that gateways have opened. */
+  readonly mapped: () => readonly Candidate[]
   readonly nat: Pick<NatKnowledge, 'keepaliveMs'>
   /** Index of a handshake or session of our WireGuard → whose it is. */
   readonly indices: Map<number, Peer>
@@ -125,7 +127,10 @@ export class Peer implements DiscoveredPeer {
     this.#birthday = new Birthday({
       birthdays: context.birthdays,
       agent: this.agent,
-      plan: (now) => this.#planBirthday(now),
+      plan: (now) => {
+        const situation = this.#gateways(now)
+        return situation && planBirthday(situation)
+      },
       isActive: (now) => this.#watch.isActive(now.instant),
       knock: (now) => this.#pursuit.knock(now),
     })
@@ -360,7 +365,7 @@ export class Peer implements DiscoveredPeer {
     this.offerCandidates(now)
     this.agent.suspectWithdrawn()
     this.agent.probe(now.instant)
-    this.agent.punch(now.instant)
+    this.agent.punch(now.instant, !this.#contact.isUnderWay)
     this.settle(now)
   }
 
@@ -412,7 +417,7 @@ export class Peer implements DiscoveredPeer {
 
   wake(now: Now): void {
     this.#check(now)
-    if (this.#contact.wake(now.instant)) this.agent.giveUp()
+    if (this.#contact.wake(now.instant)) this.#contactFailed(now)
     const verdict = this.#firstMessage.wake(now.instant)
     if (verdict === 'suspect') this.#suspect(now.instant)
     else if (verdict === 'ask') this.agent.probe(now.instant)
@@ -575,9 +580,10 @@ export class Peer implements DiscoveredPeer {
 
   /** A relay carries the traffic meanwhile. While there is any, the peer is looked for again and again, ever more rarely. */
   #seekDirect(now: Now): void {
-    if (!this.#watch.isActive(now.instant)) return
-    this.#want(now.instant)
-    if (!this.#contact.isUnderWay) this.#seekAgainAt = this.#contact.retryAt
+    if (!this.#watch.isActive(now.instant) || this.#contact.isUnderWay) return
+    const notBefore = later(this.#contact.retryAt, this.#seekNotBefore(now))
+    if (notBefore > now.instant) this.#seekAgainAt = notBefore
+    else this.#want(now.instant)
   }
 
   #situation(now: Instant): Situation {
@@ -609,12 +615,32 @@ export class Peer implements DiscoveredPeer {
     })
   }
 
-  #planBirthday(now: Now): BirthdayPlan | undefined {
-    const { paths, reflection } = this.#context
+  /** What is known of the gateways between the peer and us. */
+  #gateways(now: Now): BirthdaySituation | undefined {
+    const { paths, reflection, mapped } = this.#context
     const peer = this.#record(now)
     if (peer === undefined) return undefined
     const { findings } = reflection
-    return planBirthday({ own: natOf(findings), reflexive: findings.candidates, ...paths, peer })
+    return { own: natOf(findings), reflexive: findings.candidates, mapped: mapped(), ...paths, peer }
+  }
+
+  /** Where it failed between these two gateways, when it may be tried again. */
+  #seekNotBefore(now: Now): Instant {
+    const { birthdays } = this.#context
+    const situation = this.#gateways(now)
+    const hopeless = situation && hopelessMeeting(situation)
+    const plan = situation && planBirthday(situation)
+    const failed = hopeless === undefined ? birthdays.failed : birthdays.hopeless
+    const between = hopeless ?? plan?.between
+    return (between && failed.notBefore(between)) ?? now.instant
+  }
+
+  #contactFailed(now: Now): void {
+    this.agent.giveUp()
+    const situation = this.#gateways(now)
+    const hopeless = situation && hopelessMeeting(situation)
+    if (hopeless !== undefined && this.agent.current?.type === 'relayed')
+      this.#context.birthdays.hopeless.failed(hopeless, now.instant)
   }
 
   // Watching the path in use

@@ -12,9 +12,10 @@
  */
 
 import { type SocketAddress, sameSocketAddress } from '../../base/address.js'
+import { type Backoff, backoffMs } from '../../base/backoff.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import { isStreamAddress } from '../../base/streamAddress.js'
-import { after, earliest, elapsed, type Instant, type Now } from '../../base/time.js'
+import { after, earliest, elapsed, type Instant, type Now, SECOND } from '../../base/time.js'
 import type { PairKeys } from '../../crypto/pair.js'
 import type { Candidate, CandidateType } from '../../wire/candidate.js'
 import type { Emit } from '../effects.js'
@@ -46,6 +47,10 @@ const THOROUGH_PROBE: Series = [50, 100, 200, 400, 500]
 
 /** Of the paths that are not in use so many are asked with it at once. */
 const MAX_ASKED_BESIDES = 4
+
+/** A peer that knocks has an address checked so often at once; if that comes to nothing, ever more rarely. It may be another's. */
+const FREE_SERIES = 3
+const ON_KNOCK_MS: Backoff = { first: 8 * SECOND, longest: 60 * SECOND }
 
 /** What comes in brings no check to that address forward to less than this after the last (Ta of RFC 8445 section 14.2). */
 const PACE_MS = 50
@@ -83,6 +88,8 @@ interface Pair extends Route {
   offered: boolean
   proof: ProofState | undefined
   series: SeriesState | undefined
+  /** Series that knocks of the peer began, all in vain so far, and when the next may. */
+  readonly onKnock: { count: number; notBefore: Instant }
 }
 
 /** What a check is about: the subject of its transaction. */
@@ -247,10 +254,14 @@ export class PathAgent {
     this.#choose()
   }
 
-  /** Checks every pair from the beginning, the most promising first; those that are proved are only asked. */
-  punch(now: Instant): void {
+  /**
+   * Checks every pair from the beginning, the most promising first; those that are proved are only asked. `onKnock` where
+   * only the peer wants that: then what came to nothing is checked ever more rarely.
+   */
+  punch(now: Instant, onKnock = false): void {
     this.#chase.begin(now)
     for (const pair of this.#pairs) {
+      if (onKnock && pair.proof === undefined && !mayPunchOnKnock(pair, now)) continue
       // An address that only a check named is tried once for that check.
       if (pair.type === 'peer-reflexive' && pair.series?.waits === PUNCH) continue
       if (pair.proof !== undefined && !pair.proof.suspect) this.#ask(pair, pair.proof, now)
@@ -357,6 +368,7 @@ export class PathAgent {
     const former = pair.proof
     const rttMs = former?.rttMs === undefined ? sample : former.rttMs + (sample - former.rttMs) / 8
     pair.series = undefined
+    pair.onKnock.count = 0
     pair.proof = { kind: 'check', at: former?.at ?? now, answeredAt: now, rttMs, suspect: false }
     if (!pair.offered) this.#chase.succeeded()
     this.#choose()
@@ -509,6 +521,7 @@ export class PathAgent {
       offered: type !== 'peer-reflexive',
       proof: undefined,
       series: undefined,
+      onKnock: { count: 0, notBefore: Number.NEGATIVE_INFINITY as Instant },
     }
     this.#pairs.push(pair)
     return pair
@@ -563,6 +576,15 @@ interface RatedPair extends Rated {
 /** Those of `routes` that are not among `others`. */
 function without(routes: readonly Route[], others: readonly Route[]): readonly Route[] {
   return routes.filter((route) => !others.some((other) => sameRoute(other, route)))
+}
+
+/** Whether a knock may begin a series over an unproved pair; if so, it is counted. */
+function mayPunchOnKnock({ onKnock }: Pair, now: Instant): boolean {
+  if (onKnock.count > 0 && now < onKnock.notBefore) return false
+  onKnock.count += 1
+  const inVain = onKnock.count - FREE_SERIES
+  onKnock.notBefore = inVain < 0 ? now : after(now, backoffMs(ON_KNOCK_MS, inVain))
+  return true
 }
 
 function rate(pair: Pair): RatedPair[] {

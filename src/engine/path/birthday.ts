@@ -7,10 +7,25 @@
  *
  * The knock makes both begin: it is answered within a round trip, and each counts from when it came. A relayed path is no
  * reason not to try; a direct one is. Over a relay an effort is made only while there is traffic.
+ *
+ * Nothing proves that the peer is at the address that its record names: what it sends from there is what does not get
+ * through. So an effort has one address, begins only when the peer has just been heard of, and each that was in vain makes
+ * the pause longer, whatever address comes next. Only a path that an effort won, or another network of ours, ends that.
  */
 
-import { after, earliest, elapsed, type Instant, MINUTE, type Now, SECOND } from '../../base/time.js'
-import type { PathAgent } from './agent.js'
+import { type Backoff, backoffMs } from '../../base/backoff.js'
+import {
+  after,
+  earliest,
+  elapsed,
+  HOUR,
+  type Instant,
+  later,
+  MINUTE,
+  type Now,
+  SECOND,
+} from '../../base/time.js'
+import { type PathAgent, PUNCH_MS } from './agent.js'
 import type { Effort } from './birthdayEffort.js'
 import type { BirthdayPlan } from './birthdayPlan.js'
 import type { Birthdays } from './birthdays.js'
@@ -19,14 +34,19 @@ import type { Route } from './path.js'
 /** Ordinary checks are answered by then if they ever are: a few round trips after both have begun. */
 const GRACE_MS = 2 * SECOND
 
+/** Where a gateway says that it has opened a port for one of the two: a whole series of checks has failed by then. */
+const MAPPED_GRACE_MS = PUNCH_MS
+
 /** We may learn of our own NAT, or the peer's, a little after the knock; later the peer has begun without us. */
 const BEGIN_MS = 8 * SECOND
 
-/** Whatever networks the peer says that it is in: no more often than this. */
-const PEER_AGAIN_MS = 1 * MINUTE
+/** Whatever networks the peer says that it is in: the pause after an effort in vain, and between knocks for one. */
+const PEER_AGAIN_MS: Backoff = { first: 1 * MINUTE, longest: 1 * HOUR }
 
 /** The peer's pause ends as much before ours at most. */
 const SLACK_MS = 5 * SECOND
+
+const NOW_OR_LATER = Number.NEGATIVE_INFINITY as Instant
 
 export interface BirthdayParts {
   readonly birthdays: Birthdays
@@ -44,7 +64,9 @@ export class Birthday {
   #effort: Effort | undefined = undefined
   /** When the peer and we began to speak to each other, if that is still to lead to an effort. */
   #touchedAt: Instant | undefined = undefined
-  #notBefore = Number.NEGATIVE_INFINITY as Instant
+  #notBefore = NOW_OR_LATER
+  /** Efforts in vain since the last that led to a path, from behind `own`. */
+  #failures = { count: 0, own: '' }
   /** When to try again, after an effort in vain. */
   #againAt: Instant | undefined = undefined
   #nextWake: Instant | undefined = undefined
@@ -97,12 +119,17 @@ export class Birthday {
   }
 
   #met(): void {
-    const { birthdays } = this.#parts
+    const { birthdays, agent } = this.#parts
     if (this.#effort !== undefined) {
-      birthdays.failed.met(this.#effort.plan.between)
+      const { between } = this.#effort.plan
+      // Another way to the peer says nothing of the address that was tried.
+      if (agent.current !== undefined && this.expects(agent.current)) {
+        birthdays.failed.met(between)
+        this.#failures = { count: 0, own: between.own }
+        this.#notBefore = NOW_OR_LATER
+      }
       birthdays.end(this.#effort)
       this.#effort = undefined
-      this.#notBefore = Number.NEGATIVE_INFINITY as Instant
     }
     this.#touchedAt = undefined
     this.#againAt = undefined
@@ -122,7 +149,7 @@ export class Birthday {
     if (isOver) birthdays.failed.failed(plan.between, effort.endsAt)
     this.#effort = undefined
     birthdays.end(effort)
-    this.#againAt = birthdays.failed.notBefore(plan.between) ?? this.#notBefore
+    this.#againAt = later(birthdays.failed.notBefore(plan.between) ?? this.#notBefore, this.#notBefore)
     this.#mayKnock(this.#againAt, now)
   }
 
@@ -137,6 +164,11 @@ export class Birthday {
       return
     }
     const plan = planOf(now)
+    // A port that is open to all needs no guessing, unless it turns out not to be.
+    if (plan?.isMapped === true && elapsed(touchedAt, now.instant) < MAPPED_GRACE_MS) {
+      this.#nextWake = after(touchedAt, MAPPED_GRACE_MS)
+      return
+    }
     if (plan === undefined) {
       const until = after(touchedAt, BEGIN_MS)
       if (now.instant >= until) this.#touchedAt = undefined
@@ -144,14 +176,23 @@ export class Birthday {
       return
     }
     this.#touchedAt = undefined
-    const notBefore = birthdays.failed.notBefore(plan.between) ?? now.instant
-    if (after(now.instant, SLACK_MS) < notBefore || after(now.instant, SLACK_MS) < this.#notBefore) {
-      this.#againAt = notBefore > this.#notBefore ? notBefore : this.#notBefore
+    const { own } = plan.between
+    if (own !== this.#failures.own) {
+      this.#failures = { count: 0, own }
+      this.#notBefore = NOW_OR_LATER
+    }
+    const notBefore = later(birthdays.failed.notBefore(plan.between) ?? now.instant, this.#notBefore)
+    if (after(now.instant, SLACK_MS) < notBefore) {
+      this.#againAt = notBefore
       this.#mayKnock(this.#againAt, now)
       return
     }
     this.#effort = birthdays.begin(plan, agent, now.instant)
-    this.#notBefore = after(now.instant, PEER_AGAIN_MS)
+    if (this.#effort !== undefined) {
+      // Until it leads to a path it is one in vain, however it ends.
+      this.#notBefore = after(this.#effort.endsAt, backoffMs(PEER_AGAIN_MS, this.#failures.count))
+      this.#failures = { count: this.#failures.count + 1, own }
+    }
     this.#againAt = undefined
     this.#nextWake = this.#effort?.endsAt
   }
@@ -165,7 +206,7 @@ export class Birthday {
     }
     if (!agent.isSound || !isActive(now)) return
     // The answer counts as being in touch; without one it is tried again.
-    this.#againAt = after(now.instant, PEER_AGAIN_MS)
+    this.#againAt = after(now.instant, PEER_AGAIN_MS.first)
     this.#nextWake = this.#againAt
     knock(now)
   }

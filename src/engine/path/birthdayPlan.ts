@@ -17,10 +17,13 @@ import type { LocalSocket, MachineRoute, SocketId } from '../inputs.js'
 import type { Gateways } from './failedMeetings.js'
 import { socketsFor } from './reachability.js'
 
-export type BirthdayPlan =
+export type BirthdayPlan = {
+  readonly between: Gateways
+  /** True where a gateway of one of the two says that it has opened a port for it. */
+  readonly isMapped: boolean
+} & (
   | {
       readonly role: 'hard'
-      readonly between: Gateways
       /** The local address at which to open sockets. */
       readonly ip: string
       /** Where the peer is to everybody. */
@@ -28,18 +31,20 @@ export type BirthdayPlan =
     }
   | {
       readonly role: 'easy'
-      readonly between: Gateways
       readonly socket: SocketId
       /** The outer address of the peer's NAT. */
       readonly ip: string
       /** Ports of it, in the order in which reflectors that were asked one after the other saw them. */
       readonly seen: readonly number[]
     }
+)
 
 export interface BirthdaySituation {
   readonly own: NatBehaviour
   /** Our addresses as reflectors see them. */
   readonly reflexive: readonly Candidate[]
+  /** Our ports that gateways have opened. */
+  readonly mapped: readonly Candidate[]
   readonly sockets: readonly LocalSocket[]
   readonly routes: readonly MachineRoute[]
   readonly peer: PeerRecord
@@ -57,11 +62,26 @@ export function planBirthday(situation: BirthdaySituation): BirthdayPlan | undef
     // Who is behind the same gateway is not behind another.
     if (socket === undefined || gateway === undefined || gateway === target.ip) continue
     const between: Gateways = { own: gateway, peer: target.ip }
-    if (isHardSide) return { role: 'hard', between, ip: socket.address.ip, target }
+    const common = { between, isMapped: isMapped(situation) }
+    if (isHardSide) return { role: 'hard', ...common, ip: socket.address.ip, target }
     const ports = seen.flatMap(({ ip, port }) => (ip === target.ip ? [port] : []))
-    return { role: 'easy', between, socket: socket.id, ip: target.ip, seen: ports }
+    return { role: 'easy', ...common, socket: socket.id, ip: target.ip, seen: ports }
   }
   return undefined
+}
+
+/** The two gateways where both map by destination, and no port is open: nothing leads straight from one to the other. */
+export function hopelessMeeting(situation: BirthdaySituation): Gateways | undefined {
+  const { own, reflexive, peer } = situation
+  const [ours] = reflexive
+  const [theirs] = outerAddresses(peer.candidates)
+  if (!isHard(own) || !isHard(peer.nat) || isMapped(situation)) return undefined
+  if (ours === undefined || theirs === undefined || ours.address.ip === theirs.ip) return undefined
+  return { own: ours.address.ip, peer: theirs.ip }
+}
+
+function isMapped({ mapped, peer }: BirthdaySituation): boolean {
+  return mapped.length > 0 || peer.candidates.some(({ type }) => type === 'mapped')
 }
 
 /** A new port for each destination. */

@@ -27,6 +27,8 @@ interface Running {
 
 export class Birthdays {
   readonly failed = new FailedMeetings()
+  /** Where both gateways map by destination, and ordinary checks failed: nothing else is tried there. */
+  readonly hopeless = new FailedMeetings()
   readonly #limits: PunchLimits
   readonly #paths: PathContext
   readonly #emit: Emit

@@ -1,5 +1,5 @@
 /**
- * Between which two networks birthday punching failed, and when it may be tried again: ever more rarely. It is what stands
+ * Between which two networks punching failed, and when it may be tried again: ever more rarely. It is what stands
  * between the two that fails, so it is remembered by the gateways and not by the peer. Bounded; what was used longest ago
  * is forgotten first.
  */

@@ -36,6 +36,9 @@ const LONG_PAUSE_MS = 1 * SECOND
 const NEVER = asInstant(Number.NEGATIVE_INFINITY)
 const NO_MORE = asInstant(Number.POSITIVE_INFINITY)
 
+/** Relayed paths that are not in use are checked every 20 s: less than that. In alarm one is checked again after 50 ms. */
+const WARM_MS = 15 * SECOND
+
 interface Alarm {
   readonly kind: AlarmKind
   readonly at: Instant
@@ -69,6 +72,8 @@ export class Hedge {
   #path: Path | undefined = undefined
   #notBefore: Instant = NEVER
   #heedsFrom: Instant = NEVER
+  /** When the peer last checked each relayed path that is not in use, if that was lately. */
+  #relayedChecks: readonly { readonly route: Route; readonly at: Instant }[] = []
 
   constructor(flow: Flow, agent: PathAgent, means: HedgeMeans) {
     this.#flow = flow
@@ -86,8 +91,23 @@ export class Hedge {
 
   /** An authenticated check of the peer's came over `from`. */
   checked(from: Route, now: Instant): void {
-    if (this.#path === undefined || sameRoute(from, this.#path) || !this.#alarms.isSign(from, now)) return
+    if (this.#path === undefined || sameRoute(from, this.#path)) return
+    if (this.#keepsWarm(from, now) || !this.#alarms.isSign(from, now)) return
     this.#detoured(({ path }) => sameRoute(path, from), now)
+  }
+
+  /** Whether a check over a relayed path may be one of those that come now and then, alarm or not: the first in a while. */
+  #keepsWarm(from: Route, now: Instant): boolean {
+    const isRelayed = this.#agent.proved.besides.some(
+      ({ path }) => path.type === 'relayed' && sameRoute(path, from),
+    )
+    if (!isRelayed) return false
+    const isFirst = !this.#relayedChecks.some(
+      ({ route, at }) => sameRoute(route, from) && elapsed(at, now) < WARM_MS,
+    )
+    const others = this.#relayedChecks.filter(({ route }) => !sameRoute(route, from))
+    this.#relayedChecks = [...others, { route: from, at: now }].filter(({ at }) => elapsed(at, now) < WARM_MS)
+    return isFirst
   }
 
   /** Our check over `route`, sent at `sentAt`, was answered. */

@@ -181,15 +181,18 @@ describe('two that cannot meet', () => {
     assert.ok(binds <= 10 * 30, `${binds} binds in 10 minutes`)
   })
 
-  it('look for a direct path ever more rarely meanwhile', () => {
+  it('look for a direct path ever more rarely meanwhile', (t) => {
     const pair = hardPair()
     const { world, ana, ben } = pair
     world.awaitPing(ana.host.ping(ben.publicKey))
-    pass(pair, 5 * MINUTE)
-    const before = world.mesh.counts.knocks
-    pass(pair, 10 * MINUTE)
-    const knocks = world.mesh.counts.knocks - before
-    assert.ok(knocks <= 120, `${knocks} knocks in 10 minutes`)
+    const knocks: number[] = []
+    for (let part = 0; part < 3; part++) {
+      const before = world.mesh.counts.knocks
+      pass(pair, 20 * MINUTE)
+      knocks.push(world.mesh.counts.knocks - before)
+    }
+    t.diagnostic(`knocks in 20 minutes: ${knocks}`)
+    assert.ok((knocks[1] ?? 0) <= 10 && (knocks[2] ?? 0) <= 10, `${knocks} knocks in 20 minutes`)
     assertRelayed(ana, ben)
   })
 })
@@ -229,7 +232,7 @@ describe('two that can meet', () => {
     world.internet.watchers.push(({ from, to }) => ips.has(from.ip) || ips.has(to.ip))
     const ms = silence(pair)
     t.diagnostic(`silent for ${ms} ms`)
-    assert.ok(ms <= 1_500, `${ms} ms`)
+    assert.ok(ms <= 300, `${ms} ms`)
     // Traffic goes over both until the verdict.
     pass(pair, 4 * SECOND)
     assertRelayed(ana, ben)

@@ -5,8 +5,9 @@ import { describe, it } from 'node:test'
 import type { SocketAddress } from '../../../src/base/address.js'
 import { MINUTE, SECOND } from '../../../src/base/time.js'
 import { classify } from '../../../src/wire/classify.js'
-import { testNode } from '../nodes.js'
-import { nowAt } from '../virtualTime.js'
+import { encodeKnock } from '../../../src/wire/knock.js'
+import { recordOf, signedRecordOf, testNode } from '../nodes.js'
+import { nowAt, UNIX_START } from '../virtualTime.js'
 import { World } from '../world.js'
 import { checksTo, NodeByHand, sentOf } from './byHand.js'
 
@@ -36,6 +37,33 @@ describe('a check over another path than ours', () => {
     ana.check(BEN, X)
     ana.pass(300)
     assert.deepEqual(ana.node.forwarding.flowAt(X)?.path?.remote, X)
+  })
+})
+
+describe('a peer whose record names an address of somebody else', () => {
+  it('has a few paced checks sent there, then seven a minute at most, however often it knocks', (t) => {
+    const victim = { ip: '198.51.100.1', port: 53 }
+    const ana = new NodeByHand(ANA, [BEN])
+    const packets: number[] = []
+    for (let second = 0; second < 1_200; second++) {
+      const candidates = [{ type: 'server-reflexive' as const, address: victim }]
+      const knock = encodeKnock({
+        version: 1,
+        signedRecord: signedRecordOf(BEN, { candidates, sequence: UNIX_START + second + 1 }),
+      })
+      const from = recordOf(BEN).identity
+      const effects = ana.tell({ type: 'knock-received', id: second, from, knock })
+      const sent = [...sentOf(effects), ...ana.pass(SECOND)]
+      packets.push(sent.filter(({ remote }) => remote.ip === victim.ip).length)
+    }
+    const sum = (part: readonly number[]) => part.reduce((total, count) => total + count, 0)
+    const minutes = Array.from({ length: 20 }, (_, minute) =>
+      sum(packets.slice(60 * minute, 60 * minute + 60)),
+    )
+    t.diagnostic(`checks in each minute: ${minutes}`)
+    assert.ok(Math.max(...packets) <= 7, `${Math.max(...packets)} in a second`)
+    assert.ok(sum(minutes.slice(0, 1)) <= 40, `${minutes}`)
+    assert.ok(Math.max(...minutes.slice(2)) <= 7, `${minutes}`)
   })
 })
 

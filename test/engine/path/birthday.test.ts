@@ -110,8 +110,8 @@ class TestPeer {
     const between = { own: '198.51.100.1', peer: ip }
     this.plan =
       role === 'hard'
-        ? { role, between, ip: HOME.address.ip, target: remote(number) }
-        : { role, between, socket: HOME.id, ip, seen: [] }
+        ? { role, between, isMapped: false, ip: HOME.address.ip, target: remote(number) }
+        : { role, between, isMapped: false, socket: HOME.id, ip, seen: [] }
     this.agent = new PathAgent(peer.publicKey, pairKeysOf(ALICE, peer), scene.paths, () => false)
     this.birthday = new Birthday({
       birthdays: scene.birthdays,
@@ -123,6 +123,12 @@ class TestPeer {
       },
     })
     scene.peers.push(this)
+  }
+
+  /** Its record says that it is there. */
+  claim(ip: string): void {
+    const between = { own: '198.51.100.1', peer: ip }
+    this.plan = { role: 'easy', between, isMapped: false, socket: HOME.id, ip, seen: [] }
   }
 
   /** The peer and we are in touch. */
@@ -307,7 +313,7 @@ describe('birthday punching while a relay carries the traffic', () => {
     assert.equal(ben.birthday.isUnderWay, true)
   })
 
-  it('is begun once a minute at most, whatever networks the peer says that it is in', () => {
+  it('is begun once a minute at most, wherever the peer says that it is', () => {
     const ben = new TestPeer(scene, 2, 'easy')
     ben.relay()
     ben.touch()
@@ -315,13 +321,77 @@ describe('birthday punching while a relay carries the traffic', () => {
     ben.isActive = false
     scene.settle()
     ben.isActive = true
-    ben.plan = { role: 'easy', between: { own: 'a', peer: 'b' }, socket: HOME.id, ip: remote(5).ip, seen: [] }
+    ben.claim(remote(5).ip)
     ben.touch()
     scene.pass(30 * SECOND)
     assert.deepEqual(
       scene.sent.filter(({ ip }) => ip === remote(5).ip),
       [],
     )
+  })
+})
+
+describe('a peer that names addresses of others', () => {
+  it('is tried as rarely with ever new addresses as with one, and each gets one effort', () => {
+    const ben = new TestPeer(scene, 2, 'easy')
+    ben.relay()
+    for (let second = 0; second < 3_600; second++) {
+      if (!ben.birthday.isUnderWay) ben.claim(remote(1 + (second % 240)).ip)
+      ben.touch()
+      scene.pass(SECOND)
+    }
+    const targets = new Set(scene.sent.map(({ ip }) => ip))
+    assert.ok(targets.size <= 6, `${targets.size} addresses`)
+    for (const ip of targets) assert.ok(scene.sent.filter((sent) => sent.ip === ip).length <= 2_048)
+  })
+
+  it('gains nothing by being elsewhere in truth', () => {
+    const ben = new TestPeer(scene, 2, 'easy')
+    ben.agent.offer([candidate('host', remote(7))])
+    for (let minute = 0; minute < 60; minute++) {
+      ben.claim(remote(10 + minute).ip)
+      ben.touch()
+      scene.pass(30 * SECOND)
+      ben.agent.answered({ socket: HOME.id, remote: remote(7) }, at(scene.ms), false, at(scene.ms))
+      scene.settle()
+      ben.agent.suspect()
+      ben.agent.giveUp()
+      scene.pass(30 * SECOND)
+    }
+    assert.ok(new Set(scene.sent.map(({ ip }) => ip)).size <= 6)
+  })
+
+  it('gets nothing more once it is silent', () => {
+    const ben = new TestPeer(scene, 2, 'easy')
+    ben.touch()
+    scene.pass(GRACE_MS + EFFORT_MS)
+    const { length } = scene.sent
+    scene.pass(60 * MINUTE)
+    assert.equal(scene.sent.length, length)
+  })
+
+  it('is tried at once from another network of ours', () => {
+    const ben = new TestPeer(scene, 2, 'easy')
+    ben.touch()
+    scene.pass(GRACE_MS + EFFORT_MS)
+    assert.ok(ben.plan)
+    ben.plan = { ...ben.plan, between: { own: '198.51.100.2', peer: ben.plan.between.peer } }
+    ben.touch()
+    scene.pass(GRACE_MS)
+    assert.equal(ben.birthday.isUnderWay, true)
+  })
+})
+
+describe('where a gateway has opened a port for one of the two', () => {
+  it('an effort waits until a whole series of checks has failed', () => {
+    const ben = new TestPeer(scene, 2, 'easy')
+    assert.ok(ben.plan)
+    ben.plan = { ...ben.plan, isMapped: true }
+    ben.touch()
+    scene.pass(6 * SECOND)
+    assert.equal(ben.birthday.isUnderWay, false)
+    scene.pass(2 * SECOND)
+    assert.equal(ben.birthday.isUnderWay, true)
   })
 })
 

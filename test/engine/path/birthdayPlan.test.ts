@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { type BirthdaySituation, planBirthday } from '../../../src/engine/path/birthdayPlan.js'
+import {
+  type BirthdaySituation,
+  hopelessMeeting,
+  planBirthday,
+} from '../../../src/engine/path/birthdayPlan.js'
 import type { Candidate } from '../../../src/wire/candidate.js'
 import type { NatBehaviour, NatFiltering, NatMapping } from '../../../src/wire/record.js'
 import { recordOf, testNode } from '../nodes.js'
@@ -23,6 +27,7 @@ describe('the plan of birthday punching', () => {
     assert.deepEqual(planOf(SYMMETRIC, RESTRICTED), {
       role: 'hard',
       between: { own: OWN.ip, peer: remote(1).ip },
+      isMapped: false,
       ip: HOME.address.ip,
       target: remote(1),
     })
@@ -33,6 +38,7 @@ describe('the plan of birthday punching', () => {
     assert.deepEqual(planOf(RESTRICTED, SYMMETRIC, seen), {
       role: 'easy',
       between: { own: OWN.ip, peer: remote(1).ip },
+      isMapped: false,
       socket: HOME.id,
       ip: remote(1).ip,
       seen: [5_000, 5_001, 5_002],
@@ -60,6 +66,17 @@ describe('the plan of birthday punching', () => {
       assert.equal(planOf(own, peer), undefined)
   })
 
+  it('knows of ports that gateways have opened, on either side', () => {
+    const mapped = [candidate('mapped', remote(1, 7))]
+    assert.equal(planOf(RESTRICTED, SYMMETRIC)?.isMapped, false)
+    assert.equal(planBirthday({ ...situation(RESTRICTED, SYMMETRIC), mapped })?.isMapped, true)
+    const peer = recordOf(testNode(2), {
+      candidates: [...mapped, candidate('server-reflexive', remote(1))],
+      nat: SYMMETRIC,
+    })
+    assert.equal(planBirthday({ ...situation(RESTRICTED, SYMMETRIC), peer })?.isMapped, true)
+  })
+
   it('is none behind one gateway, nor where no way leads to the peer but the tunnel', () => {
     assert.equal(planOf(SYMMETRIC, RESTRICTED, [{ ip: OWN.ip, port: 9 }]), undefined)
     const routes = [route('0.0.0.0/0', true)]
@@ -83,6 +100,16 @@ describe('the plan of birthday punching', () => {
   })
 })
 
+describe('a hopeless meeting', () => {
+  it('is one of two gateways that map by destination, unless one has opened a port, or they are one', () => {
+    const hard = situation(SYMMETRIC, SYMMETRIC)
+    assert.deepEqual(hopelessMeeting(hard), { own: OWN.ip, peer: remote(1).ip })
+    assert.equal(hopelessMeeting({ ...hard, mapped: [candidate('mapped', OWN)] }), undefined)
+    assert.equal(hopelessMeeting(situation(SYMMETRIC, RESTRICTED)), undefined)
+    assert.equal(hopelessMeeting(situation(SYMMETRIC, SYMMETRIC, [{ ip: OWN.ip, port: 9 }])), undefined)
+  })
+})
+
 function planOf(own: NatBehaviour, peer: NatBehaviour, seen = [remote(1)]) {
   return planBirthday(situation(own, peer, seen))
 }
@@ -95,6 +122,7 @@ function situation(own: NatBehaviour, nat: NatBehaviour, seen = [remote(1)]): Bi
   return {
     own,
     reflexive: [candidate('server-reflexive', OWN)],
+    mapped: [],
     sockets: [HOME],
     routes: [],
     peer: recordOf(testNode(2), { candidates, nat }),
