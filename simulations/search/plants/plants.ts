@@ -10,7 +10,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'crypto/signedRecord.js',
     find: 'if (!verify(record.publicKey, signedBytes(signed.record), signed.signature))',
     replace: 'if (signed.signature.length !== 64)',
-    from: 15,
+    from: 21,
   },
   {
     name: 'narrow-epochs',
@@ -19,7 +19,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'crypto/pair.js',
     find: 'export const CHECK_NAME_SKEW = 2 * HOUR;',
     replace: 'export const CHECK_NAME_SKEW = 0;',
-    from: 9,
+    from: 13,
   },
   {
     name: 'one-key-both-ways',
@@ -38,7 +38,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/loopback/forwarding.js',
     find: 'const flow = this.#byRemote.get(ip)?.get(port)?.flow;',
     replace: 'const flow = this.#byRemote.get(ip)?.values().next().value?.flow;',
-    from: 241,
+    from: 245,
   },
   {
     name: 'unproved-sessions',
@@ -65,7 +65,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/path/agent.js',
     find: "this.mayUse(route) ? this.#add(route, 'peer-reflexive') : undefined",
     replace: 'undefined',
-    from: 2,
+    from: 50,
   },
   {
     name: 'endless-punching',
@@ -191,7 +191,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/directory/freshness.js',
     find: 'if (!this.#isOnline || this.#earliest === undefined)',
     replace: 'if (this.#peers.size >= 0)',
-    from: 1,
+    from: 3,
   },
   {
     name: 'behind-itself',
