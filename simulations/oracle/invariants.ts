@@ -13,6 +13,8 @@
  *   informed           who is in the mesh is known to its peers
  *   gets-ahead         an author who lost his disk overtakes his own old record
  *   settled            after the last fault, paths stay
+ *   hedges-end         two paths are used for a moment only
+ *   directly           no relay where there has been a direct way for a stated time
  */
 
 import type { SocketAddress } from '../../src/base/address.js'
@@ -26,8 +28,10 @@ import { AuthenticPaths } from './authenticPaths.js'
 import { AuthenticRecords } from './authenticRecords.js'
 import { Conditions } from './conditions.js'
 import { Connected } from './connected.js'
+import { Directly } from './directly.js'
 import { ErrandBounds } from './errandBounds.js'
 import { GossipedKnocks } from './gossipedKnocks.js'
+import { Hedges } from './hedges.js'
 import { Informed } from './informed.js'
 import { Ledger, type Violation } from './ledger.js'
 import { OwnPackets } from './ownPackets.js'
@@ -56,6 +60,8 @@ export class Invariants implements Observer {
   readonly #settled: Settled
   readonly #gossipedKnocks: GossipedKnocks
   readonly #informed: Informed
+  readonly #hedges: Hedges
+  readonly #directly: Directly
   #sweptAt = 0
   #sweeps = 0
 
@@ -74,6 +80,8 @@ export class Invariants implements Observer {
     this.#quiet = new Quiet(ledger)
     this.#gossipedKnocks = new GossipedKnocks(ledger)
     this.#informed = new Informed(ledger, this.#conditions)
+    this.#hedges = new Hedges(ledger)
+    this.#directly = new Directly(ledger, this.#conditions, this.#connected)
   }
 
   /** The first one; the run is to stop at it. */
@@ -93,6 +101,8 @@ export class Invariants implements Observer {
       settled: this.#settled.statistics,
       gossipedKnocks: this.#gossipedKnocks.statistics,
       informed: this.#informed.statistics,
+      hedges: this.#hedges.statistics,
+      directly: this.#directly.statistics,
     }
   }
 
@@ -188,6 +198,8 @@ export class Invariants implements Observer {
     this.#conditions.refresh()
     this.#connected.sweep()
     this.#informed.sweep()
+    this.#hedges.sweep()
+    this.#directly.sweep()
     if (isLast || this.#sweeps % GATEWAY_SWEEPS === 0) this.#errandBounds.sweep()
   }
 }

@@ -2,7 +2,7 @@
 
 import type { CryptographyName } from '../outcome.js'
 
-export const ENGINES = ['crypto', 'loopback', 'path', 'directory', 'roam', 'node'] as const
+export const ENGINES = ['crypto', 'loopback', 'path', 'relay', 'directory', 'roam', 'node'] as const
 
 export interface Plant {
   readonly name: string

@@ -272,7 +272,7 @@ describe('bounded', () => {
 
   it('bites where a gateway gives more mappings than there are endpoints', () => {
     for (const [mapping, enough] of [
-      [EI, 2],
+      [EI, 2 + 2 * 3 * DEFAULT_PUNCH_LIMITS.sockets],
       [APD, 2 * (11 * MAX_CANDIDATES + 8 + 3 * DEFAULT_PUNCH_LIMITS.sockets) + 8],
     ] as const) {
       const world = introduced([site({ nat: nat(mapping, APD) }), site(), site()])

@@ -18,6 +18,7 @@ import { asInstant, asUnixTime, type Instant } from '../../../src/base/time.js'
 import type { Effect } from '../../../src/engine/effects.js'
 import type { Input } from '../../../src/engine/inputs.js'
 import { type Flow, Forwarding } from '../../../src/engine/loopback/forwarding.js'
+import type { CandidateType } from '../../../src/wire/candidate.js'
 import type { PeerRecord } from '../../../src/wire/record.js'
 import { site } from './terrains.js'
 
@@ -34,7 +35,7 @@ export class PretendNode {
   }
 
   /** It takes an address for a peer's, and sends over it. */
-  believe(peer: PublicKey, remote: SocketAddress): void {
+  believe(peer: PublicKey, remote: SocketAddress, type: CandidateType = 'host'): void {
     let flow = this.#flows.get(peer)
     if (flow === undefined) {
       flow = this.forwarding.add(peer)
@@ -43,12 +44,18 @@ export class PretendNode {
     flow.path = {
       socket: 1,
       remote,
-      type: 'host',
+      type,
       proof: 'check',
       provedAt: asInstant(0),
       rttMs: 10,
     }
     this.forwarding.map(remote, flow, asInstant(0))
+  }
+
+  /** What it sends to a peer goes over two paths, or over one again. */
+  hedge(peer: PublicKey, isHedged: boolean): void {
+    const flow = this.#flows.get(peer)
+    if (flow !== undefined) flow.beside = isHedged ? flow.path : undefined
   }
 }
 

@@ -55,7 +55,8 @@ describe('the scenarios', () => {
         assert.ok((value('look-ups-of-peers') ?? 0) > 0)
         assert.equal(value('look-ups-lost'), 0)
       }
-      if (name === 'hostile-members') return // With the real cryptography once is enough.
+      // Once is enough with the real cryptography, and for the matrix, of which `guessing` is a part.
+      if (name === 'hostile-members' || name === 'nat-matrix') return
       assert.equal(documentOf(played(scenario, 1)), documentOf(findings))
     })
 
