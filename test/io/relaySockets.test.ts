@@ -39,6 +39,24 @@ describe('the ports of relayed sessions', () => {
     assert.deepEqual([...received].sort(byBytes), expected)
   })
 
+  it('name their session by their number alone, on whichever address', (t) => {
+    const { relay } = recording(t)
+    const ips = ['127.0.0.1', '::1']
+    for (let session = 0; session < 300; session++) relay.open(session, ips)
+    for (let session = 0; session < 300; session++)
+      for (const ip of ips) assert.equal(relay.at(relay.portOf(session, ip) ?? 0)?.session, session)
+  })
+
+  it('have another number on an address where theirs is taken', async (t) => {
+    const ip = '127.83.1.2'
+    const taken = await client(t, '127.0.0.1')
+    const { port } = taken.address()
+    const { relay } = recording(t, { first: port, last: Math.min(port + 50, 65_535) })
+    const [one, other] = relay.open(1, [ip, '127.0.0.1'])
+    assert.equal(one?.port, port)
+    assert.ok(other !== undefined && other.port !== port)
+  })
+
   it('send from the port that is named', async (t) => {
     const { relay } = recording(t)
     const [address] = relay.open(1, ['127.0.0.1', '::1'])
