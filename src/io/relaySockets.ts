@@ -6,7 +6,7 @@
 import type { Socket } from 'node:dgram'
 import { familyOf, type SocketAddress } from '../base/address.js'
 import { codeOf } from '../base/userError.js'
-import { bindUdpSocket, enlargeBuffers, markUdpSocket } from './udpSocket.js'
+import { allowUdpFragments, bindUdpSocket, enlargeBuffers, markUdpSocket } from './udpSocket.js'
 
 /** Ports from the first to the last, both included. */
 export interface PortRange {
@@ -129,6 +129,7 @@ export class RelaySockets {
   #openPort(session: number, ip: string, wished: number | undefined): Port {
     const socket = (wished === undefined ? undefined : bindIfFree({ ip, port: wished })) ?? this.#bind(ip)
     enlargeBuffers(socket, BUFFER_BYTES)
+    allowUdpFragments(socket, ip)
     if (this.#mark !== 0) markUdpSocket(socket, this.#mark)
     const isIpv6 = familyOf(ip) === 6
     const { onDatagram } = this.#handlers

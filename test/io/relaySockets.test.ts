@@ -6,6 +6,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { type PortRange, RelaySockets } from '../../src/io/relaySockets.js'
 import { until } from '../until.js'
 import { usedMemory } from '../usedMemory.js'
+import { optionOf, socketsOpenedBy } from './descriptors.js'
 
 interface Received {
   readonly session: number
@@ -106,6 +107,18 @@ describe('the ports of relayed sessions', () => {
         return false
       }
     })
+  })
+
+  it('let routers fragment what is passed on, as its own senders do', (t) => {
+    const { relay } = recording(t)
+    const opened = socketsOpenedBy(() => {
+      relay.open(1, ['127.0.0.1'])
+    })
+    // IP_MTU_DISCOVER, and IP_PMTUDISC_DONT: ip(7).
+    assert.deepEqual(
+      opened.map((fd) => optionOf(fd, 0, 10)),
+      [0],
+    )
   })
 
   it('are closed with their session, and all at the end', (t) => {
