@@ -15,7 +15,7 @@ import { asError } from './exchange.js'
 
 /** What waits to be sent, in bytes: a tenth of a second at 5 Mbit/s. */
 export const MAX_QUEUED = 64 * 1024
-/** Nothing at all was sent or received for so long, in ms: the engine ends streams that are not wanted long before. */
+/** Nothing at all was sent or received for so long, in ms. The engine keeps a stream that is a path of a peer, also without traffic. */
 const IDLE_MS = 180_000
 
 export interface DatagramStreamHandlers {
