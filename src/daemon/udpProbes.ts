@@ -43,7 +43,7 @@ export function udpProbeSockets(shared: SharedSockets): UdpProbeSockets {
     },
     openOther(at, to) {
       const socket = socketFor(at, to)
-      return socket === undefined ? undefined : bindOtherPort(socket.address.ip)
+      return socket === undefined ? undefined : bindOtherPort(socket.address.ip, shared.mark)
     },
   }
 }

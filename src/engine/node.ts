@@ -583,13 +583,12 @@ export class Node {
     const punching = all.filter(({ purpose }) => purpose === 'punching')
     const isOfPunching = !haveSameIds(punching, paths.punchingSockets)
     birthdays.socketsChanged(punching, now.instant)
-    this.#streamsChanged(
-      all.filter(({ purpose }) => purpose === 'stream'),
-      now,
-    )
+    const streams = all.filter(({ purpose }) => purpose === 'stream')
+    const isOfStreams = !haveSameIds(streams, paths.streamSockets)
+    if (isOfStreams) this.#streamsChanged(streams, now)
     const sockets = all.filter(({ purpose }) => purpose === 'shared')
-    // What was opened for punching is no news of where we are.
-    if (isOfPunching && haveSameIds(sockets, paths.sockets)) return
+    // What was opened for punching, or in place of UDP, is no news of where we are.
+    if ((isOfPunching || isOfStreams) && haveSameIds(sockets, paths.sockets)) return
     this.#context.paths.sockets = sockets
     this.#discovery.socketsChanged(sockets)
     this.#relay?.socketsChanged(sockets)
@@ -606,7 +605,6 @@ export class Node {
   /** Streams in place of UDP have come or gone. */
   #streamsChanged(streams: readonly LocalSocket[], now: Now): void {
     const { paths } = this.#context
-    if (haveSameIds(streams, paths.streamSockets)) return
     for (const { relay, id } of streams)
       if (relay !== undefined && !paths.streamSockets.some((known) => known.id === id))
         this.#relayOffers.reachedOtherwise(relay.identity)

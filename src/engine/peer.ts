@@ -309,7 +309,7 @@ export class Peer implements DiscoveredPeer {
     this.settle(now)
   }
 
-  /** True where the peer has traffic, and is reached, or may be, over this socket. */
+  /** True where the peer is reached, or may be, over this socket; whether or not there is traffic. */
   usesSocket(socket: SocketId): boolean {
     return this.agent.current?.socket === socket || this.#relaying.uses(socket)
   }

@@ -1,7 +1,7 @@
 /** A UDP socket on a fresh port, for a moment: what it sends comes from where nobody has sent to. */
 
 import type { SocketAddress } from '../base/address.js'
-import { bindUdpSocket } from './udpSocket.js'
+import { bindUdpSocket, markUdpSocket } from './udpSocket.js'
 
 export interface OtherPort {
   readonly port: number
@@ -12,10 +12,11 @@ export interface OtherPort {
   close(): void
 }
 
-/** Undefined where the address has no port for it. */
-export function bindOtherPort(ip: string): OtherPort | undefined {
+/** Undefined where the address has no port for it. `mark` 0 is no mark; without it a full tunnel would swallow what is sent. */
+export function bindOtherPort(ip: string, mark = 0): OtherPort | undefined {
   try {
     const socket = bindUdpSocket({ ip, port: 0 })
+    if (mark !== 0) markUdpSocket(socket, mark)
     socket.unref()
     socket.on('error', () => undefined)
     return {

@@ -6,7 +6,7 @@
 import type { Socket } from 'node:dgram'
 import { familyOf, type SocketAddress } from '../base/address.js'
 import { codeOf } from '../base/userError.js'
-import { bindUdpSocket, enlargeBuffers, markUdpSocket } from './udpSocket.js'
+import { allowUdpFragments, bindUdpSocket, enlargeBuffers, markUdpSocket } from './udpSocket.js'
 
 /** Ports from the first to the last, both included. */
 export interface PortRange {
@@ -37,7 +37,7 @@ export class RelaySockets {
   readonly #handlers: RelaySocketHandlers
   readonly #ports: PortRange | undefined
   readonly #open = new Map<number, readonly Port[]>()
-  /** Ports of different sessions may be the same on different addresses: then it is the latest's. */
+  /** Should ports of different sessions be the same on different addresses, it is the latest's. */
   readonly #byPort = new Map<number, { readonly session: number; readonly local: string }>()
   #mark: number
   #nextPort: number
@@ -61,8 +61,9 @@ export class RelaySockets {
   }
 
   /**
-   * Opens a port for the session on each of `ips`, canonical, where that is possible; returns the addresses. Throws the
-   * system's error where it is possible on none.
+   * Opens a port for the session on each of `ips`, canonical, where that is possible; returns the addresses. The port has
+   * one number on all of them if it can: those who come through a stream name nothing else. Throws the system's error
+   * where it is possible on none.
    */
   open(session: number, ips: readonly string[]): readonly SocketAddress[] {
     this.close(session)
@@ -70,7 +71,7 @@ export class RelaySockets {
     let failure: unknown
     for (const ip of ips) {
       try {
-        ports.push(this.#openPort(session, ip))
+        ports.push(this.#openPort(session, ip, ports[0]?.address.port))
       } catch (error) {
         failure = error
       }
@@ -125,9 +126,10 @@ export class RelaySockets {
     for (const session of [...this.#open.keys()]) this.close(session)
   }
 
-  #openPort(session: number, ip: string): Port {
-    const socket = this.#bind(ip)
+  #openPort(session: number, ip: string, wished: number | undefined): Port {
+    const socket = (wished === undefined ? undefined : bindIfFree({ ip, port: wished })) ?? this.#bind(ip)
     enlargeBuffers(socket, BUFFER_BYTES)
+    allowUdpFragments(socket, ip)
     if (this.#mark !== 0) markUdpSocket(socket, this.#mark)
     const isIpv6 = familyOf(ip) === 6
     const { onDatagram } = this.#handlers
@@ -154,6 +156,16 @@ export class RelaySockets {
         if (codeOf(error) !== 'EADDRINUSE' || tries >= width) throw error
       }
     }
+  }
+}
+
+/** Undefined where the port is taken. Throws the system's error where it is something else that prevents it. */
+function bindIfFree(address: SocketAddress): Socket | undefined {
+  try {
+    return bindUdpSocket(address)
+  } catch (error) {
+    if (codeOf(error) === 'EADDRINUSE') return undefined
+    throw error
   }
 }
 

@@ -68,6 +68,11 @@ export class SharedSockets {
     return this.#port
   }
 
+  /** The mark that all of them are to carry; 0 for none. */
+  get mark(): number {
+    return this.#mark
+  }
+
   /** The open sockets but for spare ones, oldest first. */
   sockets(): readonly SharedSocket[] {
     return [...this.#open.values()].flatMap(({ id, address, purpose, marked }) =>

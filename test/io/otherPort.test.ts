@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { bindOtherPort, type OtherPort } from '../../src/io/otherPort.js'
+import { markOf, socketsOpenedBy } from './descriptors.js'
 
 const IP = '127.0.0.1'
 
@@ -35,6 +36,18 @@ test('to send from a port that is closed is no error', () => {
   const other = bound()
   other.close()
   assert.doesNotThrow(() => other.send({ ip: IP, port: 9 }, new Uint8Array(1)))
+})
+
+test('what is sent carries the mark that keeps it out of a full tunnel', () => {
+  let other: OtherPort | undefined
+  const opened = socketsOpenedBy(() => {
+    other = bindOtherPort(IP, 0xca6c)
+  })
+  try {
+    assert.deepEqual(opened.map(markOf), [0xca6c])
+  } finally {
+    other?.close()
+  }
 })
 
 function bound(): OtherPort {

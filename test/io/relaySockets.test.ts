@@ -6,6 +6,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { type PortRange, RelaySockets } from '../../src/io/relaySockets.js'
 import { until } from '../until.js'
 import { usedMemory } from '../usedMemory.js'
+import { optionOf, socketsOpenedBy } from './descriptors.js'
 
 interface Received {
   readonly session: number
@@ -37,6 +38,24 @@ describe('the ports of relayed sessions', () => {
     ]
     const byBytes = (a: Received, b: Received) => (a.bytes < b.bytes ? -1 : 1)
     assert.deepEqual([...received].sort(byBytes), expected)
+  })
+
+  it('name their session by their number alone, on whichever address', (t) => {
+    const { relay } = recording(t)
+    const ips = ['127.0.0.1', '::1']
+    for (let session = 0; session < 300; session++) relay.open(session, ips)
+    for (let session = 0; session < 300; session++)
+      for (const ip of ips) assert.equal(relay.at(relay.portOf(session, ip) ?? 0)?.session, session)
+  })
+
+  it('have another number on an address where theirs is taken', async (t) => {
+    const ip = '127.83.1.2'
+    const taken = await client(t, '127.0.0.1')
+    const { port } = taken.address()
+    const { relay } = recording(t, { first: port, last: Math.min(port + 50, 65_535) })
+    const [one, other] = relay.open(1, [ip, '127.0.0.1'])
+    assert.equal(one?.port, port)
+    assert.ok(other !== undefined && other.port !== port)
   })
 
   it('send from the port that is named', async (t) => {
@@ -88,6 +107,18 @@ describe('the ports of relayed sessions', () => {
         return false
       }
     })
+  })
+
+  it('let routers fragment what is passed on, as its own senders do', (t) => {
+    const { relay } = recording(t)
+    const opened = socketsOpenedBy(() => {
+      relay.open(1, ['127.0.0.1'])
+    })
+    // IP_MTU_DISCOVER, and IP_PMTUDISC_DONT: ip(7).
+    assert.deepEqual(
+      opened.map((fd) => optionOf(fd, 0, 10)),
+      [0],
+    )
   })
 
   it('are closed with their session, and all at the end', (t) => {

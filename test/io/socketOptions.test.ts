@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { describe, it } from 'node:test'
-import koffi from 'koffi'
 import {
   allowFragments,
   interfaceMtu,
@@ -14,6 +13,7 @@ import {
   socketOptionsAvailable,
   udpSocketFd,
 } from '../../src/io/socketOptions.js'
+import { markOf, optionOf } from './descriptors.js'
 
 const IPPROTO_IP = 0
 const IP_MTU_DISCOVER = 10
@@ -130,18 +130,4 @@ async function boundSocket(): Promise<Socket> {
   socket.bind(0, '127.0.0.1')
   await once(socket, 'listening')
   return socket
-}
-
-const getsockopt = koffi
-  .load(null)
-  .func('int getsockopt(int fd, int level, int name, _Out_ void *value, _Inout_ unsigned int *length)')
-
-/** SO_MARK as the kernel has it; undefined where `fd` is no open socket. */
-function markOf(fd: number): number | undefined {
-  return optionOf(fd, 1, 36)
-}
-
-function optionOf(fd: number, level: number, name: number): number | undefined {
-  const value = new Uint32Array(1)
-  return getsockopt(fd, level, name, value, [4]) === 0 ? value[0] : undefined
 }

@@ -43,7 +43,7 @@ export interface RelayStreamsParts {
   readonly offers: () => readonly RelayOffer[]
   /** True where UDP was tried, and nobody has answered for a while. */
   readonly isSilent: () => boolean
-  /** True for a socket over which a peer with traffic is, or may soon be, reached. */
+  /** True for a socket over which a peer is, or may soon be, reached. */
   readonly isUsed: (socket: SocketId) => boolean
 }
 

@@ -15,8 +15,11 @@ import { asError } from './exchange.js'
 
 /** What waits to be sent, in bytes: a tenth of a second at 5 Mbit/s. */
 export const MAX_QUEUED = 64 * 1024
-/** Nothing at all was sent or received for so long, in ms: the engine ends streams that are not wanted long before. */
-const IDLE_MS = 180_000
+/**
+ * How often it is looked whether anything came or went, in ms. A stream by which nothing did, as that of a peer without
+ * traffic, is ended; libp2p itself ends none.
+ */
+const IDLE_MS = 120_000
 
 export interface DatagramStreamHandlers {
   /** `datagram` is the receiver's to keep. */
@@ -33,13 +36,20 @@ export class DatagramStream {
   readonly #queue: Uint8Array[] = []
   #queued = 0
   #closed = false
+  #isUsed = true
+  readonly #idle: NodeJS.Timeout
 
   constructor(stream: Stream, handlers: DatagramStreamHandlers) {
     this.#stream = stream
     this.#handlers = handlers
-    stream.inactivityTimeout = IDLE_MS
+    this.#idle = setInterval(() => {
+      if (!this.#isUsed) this.close('nothing came or went')
+      this.#isUsed = false
+    }, IDLE_MS)
+    this.#idle.unref()
     const reader = new RelayFrameReader()
     stream.addEventListener('message', ({ data }) => {
+      this.#isUsed = true
       // A copy: libp2p may hand out a part of what came for all streams of a connection.
       const frames = reader.read(data.slice())
       if (frames === undefined) this.close('its frames are malformed')
@@ -57,6 +67,7 @@ export class DatagramStream {
       this.#handlers.onOverflow()
       return
     }
+    this.#isUsed = true
     const frame = encodeRelayFrame({ port, datagram })
     this.#queue.push(frame)
     this.#queued += frame.length
@@ -90,6 +101,7 @@ export class DatagramStream {
   #end(reason: string): void {
     if (this.#closed) return
     this.#closed = true
+    clearInterval(this.#idle)
     this.#queue.length = 0
     this.#queued = 0
     this.#handlers.onClose(reason)

@@ -50,6 +50,8 @@ export class RelayStreams {
     await registrar.handle(
       this.#protocol,
       (stream) => {
+        // Reset before we heard of it: of its end nothing will be told.
+        if (stream.status !== 'open') return
         if (this.#inbound.size >= MAX_INBOUND.all) {
           stream.abort(new Error('too many streams'))
           return
@@ -74,6 +76,7 @@ export class RelayStreams {
     const connection = direct ?? (await connectionManager.openConnection(relay, { signal }))
     if (connection.limits !== undefined) throw new Error('there is no direct connection to the relay')
     const stream = await connection.newStream(this.#protocol, { signal, runOnLimitedConnection: false })
+    if (stream.status !== 'open') throw new Error('the relay ended the stream at once')
     const id = this.#add((handlers) => new DatagramStream(stream, handlers))
     this.#relays.set(id, relay.toString())
     return id

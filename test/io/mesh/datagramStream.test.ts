@@ -1,0 +1,57 @@
+/** Streams of a relay, over a registrar and streams of the test's own. */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Stream } from '@libp2p/interface'
+import { DatagramStream } from '../../../src/io/mesh/datagramStream.js'
+import type { Parts } from '../../../src/io/mesh/parts.js'
+import { RelayStreams } from '../../../src/io/mesh/relayStreams.js'
+import { encodeRelayFrame } from '../../../src/wire/relayFrame.js'
+
+type Handler = (stream: Stream) => void
+
+test('a stream by which nothing comes or goes is ended, and one in use is not', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const closed: string[] = []
+  const stream = fakeStream('open')
+  new DatagramStream(stream, {
+    onFrame: () => undefined,
+    onClose: (reason) => closed.push(reason),
+    onOverflow: () => undefined,
+  })
+  for (let minute = 0; minute < 10; minute++) {
+    t.mock.timers.tick(60_000)
+    const data = encodeRelayFrame({ port: 1, datagram: new Uint8Array(1) })
+    stream.dispatchEvent(Object.assign(new Event('message'), { data }))
+  }
+  assert.deepEqual(closed, [])
+  t.mock.timers.tick(240_000)
+  assert.deepEqual(closed, ['nothing came or went'])
+})
+
+test('streams that were reset before they were taken take no place of others', async () => {
+  let handler: Handler | undefined
+  const registrar = {
+    handle: async (_protocol: string, taken: Handler) => {
+      handler = taken
+    },
+  } as unknown as Parts['registrar']
+  const heard: number[] = []
+  const streams = new RelayStreams('test', {
+    onDatagram: (id) => heard.push(id),
+    onClose: () => undefined,
+    onOverflow: () => undefined,
+  })
+  await streams.setServing({ registrar }, true)
+  for (let count = 0; count < 600; count++) handler?.(fakeStream('reset'))
+  const stream = fakeStream('open')
+  handler?.(stream)
+  const data = encodeRelayFrame({ port: 1, datagram: new Uint8Array(1) })
+  stream.dispatchEvent(Object.assign(new Event('message'), { data }))
+  assert.equal(heard.length, 1)
+  streams.stop()
+})
+
+function fakeStream(status: string): Stream {
+  return Object.assign(new EventTarget(), { status, abort: () => undefined }) as unknown as Stream
+}
