@@ -49,6 +49,8 @@ export interface FleetOptions {
   readonly bootstrapNodes?: number
   /** True where the network is closed with a key, so that bootstrap nodes relay for all. */
   readonly isClosed?: boolean
+  /** False where no daemon relays; by default each does that serves, for its own peers at least. */
+  readonly relays?: boolean
   /** False for a machine that can send no UDP. */
   readonly hasUdp?: (name: string) => boolean
   /** True for a machine that is told of the bootstrap nodes' IPv6 addresses as well. */
@@ -90,6 +92,7 @@ export class Fleet {
     {
       bootstrapNodes = 2,
       isClosed = false,
+      relays = true,
       hasUdp = () => true,
       needsIpv6 = () => false,
       peer = (_of, _peer, usual) => usual,
@@ -114,7 +117,10 @@ export class Fleet {
         .filter((other) => other !== undefined)
       return new Machine(name, host, await WireGuard.create(host, { addresses: [address], keys, peers }))
     }
-    const args = isClosed ? ['--network-key', await writeNetworkKey(lab)] : []
+    const args = [
+      ...(isClosed ? ['--network-key', await writeNetworkKey(lab)] : []),
+      ...(relays ? [] : ['--no-relay']),
+    ]
     const [bootstrap, machines] = await Promise.all([
       startBootstrapNodes(lab, bootstrapNodes, args),
       Promise.all(plans.map(makeMachine)),

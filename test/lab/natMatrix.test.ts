@@ -3,8 +3,8 @@
  * Each kind has two machines, so that a pair of one kind can meet as well.
  *
  * The simulator says of each pair how it comes to talk. What is developed there is worth something only as far as the
- * laboratory, with real gateways and real WireGuard, says the same; but for relays, which there are none of in this open
- * network: direct paths must do without. Meetings in a closed one are in meetings.test.ts.
+ * laboratory, with real gateways and real WireGuard, says the same. But nobody relays here: direct paths must do without.
+ * Meetings where there are relays are in meetings.test.ts.
  */
 
 import assert from 'node:assert/strict'
@@ -37,6 +37,7 @@ before(async () => {
   const arePeers = (a: string, b: string): boolean =>
     SIMULATED.some(({ from, to }) => a === first(from) && b === second(to))
   fleet = await Fleet.create(lab, Object.fromEntries(names.map((name) => [name, kindOf(name)])), {
+    relays: false,
     peer: (of, peer, usual) => (arePeers(of, peer) || arePeers(peer, of) ? usual : undefined),
   })
   await fleet.start()
