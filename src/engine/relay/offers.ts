@@ -143,13 +143,13 @@ export class RelayOffers {
     return [...offer.addresses]
       .sort((a, b) => rtt(a) - rtt(b))
       .flatMap((remote) =>
-        this.#inOrder(socketsFor(remote.ip, sockets, routes)).map(({ id }) => ({ socket: id, remote })),
+        this.inOrder(socketsFor(remote.ip, sockets, routes)).map(({ id }) => ({ socket: id, remote })),
       )
       .slice(0, MAX_ROUTES)
   }
 
-  /** A stream is the second choice, unless UDP is known not to work. */
-  #inOrder(sockets: readonly LocalSocket[]): readonly LocalSocket[] {
+  /** The sockets by which a relay is reached, the one to prefer first: a stream, where UDP is known not to work. */
+  inOrder(sockets: readonly LocalSocket[]): readonly LocalSocket[] {
     return this.#parts.isSilent() ? sockets.toReversed() : sockets
   }
 

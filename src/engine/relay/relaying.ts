@@ -158,18 +158,18 @@ export class Relaying {
         // What is under way over UDP comes to nothing.
         if (session.isAsking && offer !== undefined)
           session.askOver(this.#parts.context.offers.routesTo(offer), now)
-        else if (session.isBinding) session.bind(ways.toReversed(), now)
+        else if (session.isBinding) session.bind(ways, now)
         continue
       }
       const isStream = (socket: number) =>
         sockets.some(({ id, purpose }) => id === socket && purpose === 'stream')
-      const [best] = isSilent ? ways.toReversed() : ways
-      if (
-        best === undefined ||
-        (isUsable(way, sockets, routes) && isStream(way.socket) === isStream(best.socket))
-      )
-        continue
-      session.bind([best, ...ways.filter((each) => each !== best)], now)
+      const [best] = ways
+      const isWorking = isUsable(way, sockets, routes)
+      if (best === undefined || (isWorking && isStream(way.socket) === isStream(best.socket))) continue
+      // It carries the traffic until another one does: a session is known at one address at a time.
+      const others = this.#sessions.filter((other) => other !== session && other.way !== undefined)
+      if (isWorking && this.#isInUse(way) && others.length > 0) continue
+      session.bind(ways, now)
     }
   }
 
@@ -448,7 +448,9 @@ export class Relaying {
   #waysTo(addresses: readonly SocketAddress[]): readonly Route[] {
     const { sockets, routes } = this.#parts.context.machine()
     const each = addresses.map((remote) =>
-      socketsFor(remote.ip, sockets, routes).map(({ id }) => ({ socket: id, remote })),
+      this.#parts.context.offers
+        .inOrder(socketsFor(remote.ip, sockets, routes))
+        .map(({ id }) => ({ socket: id, remote })),
     )
     return [...each.flatMap((ways) => ways.slice(0, 1)), ...each.flatMap((ways) => ways.slice(1))].slice(
       0,

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { SocketAddress } from '../../../src/base/address.js'
 import { isDropped } from '../../../src/base/drops.js'
+import { streamAddress } from '../../../src/base/streamAddress.js'
 import { MINUTE, SECOND } from '../../../src/base/time.js'
 import { hmacSha256 } from '../../../src/crypto/hmacSha256.js'
 import { membershipKey, openGrant } from '../../../src/crypto/relayGrant.js'
@@ -262,6 +263,28 @@ describe('a node that is knocked', () => {
       sent.every(({ remote }) => remote.ip !== six.ip),
       'there is no socket of that family',
     )
+  })
+
+  it('binds through a stream first where nobody answers over UDP, and else over UDP', () => {
+    for (const isSilent of [true, false]) {
+      const ana = nodeOf([BEN])
+      if (isSilent) {
+        ana.tell({ ...meshChanged([]), reflectors: [AT_RELAY, AT_OTHER] })
+        ana.pass(10 * SECOND)
+      }
+      const shared = { id: 1, address: { ip: '192.0.2.1', port: 51_821 }, device: 'eth0' }
+      const relay = { identity: offerOf(RELAY, AT_RELAY).identity, ip: SESSION.ip }
+      ana.tell({
+        type: 'sockets-changed',
+        sockets: [
+          { ...shared, purpose: 'shared' },
+          { id: -1, address: streamAddress(0), device: '', purpose: 'stream', relay },
+        ],
+      })
+      const sent = [...sentOf(knock(ana, [session(1, SESSION)])), ...ana.pass(100)]
+      const [bind] = sent.filter(({ remote }) => remote.port === SESSION.port)
+      assert.equal(bind?.socket, isSilent ? -1 : 1)
+    }
   })
 
   it('binds in turns over both families, since one of them may go nowhere', () => {
