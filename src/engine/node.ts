@@ -350,6 +350,7 @@ export class Node {
       case 'port-mapping-failed':
         this.#portMapping.handle(input, now.instant)
         this.#portsMapped(now)
+        this.#discovery.describe(now)
         break
       default:
         if (input.type === 'mesh-changed') {
@@ -633,7 +634,6 @@ export class Node {
     const ip = this.#portMapping.findings.ports[0]?.external.ip
     this.#nat.handle({ type: 'external-address-told', ip }, now.instant)
     this.#discovery.setMapped(this.#portMapping.candidates)
-    this.#discovery.describe(now)
     this.#role.setMapped(this.#portMapping.announced, now.instant)
   }
 

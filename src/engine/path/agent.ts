@@ -284,25 +284,13 @@ export class PathAgent {
 
   /** The peer uses another way than we do: ours may have died, and what comes over the other would hide it. */
   probeQuickly(now: Instant): void {
-    const pair = this.#current
-    if (pair?.proof?.kind !== 'check' || pair.series?.waits === PUNCH || pair.series?.isQuick === true) return
-    const last = (pair.proof.rttMs ?? 0) * PROBE_ROUND_TRIPS
-    const waits = QUICK_PROBE.map((ms, index) => (index === QUICK_PROBE.length - 1 ? Math.max(ms, last) : ms))
-    pair.series = { waits, sent: 0, nextAt: now, isQuick: true }
+    this.#askAnew(this.#current, QUICK_PROBE, now)
   }
 
   /** Asks the path in use, or it and the first of these others, several times before it is judged. */
   askThoroughly(besides: readonly Route[], now: Instant): void {
     const asked = [this.#current, ...besides.slice(0, MAX_ASKED_BESIDES).map((route) => this.#find(route))]
-    for (const pair of asked) {
-      if (pair?.proof?.kind !== 'check' || pair.series?.waits === PUNCH || pair.series?.isQuick === true)
-        continue
-      const last = (pair.proof.rttMs ?? 0) * PROBE_ROUND_TRIPS
-      const waits = THOROUGH_PROBE.map((ms, index) =>
-        index === THOROUGH_PROBE.length - 1 ? Math.max(ms, last) : ms,
-      )
-      pair.series = { waits, sent: 0, nextAt: now, isQuick: true }
-    }
+    for (const pair of asked) this.#askAnew(pair, THOROUGH_PROBE, now)
   }
 
   /** The path in use is not believed in any more. It stays in use until a better one is proved. */
@@ -436,6 +424,14 @@ export class PathAgent {
     if (proof.kind !== 'check' || pair.series !== undefined) return
     const wait = (proof.rttMs ?? 0) * PROBE_ROUND_TRIPS
     pair.series = { waits: PROBE.map((ms) => Math.max(ms, wait)), sent: 0, nextAt: now }
+  }
+
+  /** Asks a proved pair by `series` in place of a slower one; its last wait grows with the pair's round trip. */
+  #askAnew(pair: Pair | undefined, series: Series, now: Instant): void {
+    if (pair?.proof?.kind !== 'check' || pair.series?.waits === PUNCH || pair.series?.isQuick === true) return
+    const last = (pair.proof.rttMs ?? 0) * PROBE_ROUND_TRIPS
+    const waits = series.map((ms, index) => (index === series.length - 1 ? Math.max(ms, last) : ms))
+    pair.series = { waits, sent: 0, nextAt: now, isQuick: true }
   }
 
   /** Sends a check over a route, which need not be a pair. */
