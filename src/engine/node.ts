@@ -14,7 +14,7 @@ import { DropCounters, type DropReason, isDropped } from '../base/drops.js'
 import { type PublicKey, publicKeyBytes } from '../base/publicKey.js'
 import { TokenBucket } from '../base/rateLimit.js'
 import { earliest, type Instant, type Now } from '../base/time.js'
-import { hmacSha256 } from '../crypto/hmacSha256.js'
+import { type HmacSha256, hmacSha256 } from '../crypto/hmacSha256.js'
 import { mac1Key, mac1Matches } from '../crypto/mac1.js'
 import { classify } from '../wire/classify.js'
 import type { PeerRecord } from '../wire/record.js'
@@ -84,6 +84,8 @@ export class Node {
   readonly drops = new DropCounters()
   readonly #relay: RelayServer | undefined
   readonly #options: NodeOptions
+  /** Under the key of a closed network's members. */
+  readonly #membership: HmacSha256 | undefined
   readonly #endpoints: LoopbackEndpoints
   readonly #takeover: Takeover
   readonly #strangers: Strangers
@@ -110,6 +112,7 @@ export class Node {
     }
     const { keys, random } = options
     this.#options = options
+    this.#membership = options.membership && hmacSha256(options.membership)
     this.#endpoints = new LoopbackEndpoints(options.loopback)
     this.#takeover = new Takeover(this.#endpoints, options.formerEndpoints, emit)
     this.#strangers = new Strangers(keys, now.instant)
@@ -197,7 +200,7 @@ export class Node {
       {
         quotas,
         table: this.relayTable,
-        membership: this.#options.membership,
+        membership: this.#membership,
         keys: () => this.#options.keys.relay,
         peerProof: (peer) => this.#peers.get(peer)?.agent.keys.relayProof,
         hasPeers: () => this.#peers.size > 0,
@@ -482,8 +485,7 @@ export class Node {
 
   /** In a closed network any member may be asked; in an open one only a peer, who knows us by our pair's secret. */
   #relayCredential({ identity }: RelayOffer): Credential | undefined {
-    const { membership } = this.#options
-    if (membership !== undefined) return { type: 'network', hmac: hmacSha256(membership) }
+    if (this.#membership !== undefined) return { type: 'network', hmac: this.#membership }
     for (const { key, agent } of this.#peers.values()) {
       const record = this.#discovery.directory.latest(key)
       if (record !== undefined && equals(record.identity, identity))

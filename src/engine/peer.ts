@@ -305,7 +305,7 @@ export class Peer implements DiscoveredPeer {
   waysToRelaysChanged(now: Now): void {
     this.offerCandidates(now)
     this.agent.machineChanged()
-    this.#relaying.waysChanged(this.#context.reflection.isSilent, now.instant)
+    this.#relaying.waysChanged(now.instant)
     this.settle(now)
   }
 

@@ -73,6 +73,11 @@ export class RelayOffers {
     return [...present].some((name) => !former.has(name))
   }
 
+  /** True where UDP was tried, and nobody answers. */
+  get isSilent(): boolean {
+    return this.#parts.isSilent()
+  }
+
   /** All, the best first. */
   get all(): readonly RelayOffer[] {
     return chooseRelays(
@@ -150,7 +155,7 @@ export class RelayOffers {
 
   /** The sockets by which a relay is reached, the one to prefer first: a stream, where UDP is known not to work. */
   inOrder(sockets: readonly LocalSocket[]): readonly LocalSocket[] {
-    return this.#parts.isSilent() ? sockets.toReversed() : sockets
+    return this.isSilent ? sockets.toReversed() : sockets
   }
 
   #rttTo({ addresses }: RelayOffer): number | undefined {

@@ -147,14 +147,14 @@ export class Relaying {
   }
 
   /** UDP works again, or streams have come or gone: sessions move to the best way there is. */
-  waysChanged(isSilent: boolean, now: Instant): void {
+  waysChanged(now: Instant): void {
     this.#pace.encourage()
     const { sockets, routes } = this.#parts.context.machine()
     for (const session of this.#sessions) {
       const { way, offer } = session
       const ways = this.#waysTo(session.addresses)
       if (way === undefined) {
-        if (!isSilent) continue
+        if (!this.#parts.context.offers.isSilent) continue
         // What is under way over UDP comes to nothing.
         if (session.isAsking && offer !== undefined)
           session.askOver(this.#parts.context.offers.routesTo(offer), now)

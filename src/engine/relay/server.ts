@@ -5,7 +5,6 @@
 
 import type { DropReason } from '../../base/drops.js'
 import { elapsed, type Instant, type Now, SECOND } from '../../base/time.js'
-import { hmacSha256 } from '../../crypto/hmacSha256.js'
 import { MAX_RELAY_LOAD, type RelayService } from '../../wire/services.js'
 import type { DecodedStun } from '../../wire/stun/message.js'
 import type { Input, LocalSocket, MachineRoute } from '../inputs.js'
@@ -29,10 +28,9 @@ export interface RelayStatus {
 
 export type RelayInput = Extract<Input, { type: 'relay-opened' | 'relay-failed' | 'relay-datagram' }>
 
-export interface RelayServerParts extends Omit<GrantDeskParts, 'sessions' | 'membership'> {
+export interface RelayServerParts extends Omit<GrantDeskParts, 'sessions'> {
   readonly quotas: RelayQuotas
   readonly table: RelayTable
-  readonly membership: Uint8Array | undefined
   readonly drop: (reason: DropReason) => void
   readonly routes: () => readonly MachineRoute[]
   /** Whether there is anybody whom an open network's relay would serve. */
@@ -54,8 +52,7 @@ export class RelayServer {
     this.#parts = parts
     this.#measuredAt = now
     this.#sessions = new RelaySessions({ ...parts, onEnd: (id) => this.#desk.ended(id) })
-    const membership = parts.membership && hmacSha256(parts.membership)
-    this.#desk = new GrantDesk({ ...parts, membership, sessions: this.#sessions }, now)
+    this.#desk = new GrantDesk({ ...parts, sessions: this.#sessions }, now)
   }
 
   get nextWake(): Instant | undefined {
