@@ -37,6 +37,8 @@ export class StreamSockets {
   /** Ours, by the stream's number. */
   readonly #own = new Map<number, LocalSocket & { readonly relay: StreamRelay }>()
   readonly #byId = new Map<number, number>()
+  /** The addresses that stand for others' streams: each of their datagrams bears one. */
+  readonly #others = new Map<number, SocketAddress>()
   #lastId = 0
 
   constructor(carrier: StreamCarrier, handlers: StreamSocketHandlers) {
@@ -74,17 +76,27 @@ export class StreamSockets {
   /** A datagram came through a stream, to or from `port` at the relay's end. */
   received(stream: number, port: number, bytes: Uint8Array): void {
     const own = this.#own.get(stream)
-    if (own === undefined) this.#handlers.onRelayed(streamAddress(stream), port, bytes)
+    if (own === undefined) this.#handlers.onRelayed(this.#addressOf(stream), port, bytes)
     else this.#handlers.onDatagram(own.id, own.relay.ip, port, bytes)
   }
 
   /** A stream has ended. */
   ended(stream: number): void {
+    this.#others.delete(stream)
     const own = this.#own.get(stream)
     if (own === undefined) return
     this.#own.delete(stream)
     this.#byId.delete(own.id)
     this.#handlers.onChange()
+  }
+
+  #addressOf(stream: number): SocketAddress {
+    let address = this.#others.get(stream)
+    if (address === undefined) {
+      address = streamAddress(stream)
+      this.#others.set(stream, address)
+    }
+    return address
   }
 
   /** Closes a stream of ours, if it is open. */
