@@ -14,6 +14,7 @@ import type { NodeStart, Request, Requests, Response } from './meshProcess.js'
 
 const PROGRAM = fileURLToPath(new URL('./meshProcess.js', import.meta.url))
 const START_DEADLINE_MS = 180_000
+const LAST_WORDS_LENGTH = 4_096
 
 type Arguments<Method extends keyof Requests> = Parameters<Requests[Method]>
 type Result<Method extends keyof Requests> = ReturnType<Requests[Method]>
@@ -26,6 +27,8 @@ export class MeshProcess {
     { readonly resolve: (value: unknown) => void; readonly reject: (reason: Error) => void }
   >()
   #requests = 0
+  /** The end of what it wrote to its standard error, such as why it crashed. */
+  #said = ''
 
   /** `enter` is a command that runs the rest of its line elsewhere, such as in a network namespace. */
   constructor(enter: readonly string[] = []) {
@@ -35,6 +38,7 @@ export class MeshProcess {
       execPath,
       execArgv: before,
       serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     })
     this.#child.on('message', (response: Response) => {
       const waiting = this.#waiting.get(response.id)
@@ -42,12 +46,18 @@ export class MeshProcess {
       if ('error' in response) waiting?.reject(new Error(response.error))
       else waiting?.resolve(response.result)
     })
-    const onEnd = () => {
-      for (const { reject } of this.#waiting.values()) reject(new Error('the process has ended'))
+    const onEnd = (how: string) => {
+      const said = this.#said === '' ? '' : `, having said:\n${this.#said}`
+      for (const { reject } of this.#waiting.values()) reject(new Error(`the process ended (${how})${said}`))
       this.#waiting.clear()
     }
-    this.#child.on('exit', onEnd)
-    this.#child.on('error', onEnd)
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      process.stderr.write(text)
+      this.#said = `${this.#said}${text}`.slice(-LAST_WORDS_LENGTH)
+    })
+    // Not at once when it exits: what it said last is read first.
+    this.#child.on('close', (code, signal) => onEnd(signal ?? `exit code ${code}`))
+    this.#child.on('error', (error) => onEnd(error.message))
   }
 
   get processId(): number {
