@@ -10,7 +10,9 @@ const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
  * Runs a node until SIGTERM, SIGINT or SIGHUP (its terminal was closed), then stops it. A second signal does not wait for
  * that and ends the process with 1. Throws what starting throws, and the reason where the node ended by itself.
  *
- * An exception that nobody caught ends the node as well: what was changed on the system is put back first.
+ * An exception that nobody caught ends the node as well: what was changed on the system is put back first. A promise that
+ * was rejected and that nobody waits for does not: no code was interrupted, and a network should not fail for a connection
+ * that ended while a library did not look. It is logged.
  */
 export async function runNode(start: () => Promise<RunningNode>, logger: Logger): Promise<void> {
   let end: (reason: Error | undefined) => void = () => undefined
@@ -28,8 +30,12 @@ export async function runNode(start: () => Promise<RunningNode>, logger: Logger)
     logger.fatal({ err: error }, 'unexpected error')
     end(error instanceof Error ? error : new Error(causeOf(error)))
   }
+  const onRejection = (error: unknown): void => {
+    logger.error({ err: error }, 'unexpected rejection')
+  }
   for (const signal of SIGNALS) process.on(signal, onSignal)
   process.on('uncaughtException', onException)
+  process.on('unhandledRejection', onRejection)
   try {
     const node = await start()
     const reason = await Promise.race([ended, node.failed])
@@ -38,5 +44,6 @@ export async function runNode(start: () => Promise<RunningNode>, logger: Logger)
   } finally {
     for (const signal of SIGNALS) process.off(signal, onSignal)
     process.off('uncaughtException', onException)
+    process.off('unhandledRejection', onRejection)
   }
 }

@@ -64,3 +64,13 @@ test('an exception that nobody catches stops the node first, and is logged', asy
   assert.equal(await node.next(), 'rejected: thrown')
   assert.match(await node.stderr, /"level":60.*"msg":"unexpected error"/)
 })
+
+test('a rejection that nobody waits for is logged, and the node goes on', async (t) => {
+  const node = host(t, 'rejects')
+  assert.equal(await node.next(), 'started')
+  assert.equal(await node.next(), 'rejected, and goes on')
+  node.process.kill('SIGTERM')
+  assert.equal(await node.next(), 'stopping')
+  assert.equal(await node.next(), 'done')
+  assert.match(await node.stderr, /"level":50.*"msg":"unexpected rejection"/)
+})

@@ -1,6 +1,7 @@
 /**
  * A process that runs a node which does nothing but say what happens to it: `node runNodeHost.js <what>`.
- * What: `runs`, `hangs` (stop never ends), `fails` (ends by itself), `throws` (an exception nobody catches).
+ * What: `runs`, `hangs` (stop never ends), `fails` (ends by itself), `throws` (an exception nobody catches),
+ * `rejects` (a rejection nobody waits for).
  */
 
 import { runNode } from '../../src/cli/runNode.js'
@@ -19,6 +20,10 @@ try {
         setImmediate(() => {
           throw new Error('thrown')
         })
+      }
+      if (what === 'rejects') {
+        void Promise.reject(new Error('rejected'))
+        process.once('unhandledRejection', () => setImmediate(() => say('rejected, and goes on')))
       }
       return {
         stop: async () => {

@@ -244,6 +244,8 @@ if (process.send !== undefined) {
   subscribe('net.client.socket', watchSocket)
   subscribe('net.server.socket', watchSocket)
   process.on('disconnect', () => process.exit())
+  // As `runNode` does.
+  process.on('unhandledRejection', (error) => console.error('unexpected rejection:', error))
   process.on('message', (request: Request) => {
     void answer(request).then((response) => process.send?.(response))
   })
