@@ -11,6 +11,7 @@ import { VERSION } from './base/version.js'
 import type { Settings } from './daemon/config.js'
 import { BOOTSTRAP_NAME, isNodeName } from './daemon/nodeName.js'
 import { DEFAULT_RUN_DIR } from './daemon/runDirectory.js'
+import type { ServiceManager } from './io/serviceManager.js'
 
 /** What commander hands over: values by the option's name in camel case. */
 type Flags = Readonly<Record<string, unknown>>
@@ -136,7 +137,7 @@ async function up(interfaceName: string, flags: Flags): Promise<void> {
     import('./daemon/up.js'),
   ])
   const logger = await createLogger(config.logLevel, config.interface)
-  await runNode(() => startUp(config, logger), logger)
+  await runNode(() => startUp(config, logger), logger, await serviceManager())
 }
 
 async function bootstrap(flags: Flags): Promise<void> {
@@ -148,7 +149,12 @@ async function bootstrap(flags: Flags): Promise<void> {
     import('./daemon/bootstrap.js'),
   ])
   const logger = await createLogger(config.logLevel, BOOTSTRAP_NAME)
-  await runNode(() => startBootstrap(config, logger), logger)
+  await runNode(() => startBootstrap(config, logger), logger, await serviceManager())
+}
+
+async function serviceManager(): Promise<ServiceManager | undefined> {
+  const { ServiceManager } = await import('./io/serviceManager.js')
+  return ServiceManager.of(process.env, process.pid)
 }
 
 /** The command line, then the file that it names. */

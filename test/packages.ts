@@ -25,6 +25,7 @@ const PACKAGES: readonly Package[] = [
   // Its service is not to run: the laboratory starts it in its own namespaces.
   { name: 'miniupnpd-nftables', program: 'miniupnpd' },
   { name: 'iperf3', program: 'iperf3' },
+  { name: 'systemd', program: 'systemd-analyze' },
 ]
 
 /**

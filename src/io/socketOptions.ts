@@ -1,5 +1,5 @@
 /**
- * What Node's sockets cannot do, through libc with the FFI package koffi: firewall marks (SO_MARK, socket(7)), buffers
+ * What Node's sockets cannot do, through {@link ./libc}: firewall marks (SO_MARK, socket(7)), buffers
  * beyond the system's limit (SO_RCVBUFFORCE, SO_SNDBUFFORCE), and saying of a datagram whether it may be fragmented
  * (IP_MTU_DISCOVER, ip(7)). Besides, the MTU of an interface.
  *
@@ -12,15 +12,13 @@
  * Padded checks are to find out what the path carries whole: they leave with the bit, and whatever the kernel has
  * learned from ICMP, which anybody can forge, is not looked at (IP_PMTUDISC_PROBE).
  *
- * koffi is loaded at the first call. Where it cannot be, every function here says so by its result and nothing throws:
- * the daemon runs without marks, and {@link socketOptionsAvailable} tells `doctor` and the log what is lost.
- *
- * The constants are Linux's, the same on every architecture for which koffi and Node are built.
+ * Where libc cannot be called, every function here says so by its result and nothing throws: the daemon runs without
+ * marks, and {@link socketOptionsAvailable} tells `doctor` and the log what is lost.
  */
 
 import type { Socket } from 'node:dgram'
-import { createRequire } from 'node:module'
 import { type AddressFamily, familyOf, ipToBytes, type SocketAddress } from '../base/address.js'
+import { IS_LITTLE_ENDIAN, loadLibc } from './libc.js'
 
 export type SocketOptionsAvailability =
   | { readonly available: true }
@@ -144,8 +142,6 @@ function socketAddress6({ ip, port }: SocketAddress): Uint8Array {
   return bytes
 }
 
-const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
-
 const AF_INET = 2
 const AF_INET6 = 10
 const SOCK_STREAM = 1
@@ -175,59 +171,6 @@ function setOption(fd: number, value: number, level: number, option: number): bo
   if ('reason' in libc) return false
   const bytes = Uint32Array.of(value)
   return libc.setsockopt(fd, level, option, bytes, bytes.byteLength) === 0
-}
-
-interface Libc {
-  readonly socket: (domain: number, type: number, protocol: number) => number
-  readonly close: (fd: number) => number
-  readonly setsockopt: (fd: number, level: number, name: number, value: Uint32Array, length: number) => number
-  readonly sendto: (
-    fd: number,
-    bytes: Uint8Array,
-    length: number,
-    flags: number,
-    address: Uint8Array,
-    addressLength: number,
-  ) => number
-  /** `argument` is read and written. */
-  readonly ioctl: (fd: number, request: number, argument: Uint8Array) => number
-  /** Of the last call that failed. */
-  readonly errno: () => number
-  readonly EMSGSIZE: number | undefined
-}
-
-let loaded: Libc | { readonly reason: string } | undefined
-
-function loadLibc(): Libc | { readonly reason: string } {
-  loaded ??= tryLoadLibc()
-  return loaded
-}
-
-function tryLoadLibc(): Libc | { readonly reason: string } {
-  if (process.platform !== 'linux')
-    return { reason: `firewall marks need Linux; this is ${process.platform}` }
-  try {
-    const koffi: typeof import('koffi') = createRequire(import.meta.url)('koffi')
-    // null is the running process, which has libc loaded whatever the distribution calls its file.
-    const libc = koffi.load(null)
-    const { EMSGSIZE } = koffi.os.errno
-    return {
-      socket: libc.func('int socket(int domain, int type, int protocol)'),
-      close: libc.func('int close(int fd)'),
-      setsockopt: libc.func(
-        'int setsockopt(int fd, int level, int name, const void *value, unsigned int length)',
-      ),
-      sendto: libc.func(
-        'long sendto(int fd, const void *bytes, size_t length, int flags, const void *address, unsigned int size)',
-      ),
-      ioctl: libc.func('int ioctl(int fd, unsigned long request, _Inout_ void *argument)'),
-      errno: () => koffi.errno(),
-      EMSGSIZE,
-    }
-  } catch (error) {
-    const [line = ''] = String(error instanceof Error ? error.message : error).split('\n')
-    return { reason: `the package koffi could not be loaded: ${line}` }
-  }
 }
 
 function property(value: unknown, name: string): unknown {

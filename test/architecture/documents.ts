@@ -11,7 +11,7 @@ export interface Named {
 
 const LINK = /\]\(([^()\s]+)(?:\s+"[^"]*")?\)|\b(?:src|href)="([^"]+)"/g
 /** A path from the top: not the end of a longer one, such as dist/src/cli.js. */
-const MENTION = /(?<![\w./@-])(?:src|test|simulations|docs)\/[\w./-]*/g
+const MENTION = /(?<![\w./@-])(?:src|test|simulations|docs)\/[\w./@-]*/g
 const SCRIPT = /\bnpm run (?:--\S+ )*([\w:-]+)/g
 
 /** One line for each thing that the document at `path`, a Markdown file, names and that is not there. */

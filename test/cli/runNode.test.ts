@@ -5,6 +5,8 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { NotifySocket } from '../io/notifySocket.js'
+import { until } from '../until.js'
 
 interface Host {
   readonly process: ChildProcess
@@ -14,9 +16,12 @@ interface Host {
   readonly exited: Promise<unknown>
 }
 
-function host(t: TestContext, what: string): Host {
+function host(t: TestContext, what: string, env: NodeJS.ProcessEnv = {}): Host {
   const script = fileURLToPath(new URL('./runNodeHost.js', import.meta.url))
-  const child = spawn(process.execPath, [script, what], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [script, what], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  })
   t.after(() => child.kill('SIGKILL'))
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   return {
@@ -73,4 +78,25 @@ test('a rejection that nobody waits for is logged, and the node goes on', async 
   assert.equal(await node.next(), 'stopping')
   assert.equal(await node.next(), 'done')
   assert.match(await node.stderr, /"level":50.*"msg":"unexpected rejection"/)
+})
+
+test('a service manager is told when the node is up, that it lives, and when it stops', async (t) => {
+  const name = `@tunnelbore-test-${process.pid}`
+  const socket = new NotifySocket(name)
+  t.after(() => socket.close())
+  const node = host(t, 'runs', { NOTIFY_SOCKET: name, WATCHDOG_USEC: '30000' })
+  assert.equal(await node.next(), 'started')
+  const said: string[] = []
+  const hear = () => {
+    for (let next = socket.next(); next !== undefined; next = socket.next()) said.push(next)
+  }
+  await until('signs of life', () => {
+    hear()
+    return said.filter((message) => message === 'WATCHDOG=1').length >= 3
+  })
+  assert.equal(said[0], 'READY=1')
+  node.process.kill('SIGTERM')
+  await node.exited
+  hear()
+  assert.equal(said.filter((message) => message !== 'WATCHDOG=1').join(), 'READY=1,STOPPING=1')
 })

@@ -6,6 +6,7 @@
 
 import { runNode } from '../../src/cli/runNode.js'
 import { createLogger } from '../../src/daemon/logger.js'
+import { ServiceManager } from '../../src/io/serviceManager.js'
 
 const [what] = process.argv.slice(2)
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
@@ -35,6 +36,7 @@ try {
       }
     },
     await createLogger('info', 'wg0'),
+    ServiceManager.of(process.env, process.pid),
   )
   say('done')
 } catch (error) {
