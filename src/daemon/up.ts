@@ -3,6 +3,7 @@
 import { UserError } from '../base/userError.js'
 import { nodeKeys } from '../crypto/nodeKeys.js'
 import type { RoleOption } from '../engine/role.js'
+import { interfaceIndex, interfaceName } from '../io/interfaceNames.js'
 import { now } from '../io/systemClock.js'
 import type { InterfaceDump } from '../io/wireguard/interfaceDump.js'
 import { InterfaceReader } from '../io/wireguard/interfaceReader.js'
@@ -21,6 +22,7 @@ import { type RunningNode, startNode } from './runningNode.js'
 import { warnOfSaveConfig } from './saveConfig.js'
 import { StateFile } from './state.js'
 import type { Status } from './status.js'
+import { startWithSuccessors } from './successors.js'
 import type { Undo } from './undo.js'
 
 const ROLES: Readonly<Record<Reachability, RoleOption>> = {
@@ -31,10 +33,18 @@ const ROLES: Readonly<Record<Reachability, RoleOption>> = {
 
 /** Starts the node. Throws, with nothing changed on the system, where that cannot be done. */
 export async function startUp(config: UpConfig, log: Logger): Promise<RunningNode> {
-  return startNode(log, (undo) => start(config, log, undo))
+  const startOf = (name: string) =>
+    startNode(log, (undo) => start({ ...config, interface: name }, config.interface, log, undo))
+  return startWithSuccessors(config.interface, startOf, log)
 }
 
-async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ failed: Promise<Error> }> {
+/** `stateName`: whose state it goes on with. An interface that is renamed takes its state along. */
+async function start(
+  config: UpConfig,
+  stateName: string,
+  log: Logger,
+  undo: Undo,
+): Promise<{ failed: Promise<Error> }> {
   const reader = new InterfaceReader(config.interface)
   undo.push(() => reader.close())
   let dump = await reader.read()
@@ -48,9 +58,9 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
   const lock = await lockInterface(config.interface)
   undo.push(() => lock.release())
   await warnOfSaveConfig(config.interface, log)
-  const state = await StateFile.open(config.stateDir, config.interface, log)
+  const state = await StateFile.open(config.stateDir, stateName, log)
   undo.push(() => state.flush())
-  const datastore = await openNodeDatastore(config.stateDir, config.interface, undo, log)
+  const datastore = await openNodeDatastore(config.stateDir, stateName, undo, log)
 
   const former = new FormerEndpoints(config.interface, state)
   // A knock or a record may have us take over an endpoint between two reads of the interface.
@@ -109,7 +119,9 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
     former.note(read.peers, node.engine.endpointsToRestore)
   }
   onRead(dump)
-  const watch = new InterfaceWatch(reader, keys.publicKey, onRead, log)
+  const index = interfaceIndex(config.interface)
+  const nameNow = () => (index === undefined ? undefined : interfaceName(index))
+  const watch = new InterfaceWatch(reader, dump, nameNow, onRead, log)
   undo.push(() => watch.stop())
 
   const status = (): Status => {

@@ -25,6 +25,10 @@ export interface Libc {
   ) => number
   /** `argument` is read and written. */
   readonly ioctl: (fd: number, request: number, argument: Uint8Array) => number
+  /** 0 for none. */
+  readonly if_nametoindex: (name: string) => number
+  /** `name` is written; null for none. */
+  readonly if_indextoname: (index: number, name: Uint8Array) => unknown
   /** Of the last call that failed. */
   readonly errno: () => number
   readonly EMSGSIZE: number | undefined
@@ -56,6 +60,8 @@ function tryLoadLibc(): Libc | { readonly reason: string } {
         'long sendto(int fd, const void *bytes, size_t length, int flags, const void *address, unsigned int size)',
       ),
       ioctl: libc.func('int ioctl(int fd, unsigned long request, _Inout_ void *argument)'),
+      if_nametoindex: libc.func('unsigned int if_nametoindex(const char *name)'),
+      if_indextoname: libc.func('void *if_indextoname(unsigned int index, _Out_ void *name)'),
       errno: () => koffi.errno(),
       EMSGSIZE,
     }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { InterfaceWatch } from '../../src/daemon/interfaceWatch.js'
+import { SucceededError } from '../../src/daemon/successors.js'
 import type { InterfaceDump } from '../../src/io/wireguard/interfaceDump.js'
 import { sampleKey } from '../cli/sampleStatus.js'
 import { recordingLogger } from './recordingLogger.js'
@@ -16,7 +17,7 @@ const DUMP: InterfaceDump = {
 }
 
 /** A watch in virtual time over an interface that `read` reads. */
-function watching(t: TestContext, read: () => Promise<InterfaceDump>) {
+function watching(t: TestContext, read: () => Promise<InterfaceDump>, nameNow = () => DUMP.name) {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   let now = 0
   t.mock.method(performance, 'now', () => now)
@@ -29,7 +30,7 @@ function watching(t: TestContext, read: () => Promise<InterfaceDump>) {
       return read()
     },
   }
-  const watch = new InterfaceWatch(reader, DUMP.publicKey, (dump) => handed.push(dump), log)
+  const watch = new InterfaceWatch(reader, DUMP, nameNow, (dump) => handed.push(dump), log)
   const pass = async (ms: number) => {
     for (let step = 0; step < ms; step += 100) {
       now += 100
@@ -92,7 +93,25 @@ test('an interface that cannot be read is said once, tried on, and said to be ba
 test('an interface with another private key is another node: the watch fails, and hands nothing on', async (t) => {
   const { watch, handed, pass } = watching(t, async () => ({ ...DUMP, publicKey: sampleKey(2) }))
   await pass(1_000)
-  assert.match((await watch.failed).message, /^wg0 has another private key now: start tunnelbore again$/)
+  const reason = await watch.failed
+  assert(reason instanceof SucceededError)
+  assert.equal(reason.message, 'wg0 has another private key now: followed')
+  assert.equal(reason.interface, 'wg0')
   assert.deepEqual(handed, [])
   watch.stop()
+})
+
+test('an interface that is renamed is another node too, which has its new name', async (t) => {
+  let name = 'wg0'
+  const read = async () => {
+    if (name !== 'wg0') throw new Error('no wg0')
+    return DUMP
+  }
+  const { watch, pass } = watching(t, read, () => name)
+  await pass(1_000)
+  name = 'wg1'
+  await pass(1_000)
+  const reason = await watch.failed
+  assert(reason instanceof SucceededError)
+  assert.deepEqual([reason.message, reason.interface], ['wg0 is called wg1 now: followed', 'wg1'])
 })

@@ -63,6 +63,7 @@ export class WireGuard {
   readonly implementation: WireGuardImplementation
   readonly keys: WireGuardKeys
   readonly addresses: readonly string[]
+  readonly #listenPort: number | undefined
 
   private constructor(
     host: Host,
@@ -75,25 +76,39 @@ export class WireGuard {
     this.implementation = implementation
     this.keys = options.keys ?? generateWireGuardKeys()
     this.addresses = options.addresses
+    this.#listenPort = options.listenPort
   }
 
   /** Makes an interface, configured and up. It ends with the laboratory. */
   static async create(host: Host, options: WireGuardOptions): Promise<WireGuard> {
     const name = host.namespace.scope.interfaceName()
     const wireguard = new WireGuard(host, name, await addInterface(host, name), options)
-    const config = join(host.namespace.scope.directory, `${name}.conf`)
-    const listenPort = options.listenPort === undefined ? '' : `ListenPort = ${options.listenPort}\n`
-    // A file, because Node's pipes are sockets, and `wg` can't open one of those as /dev/stdin.
-    await writeFile(config, `[Interface]\nPrivateKey = ${wireguard.keys.privateKey}\n${listenPort}`, {
-      mode: 0o600,
-    })
-    await host.run('wg', ['setconf', name, config])
-    await host.namespace.configure({}, [
-      ...options.addresses.map((address) => `address add ${address} dev ${name}`),
-      `link set ${name} mtu ${MTU} up`,
-    ])
+    await wireguard.#configure()
     for (const peer of options.peers ?? []) await wireguard.setPeer(peer)
     return wireguard
+  }
+
+  /** Deletes the interface and makes it again, with its key and addresses, and no peers. */
+  async remake(): Promise<void> {
+    await this.host.run('ip', ['link', 'delete', this.name])
+    const socket = join(WIREGUARD_SOCKETS, `${this.name}.sock`)
+    await until(`${this.name} to be gone`, () => !existsSync(socket))
+    await addInterface(this.host, this.name)
+    await this.#configure()
+  }
+
+  async #configure(): Promise<void> {
+    const config = join(this.host.namespace.scope.directory, `${this.name}.conf`)
+    const listenPort = this.#listenPort === undefined ? '' : `ListenPort = ${this.#listenPort}\n`
+    // A file, because Node's pipes are sockets, and `wg` can't open one of those as /dev/stdin.
+    await writeFile(config, `[Interface]\nPrivateKey = ${this.keys.privateKey}\n${listenPort}`, {
+      mode: 0o600,
+    })
+    await this.host.run('wg', ['setconf', this.name, config])
+    await this.host.namespace.configure({}, [
+      ...this.addresses.map((address) => `address add ${address} dev ${this.name}`),
+      `link set ${this.name} mtu ${MTU} up`,
+    ])
   }
 
   /** Adds a peer or changes it, and routes its allowed addresses here (all of them, as wg-quick does it). */
