@@ -9,7 +9,7 @@
  */
 
 import { SECOND } from '../../src/base/time.js'
-import { PUNCH_MS } from '../../src/engine/path/agent.js'
+import { PUNCH_MS } from '../../src/engine/path/series.js'
 import type { Conditions } from './conditions.js'
 import { type Ledger, NEVER, type Side } from './ledger.js'
 
@@ -23,7 +23,7 @@ export const DELAYS = {
   lookUp: 5 * SECOND,
   /** Two knocks that nobody answers: one on a record that is too old (src/io/mesh/knock.ts). */
   knocks: 2 * 4 * SECOND,
-  /** A whole series of checks (src/engine/path/agent.ts). */
+  /** A whole series of checks (src/engine/path/series.ts). */
   punching: PUNCH_MS,
   /** WireGuard's next first message, if the one that was held is too old by now (whitepaper, section 6.4). */
   handshake: 5.4 * SECOND,

@@ -25,11 +25,12 @@ import {
   type Now,
   SECOND,
 } from '../../base/time.js'
-import { type PathAgent, PUNCH_MS } from './agent.js'
+import type { PathAgent } from './agent.js'
 import type { Effort } from './birthdayEffort.js'
 import type { BirthdayPlan } from './birthdayPlan.js'
 import type { Birthdays } from './birthdays.js'
 import type { Route } from './path.js'
+import { PUNCH_MS } from './series.js'
 
 /** Ordinary checks are answered by then if they ever are: a few round trips after both have begun. */
 const GRACE_MS = 2 * SECOND

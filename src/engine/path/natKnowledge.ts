@@ -53,7 +53,7 @@ type State =
   | { readonly name: 'opening'; readonly ip: string; readonly until: Instant; readonly helpers: Helpers }
   | { readonly name: 'trying'; readonly steps: NatSteps; readonly experiment: Experiment<undefined> }
 
-type NatInput = Extract<
+export type NatInput = Extract<
   Input,
   {
     readonly type:

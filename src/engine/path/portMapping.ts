@@ -44,7 +44,7 @@ const MAX_CONFLICTS = 8
 const RECHECK_MS = 10 * SECOND
 const PROTOCOLS: readonly MappingProtocol[] = ['pcp', 'nat-pmp', 'upnp']
 
-type MappingInput = Extract<
+export type MappingInput = Extract<
   Input,
   { readonly type: 'gateway-answered' | 'gateway-probed' | 'port-mapped' | 'port-mapping-failed' }
 >

@@ -5,9 +5,9 @@
  */
 
 import { elapsed, type Instant, SECOND } from '../../base/time.js'
-import type { Beside } from '../path/agent.js'
 import { comparePreference } from '../path/choice.js'
 import { type Path, type Route, sameRoute } from '../path/path.js'
+import type { Beside } from '../path/proved.js'
 
 /** As in watch.ts: a path not heard from for this long may have lost its mappings. */
 const FRESH_MS = 25 * SECOND

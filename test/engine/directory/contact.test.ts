@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { after, asInstant, elapsed, type Instant, SECOND } from '../../../src/base/time.js'
 import { Contact, type Situation } from '../../../src/engine/directory/contact.js'
 import type { KnownRecord } from '../../../src/engine/directory/directory.js'
-import { PUNCH_MS } from '../../../src/engine/path/agent.js'
+import { PUNCH_MS } from '../../../src/engine/path/series.js'
 import { recordOf, testNode } from '../nodes.js'
 import { at, START, sleepUntil } from '../virtualTime.js'
 
