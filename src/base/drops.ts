@@ -40,6 +40,8 @@ export const DROP_REASONS = {
   'stream-overflow': 'a datagram for a stream that takes less than is sent through it',
   'relay-unbound-sender': "a datagram to a relay's session from an address that did not bind",
   'relay-other-unbound': "a datagram for a side of a relay's session that is not bound yet",
+  'relay-unverified':
+    "a datagram for a side of a relay's session that has not shown that it hears what is sent to its address, beyond what is sent there nevertheless",
   'relay-over-quota': 'a datagram beyond what is relayed of a session, a source, or in all, each second',
   'record-malformed': 'a record that does not decode or breaks a rule of its format',
   'record-too-large': 'a record larger than a record may be',

@@ -200,6 +200,7 @@ export class Node {
       {
         quotas,
         table: this.relayTable,
+        random: this.#options.random,
         membership: this.#membership,
         keys: () => this.#options.keys.relay,
         peerProof: (peer) => this.#peers.get(peer)?.agent.keys.relayProof,

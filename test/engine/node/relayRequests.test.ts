@@ -120,6 +120,40 @@ describe('a node that looks for a peer', () => {
     assert.ok(checksTo(SESSION, [...sentOf(ana.receive(SESSION, answer)), ...ana.pass(10)]).length > 0)
   })
 
+  it('sends the cookie of the answer back at once, beside its checks, and again until that is answered', () => {
+    const ana = nodeOf([BEN])
+    offer(ana, [RELAY, AT_RELAY])
+    const asked = grantsIn(ana.tell(message()))[0]
+    const [bind] = bindsTo(SESSION, sentOf(grant(ana, asked, [SESSION])))
+    assert.deepEqual(bind?.bindCookie, new Uint8Array(8))
+    const cookie = new Uint8Array(8).fill(9)
+    const sent = [...sentOf(ana.receive(SESSION, bindAnswer(ana, bind, cookie))), ...ana.pass(1)]
+    const [echo] = bindsTo(SESSION, sent)
+    assert.deepEqual(echo?.bindCookie, cookie)
+    assert.ok((echo.bindSequence ?? 0) > (bind.bindSequence ?? 0))
+    assert.ok(checksTo(SESSION, sent).length > 0)
+    const again = bindsTo(SESSION, ana.pass(150))
+    assert.deepEqual(
+      again.map(({ bindCookie }) => bindCookie),
+      [cookie],
+    )
+    ana.receive(SESSION, bindAnswer(ana, again[0], cookie))
+    assert.deepEqual(bindsTo(SESSION, ana.pass(5 * SECOND)), [])
+  })
+
+  it('sends no more than a few cookies back to a relay that gives another one each time', () => {
+    const ana = nodeOf([BEN])
+    offer(ana, [RELAY, AT_RELAY])
+    const asked = grantsIn(ana.tell(message()))[0]
+    let binds = bindsTo(SESSION, sentOf(grant(ana, asked, [SESSION])))
+    let rounds = 0
+    for (; binds.length > 0 && rounds < 50; rounds++) {
+      const cookie = new Uint8Array(8).fill(rounds + 1)
+      binds = bindsTo(SESSION, sentOf(ana.receive(SESSION, bindAnswer(ana, binds[0], cookie))))
+    }
+    assert.equal(rounds, 4)
+  })
+
   it('does not bind where the relay names an address of its family that is not its own, or one that is not global', () => {
     for (const lie of [[{ ip: '198.51.100.7', port: 7 }], [{ ip: 'fd00::1', port: 7 }]] as const) {
       const ana = nodeOf([BEN])
@@ -410,7 +444,7 @@ function grant(
   return ana.receive(asked.to, encodeStun(answer, hmacOf(ana, key)))
 }
 
-function bindAnswer(ana: NodeByHand, bind: DecodedStun | undefined): Uint8Array {
+function bindAnswer(ana: NodeByHand, bind: DecodedStun | undefined, bindCookie?: Uint8Array): Uint8Array {
   assert.ok(bind)
   return encodeStun(
     {
@@ -418,6 +452,7 @@ function bindAnswer(ana: NodeByHand, bind: DecodedStun | undefined): Uint8Array 
       method: BINDING,
       transactionId: bind.transactionId,
       mappedAddress: { ip: '192.0.2.1', port: 51_821 },
+      ...(bindCookie === undefined ? {} : { bindCookie }),
     },
     hmacs.get(ana),
   )
