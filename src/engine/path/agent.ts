@@ -23,7 +23,7 @@ import type { LocalSocket, MachineRoute, SocketId } from '../inputs.js'
 import { Chase } from './chase.js'
 import { CheckLedger } from './checkLedger.js'
 import { candidatePriority, encodeCheck } from './checks.js'
-import { choosePath, type Rated } from './choice.js'
+import { type Answered, choosePath } from './choice.js'
 import { type Path, type Proof, type Route, sameRoute } from './path.js'
 import type { PunchBudget } from './punchLimits.js'
 import { isUsable, socketsFor } from './reachability.js'
@@ -565,7 +565,7 @@ export class PathAgent {
   }
 }
 
-interface RatedPair extends Rated {
+interface RatedPair extends Answered {
   readonly pair: Pair
 }
 
@@ -585,7 +585,8 @@ function mayPunchOnKnock({ onKnock }: Pair, now: Instant): boolean {
 
 function rate(pair: Pair): RatedPair[] {
   if (pair.proof === undefined) return []
-  return [{ path: describe(pair, pair.proof), suspect: pair.proof.suspect, pair }]
+  const { suspect, answeredAt } = pair.proof
+  return [{ path: describe(pair, pair.proof), suspect, answeredAt, pair }]
 }
 
 function describe(pair: Pair, proof: ProofState): Path {
