@@ -26,6 +26,7 @@ import { type Route, sameRoute } from '../path/path.js'
 import type { Transactions } from '../path/transactions.js'
 import { grantedAddresses, refusal } from './asking.js'
 import { encodeBind, encodeGrantAsk } from './messages.js'
+import type { RelayRoute } from './offers.js'
 
 /** Milliseconds to wait after each request; after the last wait it has failed. */
 const WAITS = [100, 200, 400, 800] as const
@@ -69,7 +70,7 @@ type State =
   | { readonly name: 'idle' }
   | {
       readonly name: 'asking'
-      readonly routes: readonly Route[]
+      readonly routes: readonly RelayRoute[]
       readonly sealed: Uint8Array
       readonly series: Series
     }
@@ -171,12 +172,12 @@ export class ClientSession {
   }
 
   /** Asks the relay, which is reached over these routes, one after the other. */
-  ask(sealed: Uint8Array, routes: readonly Route[], now: Instant): void {
+  ask(sealed: Uint8Array, routes: readonly RelayRoute[], now: Instant): void {
     this.#state = { name: 'asking', routes, sealed, series: { sent: 0, nextAt: now } }
   }
 
   /** Goes on asking over other routes. */
-  askOver(routes: readonly Route[], now: Instant): void {
+  askOver(routes: readonly RelayRoute[], now: Instant): void {
     if (this.#state.name !== 'asking' || routes.length === 0) return
     // An answer is taken from where the request went only.
     this.#grantId = undefined
@@ -377,15 +378,17 @@ export class ClientSession {
   }
 
   /** The same request each time: to a relay that has granted it already, it asks for the same session. */
-  #sendGrant(sealed: Uint8Array, routes: readonly Route[], count: number, now: Now): void {
-    const route = routes[count % routes.length]
+  #sendGrant(sealed: Uint8Array, routes: readonly RelayRoute[], count: number, now: Now): void {
+    const proved = routes.filter(({ isClaimed }) => isClaimed !== true)
+    const route = count < routes.length ? routes[count] : proved[count % proved.length]
     if (route === undefined) return
+    const { socket, remote } = route
     const { transactions, emit } = this.#context
     this.#grantId ??= transactions.begin(
       { peer: this.#peer, session: this, purpose: 'grant', routes, sequence: 0, cookie: undefined },
       now.instant,
     )
-    emit({ type: 'send', ...route, datagram: encodeGrantAsk(this.#grantId, sealed) })
+    emit({ type: 'send', socket, remote, datagram: encodeGrantAsk(this.#grantId, sealed) })
   }
 
   #sendBind(way: Route, now: Now): void {

@@ -41,6 +41,21 @@ describe('a node that looks for a peer', () => {
     assert.deepEqual(times, [110, 310, 710])
   })
 
+  it('sends one request to an address that only the relay names, and none again for an hour', () => {
+    const ana = nodeOf([BEN])
+    const victim = { ip: '198.51.100.77', port: 53 }
+    const relay = { ...offerOf(RELAY, AT_RELAY), addresses: [AT_RELAY, victim], claimed: [victim] }
+    ana.tell(meshChanged([relay]))
+    const sent = [...sentOf(ana.tell(message()))]
+    for (let index = 2; index < 40; index++) {
+      sent.push(...ana.pass(MINUTE))
+      sent.push(...sentOf(ana.tell(message(index))))
+    }
+    const grants = stunIn(sent).filter(({ request }) => request.method === GRANT)
+    assert.ok(grants.filter(({ to }) => to.ip === AT_RELAY.ip).length > 20)
+    assert.equal(grants.filter(({ to }) => to.ip === victim.ip).length, 1)
+  })
+
   it('shows that it is a member, and the same names and key each time', () => {
     const ana = nodeOf([BEN])
     offer(ana, [RELAY, AT_RELAY])
