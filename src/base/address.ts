@@ -187,10 +187,18 @@ export function prefixContains(prefix: Prefix, ip: string): boolean {
 
 /**
  * What a limit for one sender goes by: an IPv4 address as it is; of an IPv6 address the /64, of which a single machine
- * has all addresses.
+ * has all addresses; of an address that stands for a stream the same of where the stream comes from (streamAddress.ts).
  */
 export function senderBlock(ip: string): string {
-  return familyOf(ip) === 4 ? ip : `${ipFromBytes(ipToBytes(ip).fill(0, 8))}/64`
+  if (familyOf(ip) === 4) return ip
+  const bytes = ipToBytes(ip)
+  if (!ip.startsWith(STREAM_PREFIX)) return `${ipFromBytes(bytes.fill(0, 8))}/64`
+  const source = bytes.slice(8)
+  if (source[0] === 0 && source[1] === 0 && source[2] === 0xff && source[3] === 0xff)
+    return ipFromBytes(source.subarray(4)) ?? ip
+  const block = new Uint8Array(16)
+  block.set(source)
+  return `${ipFromBytes(block)}/64`
 }
 
 /** One address is compared with many prefixes, and each prefix with many addresses: neither is parsed each time. */

@@ -37,9 +37,13 @@ export const DROP_REASONS = {
   'relay-grant-stale': "a request for a relay's session that has ended",
   'relay-granted-malformed': "a relay's answer to a request for a session that does not decode",
   'relay-stale-bind': "a bind to a relay's session that is not newer than that side's last",
+  'stream-address-forged':
+    'a datagram over UDP from an address that stands for a stream, which no machine has',
   'stream-overflow': 'a datagram for a stream that takes less than is sent through it',
   'relay-unbound-sender': "a datagram to a relay's session from an address that did not bind",
   'relay-other-unbound': "a datagram for a side of a relay's session that is not bound yet",
+  'relay-unverified':
+    "a datagram for a side of a relay's session that has not shown that it hears what is sent to its address, beyond what is sent there nevertheless",
   'relay-over-quota': 'a datagram beyond what is relayed of a session, a source, or in all, each second',
   'record-malformed': 'a record that does not decode or breaks a rule of its format',
   'record-too-large': 'a record larger than a record may be',

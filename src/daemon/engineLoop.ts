@@ -97,10 +97,12 @@ export class EngineLoop {
     this.#engine = engine
     this.#log = log
     this.#clock = clock
+    const onForged = () => engine.drop('stream-address-forged')
     this.shared = new SharedSockets(
       { port, mark },
       {
         onDatagram: (socket, ip, remotePort, bytes) => this.#received(socket, ip, remotePort, bytes),
+        onForged,
         onSendError: (socket, remote, code) => log.trace({ socket, remote, code }, 'could not send'),
       },
     )
@@ -109,6 +111,7 @@ export class EngineLoop {
       {
         onDatagram: (session, local, ip, remotePort, bytes) =>
           this.#toRelay(session, local, ip, remotePort, bytes),
+        onForged,
       },
     )
     this.streams = new StreamSockets(carrier, {

@@ -265,6 +265,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     mayDial: (ip) => !leavesByTunnel(machine.routes, ip) && (given.has(ip) || isForOthers(ip)),
     ...(fwMark === 0 ? {} : { socketMark: fwMark }),
     relayStreams: {
+      onInbound: (stream, source) => loop.streams.opened(stream, source),
       onDatagram: (stream, at, bytes) => loop.streams.received(stream, at, bytes),
       onClose: (stream) => loop.streams.ended(stream),
       onOverflow: () => engine.drop('stream-overflow'),

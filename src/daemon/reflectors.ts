@@ -47,9 +47,9 @@ export function relaysToAsk(servers: readonly ServerState[]): readonly RelayOffe
     if (isDropped(services) || services.relay === undefined) return []
     const identity = identityOfPeerId(server.peerId)
     const addresses = reflectorsOf(server, () => {})
-    return identity === undefined || addresses.length === 0
-      ? []
-      : [{ identity, ...services.relay, addresses }]
+    if (identity === undefined || addresses.length === 0) return []
+    const claimed = addresses.filter(({ ip }) => ip !== server.ip)
+    return [{ identity, ...services.relay, addresses, ...(claimed.length === 0 ? {} : { claimed }) }]
   })
 }
 

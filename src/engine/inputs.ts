@@ -67,6 +67,8 @@ export interface RelayOffer {
   readonly publicKey: Uint8Array
   /** Where it is asked: its reflectors. */
   readonly addresses: readonly SocketAddress[]
+  /** Those of `addresses` that nobody but the relay itself names: our connection does not lead there. None by default. */
+  readonly claimed?: readonly SocketAddress[]
   /** 0, idle, to 255, full. */
   readonly load: number
 }

@@ -4,9 +4,9 @@
  */
 
 import type { Socket } from 'node:dgram'
-import { familyOf, type SocketAddress } from '../base/address.js'
+import type { SocketAddress } from '../base/address.js'
 import { codeOf } from '../base/userError.js'
-import { allowUdpFragments, bindUdpSocket, enlargeBuffers, markUdpSocket } from './udpSocket.js'
+import { allowUdpFragments, bindUdpSocket, enlargeBuffers, markUdpSocket, receiveFrom } from './udpSocket.js'
 
 /** Ports from the first to the last, both included. */
 export interface PortRange {
@@ -23,6 +23,8 @@ export interface RelaySocketHandlers {
     remotePort: number,
     bytes: Uint8Array,
   ) => void
+  /** A datagram came from an address that stands for a stream, and was dropped. */
+  readonly onForged?: () => void
 }
 
 interface Port {
@@ -131,12 +133,13 @@ export class RelaySockets {
     enlargeBuffers(socket, BUFFER_BYTES)
     allowUdpFragments(socket, ip)
     if (this.#mark !== 0) markUdpSocket(socket, this.#mark)
-    const isIpv6 = familyOf(ip) === 6
-    const { onDatagram } = this.#handlers
-    socket.on('message', (bytes, { address, port }) => {
-      // Nothing can be answered to port 0, nor to a link-local address, which is none without its zone.
-      if (port !== 0 && !(isIpv6 && address.includes('%'))) onDatagram(session, ip, address, port, bytes)
-    })
+    const { onDatagram, onForged } = this.#handlers
+    receiveFrom(
+      socket,
+      ip,
+      (remoteIp, remotePort, bytes) => onDatagram(session, ip, remoteIp, remotePort, bytes),
+      onForged,
+    )
     // A failed receive concerns one datagram; the socket goes on.
     socket.on('error', ignore)
     return { address: { ip, port: socket.address().port }, socket }

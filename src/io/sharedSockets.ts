@@ -10,11 +10,11 @@
  */
 
 import type { Socket } from 'node:dgram'
-import { familyOf, type SocketAddress } from '../base/address.js'
+import type { SocketAddress } from '../base/address.js'
 import { codeOf } from '../base/userError.js'
 import type { SocketPurpose } from '../engine/inputs.js'
 import { sendUnfragmented, udpSocketFd } from './socketOptions.js'
-import { allowUdpFragments, bindUdpSocket, enlargeBuffers, markUdpSocket } from './udpSocket.js'
+import { allowUdpFragments, bindUdpSocket, enlargeBuffers, markUdpSocket, receiveFrom } from './udpSocket.js'
 
 export interface SharedSocketHandlers {
   /** `remoteIp` is canonical, `remotePort` never 0. `bytes` are the receiver's to keep. */
@@ -24,6 +24,8 @@ export interface SharedSocketHandlers {
    * a socket that is closed.
    */
   readonly onSendError: (socketId: number, remote: SocketAddress, code: string) => void
+  /** A datagram came from an address that stands for a stream, and was dropped. */
+  readonly onForged?: () => void
 }
 
 export interface SharedSocket {
@@ -181,13 +183,14 @@ export class SharedSockets {
     const address: SocketAddress = { ip, port: socket.address().port }
     if (purpose !== 'spare') enlargeBuffers(socket)
     allowUdpFragments(socket, ip)
-    const { onDatagram, onSendError } = this.#handlers
+    const { onDatagram, onForged, onSendError } = this.#handlers
     const id = this.#nextId++
-    const isIpv6 = familyOf(ip) === 6
-    socket.on('message', (bytes, { address, port }) => {
-      // Nothing can be answered to port 0, nor to a link-local address, which is none without its zone.
-      if (port !== 0 && !(isIpv6 && address.includes('%'))) onDatagram(id, address, port, bytes)
-    })
+    receiveFrom(
+      socket,
+      ip,
+      (remoteIp, remotePort, bytes) => onDatagram(id, remoteIp, remotePort, bytes),
+      onForged,
+    )
     // A failed receive concerns one datagram; the socket goes on.
     socket.on('error', () => undefined)
     const open: OpenSocket = {

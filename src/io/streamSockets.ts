@@ -5,7 +5,7 @@
  */
 
 import type { SocketAddress } from '../base/address.js'
-import { streamAddress, streamOf } from '../base/streamAddress.js'
+import { streamAddress } from '../base/streamAddress.js'
 import type { LocalSocket, StreamRelay } from '../engine/inputs.js'
 
 /** Who carries the datagrams: see io/mesh/relayStreams.ts. */
@@ -39,6 +39,8 @@ export class StreamSockets {
   readonly #byId = new Map<number, number>()
   /** The addresses that stand for others' streams: each of their datagrams bears one. */
   readonly #others = new Map<number, SocketAddress>()
+  /** The same the other way round: each datagram back bears one. */
+  readonly #byIp = new Map<string, number>()
   #lastId = 0
 
   constructor(carrier: StreamCarrier, handlers: StreamSocketHandlers) {
@@ -67,36 +69,38 @@ export class StreamSockets {
     if (stream !== undefined) this.#carrier.send(stream, port, bytes)
   }
 
+  /** Another node has opened a stream, over a connection from `source`, canonical; undefined where that is not known. */
+  opened(stream: number, source: string | undefined): void {
+    const address = streamAddress(stream, source)
+    this.#others.set(stream, address)
+    this.#byIp.set(address.ip, stream)
+  }
+
   /** Sends from a port of ours back through a stream of another node's. */
   sendTo(remote: SocketAddress, port: number, bytes: Uint8Array): void {
-    const stream = streamOf(remote)
+    const stream = this.#byIp.get(remote.ip)
     if (stream !== undefined) this.#carrier.send(stream, port, bytes)
   }
 
   /** A datagram came through a stream, to or from `port` at the relay's end. */
   received(stream: number, port: number, bytes: Uint8Array): void {
     const own = this.#own.get(stream)
-    if (own === undefined) this.#handlers.onRelayed(this.#addressOf(stream), port, bytes)
-    else this.#handlers.onDatagram(own.id, own.relay.ip, port, bytes)
+    if (own === undefined) {
+      const from = this.#others.get(stream)
+      if (from !== undefined) this.#handlers.onRelayed(from, port, bytes)
+    } else this.#handlers.onDatagram(own.id, own.relay.ip, port, bytes)
   }
 
   /** A stream has ended. */
   ended(stream: number): void {
+    const other = this.#others.get(stream)
+    if (other !== undefined) this.#byIp.delete(other.ip)
     this.#others.delete(stream)
     const own = this.#own.get(stream)
     if (own === undefined) return
     this.#own.delete(stream)
     this.#byId.delete(own.id)
     this.#handlers.onChange()
-  }
-
-  #addressOf(stream: number): SocketAddress {
-    let address = this.#others.get(stream)
-    if (address === undefined) {
-      address = streamAddress(stream)
-      this.#others.set(stream, address)
-    }
-    return address
   }
 
   /** Closes a stream of ours, if it is open. */

@@ -2,6 +2,7 @@
 
 import { createSocket, type Socket } from 'node:dgram'
 import { familyOf, type SocketAddress } from '../base/address.js'
+import { isStreamAddress } from '../base/streamAddress.js'
 import { allowFragments, forceBufferSizes, setMark, udpSocketFd } from './socketOptions.js'
 
 /**
@@ -28,6 +29,25 @@ export function bindUdpSocket(local: SocketAddress): Socket {
     throw failure
   }
   return socket
+}
+
+/**
+ * Hands on what a socket bound to `ip` receives, and from where: an address that can be answered. What claims to come from
+ * one that stands for a stream is forged, for no machine has it: it must not pass for what comes through that stream.
+ */
+export function receiveFrom(
+  socket: Pick<Socket, 'on'>,
+  ip: string,
+  onDatagram: (remoteIp: string, remotePort: number, bytes: Uint8Array) => void,
+  onForged: (() => void) | undefined,
+): void {
+  const isIpv6 = familyOf(ip) === 6
+  socket.on('message', (bytes, { address, port }) => {
+    // Nothing can be answered to port 0, nor to a link-local address, which is none without its zone.
+    if (port === 0 || (isIpv6 && address.includes('%'))) return
+    if (isIpv6 && isStreamAddress(address)) onForged?.()
+    else onDatagram(address, port, bytes)
+  })
 }
 
 /** Large buffers, since packets come in bursts while Node is busy elsewhere; as large as the system allows. */

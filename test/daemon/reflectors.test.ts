@@ -94,8 +94,20 @@ describe('Relays are asked', () => {
 
   test('where they reflect, under their libp2p identity', () => {
     const services = encodeServices({ version: 1, reflectors: [at('10.0.0.1', 7), at('2a00::1')], relay })
-    const expected = { identity, ...relay, addresses: [at('8.8.8.8', 7), at('2a00::1')] }
+    const expected = {
+      identity,
+      ...relay,
+      addresses: [at('8.8.8.8', 7), at('2a00::1')],
+      claimed: [at('2a00::1')],
+    }
     assert.deepEqual(relaysToAsk([{ peerId, services, ip: '8.8.8.8' }]), [expected])
+  })
+
+  test('where we are connected to them, as at their own; everything else they only claim', () => {
+    const services = encodeServices({ version: 1, reflectors: [at('1.1.1.1'), at('9.9.9.9')], relay })
+    const claimedOf = (ip?: string) => relaysToAsk([{ peerId, services, ip }])[0]?.claimed
+    assert.deepEqual(claimedOf('1.1.1.1'), [at('9.9.9.9')])
+    assert.deepEqual(claimedOf(undefined), [at('1.1.1.1'), at('9.9.9.9')])
   })
 
   test('where they are any, and can be asked somewhere', () => {

@@ -70,6 +70,7 @@ interface End {
   /** But for answers to its binds. */
   readonly heard: Uint8Array[]
   answers: number
+  cookie: Uint8Array | undefined
 }
 
 /** A relay with a session of Alice's and Bob's, as Alice sees it. */
@@ -142,25 +143,35 @@ async function end(t: TestContext): Promise<End> {
   t.after(() => socket.close())
   socket.bind(0, IP)
   await once(socket, 'listening')
-  const it: End = { socket, heard: [], answers: 0 }
+  const it: End = { socket, heard: [], answers: 0, cookie: undefined }
   socket.on('message', (bytes) => {
-    if (isDropped(decodeStun(bytes))) it.heard.push(Uint8Array.from(bytes))
-    else it.answers += 1
+    const message = decodeStun(bytes)
+    if (isDropped(message)) {
+      it.heard.push(Uint8Array.from(bytes))
+      return
+    }
+    it.cookie = message.bindCookie?.slice()
+    it.answers += 1
   })
   return it
 }
 
 let sequence = 0
 
+/** Binds, and sends the cookie of the answer back. */
 async function bind(
   from: End,
   relay: SocketAddress,
   session: RelaySessionKeys,
   name: Uint8Array,
 ): Promise<void> {
-  const before = from.answers
-  from.socket.send(encodeBind(new Uint8Array(12), name, ++sequence, session.hmac), relay.port, relay.ip)
-  await until('the answer to a bind', () => from.answers > before)
+  for (const isFirst of [true, false]) {
+    const before = from.answers
+    const cookie = isFirst ? undefined : from.cookie
+    const bound = encodeBind(new Uint8Array(12), name, ++sequence, session.hmac, cookie)
+    from.socket.send(bound, relay.port, relay.ip)
+    await until('the answer to a bind', () => from.answers > before)
+  }
 }
 
 const NO_ERRANDS: Errands = {

@@ -45,12 +45,18 @@ test('a stream of ours is a socket whose datagrams come from its relay', async (
 
 test('what comes through the stream of another node is for a port of ours, and is answered to its address', () => {
   const { streams, sent, got } = scene()
+  const from = '198.51.100.7'
+  streams.opened(9, from)
   streams.received(9, 51_821, fromString('a'))
-  assert.deepEqual(got, [`${streamAddress(9).ip} 51821 a`])
-  streams.sendTo(streamAddress(9), 51_821, fromString('b'))
+  assert.deepEqual(got, [`${streamAddress(9, from).ip} 51821 a`])
+  streams.sendTo(streamAddress(9, from), 51_821, fromString('b'))
+  streams.sendTo(streamAddress(8, from), 51_821, fromString('another stream'))
   streams.sendTo({ ip: '203.0.113.1', port: 1 }, 51_821, fromString('no stream'))
   assert.deepEqual(sent, ['9 51821 b'])
   assert.deepEqual(streams.sockets(), [])
+  streams.ended(9)
+  streams.sendTo(streamAddress(9, from), 51_821, fromString('late'))
+  assert.deepEqual(sent, ['9 51821 b'])
 })
 
 test('a stream that ended is no socket any more, and its id is not used again', async () => {

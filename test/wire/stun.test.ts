@@ -302,6 +302,12 @@ function goldenMessages(): readonly {
         c0b30008 000001a3185c5000 80280004 8621d707`,
     },
     {
+      name: 'a bind that brings a cookie back',
+      message: { ...request, bindCookie: fromString('0102030405060708', 'hex') },
+      authenticated: false,
+      hex: `0001 0014 ${head} c0b40008 0102030405060708 80280004 035b5d67`,
+    },
+    {
       name: 'a request for a session',
       message: { ...request, method: GRANT, sealed: Uint8Array.of(1, 2, 3) },
       authenticated: false,
@@ -368,6 +374,7 @@ const IANA_ATTRIBUTES = {
   sealed: 0xc0b1, // likewise
   granted: 0xc0b2, // likewise
   bindSequence: 0xc0b3, // likewise
+  bindCookie: 0xc0b4, // likewise
   padding: 0xc0bf, // ours, from the same part
 }
 
@@ -414,6 +421,7 @@ const anyMessage: fc.Arbitrary<StunMessage> = fc.record(
     sealed: fc.uint8Array({ maxLength: 300 }),
     granted: fc.uint8Array({ maxLength: 100 }),
     bindSequence: fc.maxSafeNat(),
+    bindCookie: bytes(8),
     padding: fc.integer({ min: 0, max: 2_000 }),
   },
   { requiredKeys: ['messageClass', 'method', 'transactionId'], noNullPrototype: true },

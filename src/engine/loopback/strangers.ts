@@ -6,6 +6,7 @@
  * newer than the last (section 5.1), or equal, for a copy that came another way.
  */
 
+import { senderBlock } from '../../base/address.js'
 import { type Dropped, drop, isDropped } from '../../base/drops.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import { SourceLimiter } from '../../base/rateLimit.js'
@@ -39,7 +40,7 @@ export class Strangers {
     now: Instant,
   ): PublicKey | Dropped {
     if (!this.#keys.mac1IsForUs(firstMessage)) return drop('wireguard-bad-mac1')
-    if (!this.#limiter.admit(sourceIp, now)) return drop('wireguard-rate-limited')
+    if (!this.#limiter.admit(senderBlock(sourceIp), now)) return drop('wireguard-rate-limited')
     const opened = this.#keys.openInitiation(firstMessage)
     if (isDropped(opened)) return opened
     if (!isPeer(opened.peer)) return drop('wireguard-unknown-peer')
@@ -51,7 +52,7 @@ export class Strangers {
 
   /** A first message came over a path of the peer's, where nobody asks whose it is: it counts as its newest as well. */
   passed(firstMessage: Uint8Array, peer: PublicKey, sourceIp: string, now: Instant): void {
-    if (!this.#limiter.admit(sourceIp, now)) return
+    if (!this.#limiter.admit(senderBlock(sourceIp), now)) return
     const opened = this.#keys.openInitiation(firstMessage)
     if (isDropped(opened) || opened.peer !== peer) return
     const newest = this.#newest.get(peer)

@@ -12,6 +12,7 @@ import { equals } from 'uint8arrays'
 import { type SocketAddress, sameSocketAddress } from '../../base/address.js'
 import { isDropped } from '../../base/drops.js'
 import type { Random } from '../../base/random.js'
+import { isStreamAddress } from '../../base/streamAddress.js'
 import { after, type Instant, SECOND } from '../../base/time.js'
 import { decodeStun, encodeStun } from '../../wire/stun/message.js'
 import { BINDING } from '../../wire/stun/registry.js'
@@ -147,10 +148,11 @@ export class NatSteps {
     if (doing === undefined || isDropped(message) || message.method !== BINDING) return undefined
     if (!doing.nonces.some((nonce) => equals(nonce, message.transactionId))) return undefined
     const { step } = doing
+    const seen = message.mappedAddress
     switch (message.messageClass) {
       case 'success':
         if (step.do !== 'reflect' || !sameSocketAddress(step.at, from)) return undefined
-        return message.mappedAddress === undefined ? undefined : this.#end({ seen: message.mappedAddress })
+        return seen === undefined || isStreamAddress(seen.ip) ? undefined : this.#end({ seen })
       case 'request':
         return step.do === 'hairpin' ? this.#end({ arrived: true }) : undefined
       case 'indication': {

@@ -2,7 +2,7 @@
 
 import type { SocketAddress } from '../../base/address.js'
 import type { Instant } from '../../base/time.js'
-import { choosePath, type Rated } from './choice.js'
+import { type Answered, choosePath } from './choice.js'
 import { asPath, type Pair } from './pair.js'
 import type { Path } from './path.js'
 
@@ -21,7 +21,7 @@ export interface Beside {
   readonly answeredAt: Instant
 }
 
-interface RatedPair extends Rated {
+interface RatedPair extends Answered {
   readonly pair: Pair
 }
 
@@ -49,5 +49,6 @@ export function describeProved(pairs: readonly Pair[], inUse: Pair | undefined):
 
 function rate(pair: Pair): RatedPair[] {
   if (pair.proof === undefined) return []
-  return [{ path: asPath(pair, pair.proof), suspect: pair.proof.suspect, pair }]
+  const { suspect, answeredAt } = pair.proof
+  return [{ path: asPath(pair, pair.proof), suspect, answeredAt, pair }]
 }

@@ -11,6 +11,7 @@
 import { familyOf, type SocketAddress, sameSocketAddress } from '../../base/address.js'
 import { type Dropped, type DropReason, drop } from '../../base/drops.js'
 import type { Random } from '../../base/random.js'
+import { isStreamAddress } from '../../base/streamAddress.js'
 import { after, earliest, elapsed, type Instant } from '../../base/time.js'
 import type { Candidate } from '../../wire/candidate.js'
 import type { NatMapping } from '../../wire/record.js'
@@ -358,6 +359,7 @@ export class Reflection {
 function unusable(response: DecodedStun, from: Route): DropReason | undefined {
   if (response.method !== BINDING || response.messageClass !== 'success') return 'stun-unsupported'
   const seen = response.mappedAddress
-  if (seen === undefined || familyOf(seen.ip) !== familyOf(from.remote.ip)) return 'stun-malformed'
+  if (seen === undefined || familyOf(seen.ip) !== familyOf(from.remote.ip) || isStreamAddress(seen.ip))
+    return 'stun-malformed'
   return undefined
 }

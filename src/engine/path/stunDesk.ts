@@ -8,6 +8,7 @@
  * Nothing that is not authenticated, or not an answer to a fresh question of ours, has any effect but a counted drop.
  */
 
+import { senderBlock } from '../../base/address.js'
 import type { DropReason } from '../../base/drops.js'
 import { isDropped } from '../../base/drops.js'
 import { SourceLimiter } from '../../base/rateLimit.js'
@@ -103,7 +104,7 @@ export class StunDesk<Checked extends CheckedPeer> {
   #reflect(request: DecodedStun, from: Route, now: Instant): DropReason | undefined {
     const { reflects, canAnswer, emit } = this.#parts
     if (!reflects() || request.method !== BINDING) return 'stun-unsupported'
-    if (!this.#reflections.admit(from.remote.ip, now)) return 'stun-rate-limited'
+    if (!this.#reflections.admit(senderBlock(from.remote.ip), now)) return 'stun-rate-limited'
     if (!canAnswer(from)) return undefined
     const datagram =
       request.unknownRequired.length > 0

@@ -7,6 +7,7 @@ import { compare } from 'uint8arrays'
 import { isGlobal } from '../../base/address.js'
 import type { RelayOffer } from '../inputs.js'
 import type { Route } from '../path/path.js'
+import { vouchedFor } from './claims.js'
 
 /** An offer, and what we know of the relay. */
 export interface RatedOffer {
@@ -32,7 +33,8 @@ export function chooseRelays<Rated extends RatedOffer>(
   const chosen: Rated[] = []
   for (const each of [...rated].sort(compareRelays)) {
     if (chosen.length >= count) break
-    const own = each.offer.addresses.map(({ ip }) => ip)
+    // What one merely claims must not keep others from being chosen.
+    const own = vouchedFor(each.offer).map(({ ip }) => ip)
     if (own.some((ip) => ips.has(ip))) continue
     for (const ip of own) ips.add(ip)
     chosen.push(each)

@@ -8,7 +8,8 @@
  *   ended: refused, silent, or of no use
  *
  * Requests are paced and sent again a few times. A bind goes from one socket to one address, in turns with one of the other
- * family; where they stay silent, the next way is tried. Only a relay that knows the session's key can answer either, so what no relay answers is left after
+ * family; where they stay silent, the next way is tried. What the relay's answer gives is sent back at once, which shows it that
+ * we are where we seem to be (bindCookies.ts); meanwhile the session is used already. Only a relay that knows the session's key can answer either, so what no relay answers is left after
  * a few packets, whoever it was that named the address.
  */
 
@@ -18,13 +19,14 @@ import type { PublicKey } from '../../base/publicKey.js'
 import type { TokenBucket } from '../../base/rateLimit.js'
 import { after, type Instant, later, type Now, SECOND } from '../../base/time.js'
 import type { RelaySessionKeys } from '../../crypto/relaySession.js'
-import { type DecodedStun, encodeStun } from '../../wire/stun/message.js'
-import { BINDING, GRANT } from '../../wire/stun/registry.js'
+import type { DecodedStun } from '../../wire/stun/message.js'
 import type { Emit } from '../effects.js'
 import type { RelayOffer } from '../inputs.js'
 import { type Route, sameRoute } from '../path/path.js'
 import type { Transactions } from '../path/transactions.js'
 import { grantedAddresses, refusal } from './asking.js'
+import { encodeBind, encodeGrantAsk } from './messages.js'
+import type { RelayRoute } from './offers.js'
 
 /** Milliseconds to wait after each request; after the last wait it has failed. */
 const WAITS = [100, 200, 400, 800] as const
@@ -34,12 +36,19 @@ const RENEW_MS = 20 * SECOND
 /** The same where the last time nobody answered, but the session is in use. */
 const RETRY_MS = 5 * SECOND
 
+/** Cookies that are sent back at once, one after the other, where each answer brings another one. */
+const MAX_ECHOES = 3
+
 /** Who sent a request, and where it went: the subject of its transaction. */
 export interface RelayRequest {
   readonly peer: PublicKey
   readonly session: ClientSession
   readonly purpose: 'grant' | 'bind'
   readonly routes: readonly Route[]
+  /** Of a bind; 0 for a grant. */
+  readonly sequence: number
+  /** That a bind carried. */
+  readonly cookie: Uint8Array | undefined
 }
 
 /** What all sessions of a node share. */
@@ -53,17 +62,25 @@ export interface SessionContext {
 interface Series {
   sent: number
   nextAt: Instant
+  /** True where the first one answers a cookie: it waits for no budget, having been paid for by what brought the cookie. */
+  readonly isEcho?: boolean
 }
 
 type State =
   | { readonly name: 'idle' }
   | {
       readonly name: 'asking'
-      readonly routes: readonly Route[]
+      readonly routes: readonly RelayRoute[]
       readonly sealed: Uint8Array
       readonly series: Series
     }
-  | { readonly name: 'binding'; readonly ways: readonly Route[]; readonly series: Series }
+  | {
+      readonly name: 'binding'
+      readonly ways: readonly Route[]
+      readonly series: Series
+      /** Answers to binds up to this one are of former ways. */
+      readonly ignored: number
+    }
   | {
       readonly name: 'bound'
       readonly way: Route
@@ -100,7 +117,13 @@ export class ClientSession {
   readonly #context: SessionContext
   #state: State = { name: 'idle' }
   #grantId: Uint8Array | undefined = undefined
+  /** Of the newest bind, and its way. */
   #sequence = 0
+  #newestWay: Route | undefined = undefined
+  /** What the relay gave last, for a way; and whether it knows that we have it. */
+  #cookie: { readonly way: Route; readonly value: Uint8Array } | undefined = undefined
+  #confirmedWay: Route | undefined = undefined
+  #echoes = 0
 
   constructor(
     parts: {
@@ -149,12 +172,12 @@ export class ClientSession {
   }
 
   /** Asks the relay, which is reached over these routes, one after the other. */
-  ask(sealed: Uint8Array, routes: readonly Route[], now: Instant): void {
+  ask(sealed: Uint8Array, routes: readonly RelayRoute[], now: Instant): void {
     this.#state = { name: 'asking', routes, sealed, series: { sent: 0, nextAt: now } }
   }
 
   /** Goes on asking over other routes. */
-  askOver(routes: readonly Route[], now: Instant): void {
+  askOver(routes: readonly RelayRoute[], now: Instant): void {
     if (this.#state.name !== 'asking' || routes.length === 0) return
     // An answer is taken from where the request went only.
     this.#grantId = undefined
@@ -163,12 +186,21 @@ export class ClientSession {
 
   /** Binds our side; the first way is the one to prefer. With none it ends. */
   bind(ways: readonly Route[], now: Instant): void {
+    this.#bind(ways, this.#sequence, now)
+  }
+
+  /** Answers to binds up to `ignored` do not count any more. */
+  #bind(ways: readonly Route[], ignored: number, now: Instant): void {
     this.since = now
     this.wasProved = false
     this.isDoubted = false
     this.renewalDueAt = undefined
     if (ways.length === 0) this.end('its addresses cannot be reached from here')
-    else this.#state = { name: 'binding', ways, series: { sent: 0, nextAt: now } }
+    else {
+      this.#echoes = 0
+      this.#confirmedWay = undefined
+      this.#state = { name: 'binding', ways, series: { sent: 0, nextAt: now }, ignored }
+    }
   }
 
   /** A check of the peer's came through: we are bound there, whether or not we know it. */
@@ -177,12 +209,16 @@ export class ClientSession {
     if (state.name === 'asking' || (state.name === 'bound' && sameRoute(state.way, from))) return
     if (state.name === 'ended') this.bind([from], now)
     this.#bound(from, now)
+    // The relay's answer, with its cookie, may come any moment, or be lost.
+    const isConfirmed = this.#confirmedWay !== undefined && sameRoute(this.#confirmedWay, from)
+    if (!isConfirmed) this.#bindAgain({ sent: 0, nextAt: after(now, WAITS[0]) })
   }
 
   /** Binds again where we are bound: the relay learns where we are, and we whether it lives. */
   renew(now: Instant): void {
     if (this.#state.name !== 'bound' || this.#state.renewal !== undefined) return
-    this.#state = { ...this.#state, renewal: { sent: 0, nextAt: now } }
+    this.#echoes = 0
+    this.#bindAgain({ sent: 0, nextAt: now })
     this.renewalDueAt = undefined
   }
 
@@ -232,8 +268,8 @@ export class ClientSession {
       // The way over which it answered is known to be one.
       const isLikely = ({ socket, remote }: Route) => socket === from.socket && remote.ip === from.remote.ip
       this.bind([...ways.filter(isLikely), ...ways.filter((way) => !isLikely(way))], now)
-    } else if (this.#state.name === 'binding' || this.#state.name === 'bound') {
-      this.#bound(from, now)
+    } else if (this.#isCurrent(request, from)) {
+      this.#bindAnswered(request, response.bindCookie, from, now)
     }
   }
 
@@ -247,7 +283,8 @@ export class ClientSession {
       return true
     }
     const { budget } = this.#context
-    if (!budget.take(now.instant)) {
+    const isFree = series.isEcho === true && series.sent === 0
+    if (!isFree && !budget.take(now.instant)) {
       series.nextAt = later(budget.availableAt(now.instant), after(now.instant, 1))
       return false
     }
@@ -267,6 +304,47 @@ export class ClientSession {
     return state.name === 'bound' ? state.renewal : undefined
   }
 
+  /**
+   * Whether the answer to this bind says where we are bound now: once we are bound, only the newest bind's may say that it
+   * is elsewhere.
+   */
+  #isCurrent({ sequence }: RelayRequest, from: Route): boolean {
+    const state = this.#state
+    if (state.name === 'binding') return sequence > state.ignored
+    return state.name === 'bound' && (sequence === this.#sequence || sameRoute(state.way, from))
+  }
+
+  #bindAnswered(
+    { cookie: sent }: RelayRequest,
+    given: Uint8Array | undefined,
+    from: Route,
+    now: Instant,
+  ): void {
+    const isConfirmed = given === undefined || (sent !== undefined && equals(given, sent))
+    if (!isConfirmed && this.#isEchoing(given, from)) return
+    // What was decoded is a view.
+    this.#cookie = given && { way: from, value: given.slice() }
+    this.#confirmedWay = isConfirmed ? from : undefined
+    this.#bound(from, now)
+    if (isConfirmed) this.#echoes = 0
+    // A bind over another way that left later has moved us there, or will.
+    const isElsewhere = this.#newestWay !== undefined && !sameRoute(this.#newestWay, from)
+    if ((isConfirmed && !isElsewhere) || this.#echoes >= MAX_ECHOES) return
+    this.#echoes += 1
+    this.#bindAgain({ sent: 0, nextAt: now, isEcho: true })
+  }
+
+  /** True where this cookie is on its way back, and the answer to that will come. */
+  #isEchoing(given: Uint8Array, way: Route): boolean {
+    const known = this.#cookie
+    const isSending = this.#state.name === 'bound' && this.#state.renewal !== undefined
+    return isSending && known !== undefined && sameRoute(known.way, way) && equals(known.value, given)
+  }
+
+  #bindAgain(series: Series): void {
+    if (this.#state.name === 'bound') this.#state = { ...this.#state, renewal: series }
+  }
+
   #bound(way: Route, now: Instant): void {
     this.#state = { name: 'bound', way, at: now, renewal: undefined }
     this.renewalDueAt = after(now, RENEW_MS)
@@ -280,7 +358,7 @@ export class ClientSession {
       this.wasSilent = true
       this.end('the relay does not answer')
     } else if (state.name === 'binding' && state.ways.length > inTurn(state.ways).length)
-      this.bind(state.ways.slice(inTurn(state.ways).length), now)
+      this.#bind(state.ways.slice(inTurn(state.ways).length), state.ignored, now)
     else if (state.name !== 'bound') this.end('the relay does not answer at its address')
     else {
       this.missed += 1
@@ -300,37 +378,32 @@ export class ClientSession {
   }
 
   /** The same request each time: to a relay that has granted it already, it asks for the same session. */
-  #sendGrant(sealed: Uint8Array, routes: readonly Route[], count: number, now: Now): void {
-    const route = routes[count % routes.length]
+  #sendGrant(sealed: Uint8Array, routes: readonly RelayRoute[], count: number, now: Now): void {
+    const proved = routes.filter(({ isClaimed }) => isClaimed !== true)
+    const route = count < routes.length ? routes[count] : proved[count % proved.length]
     if (route === undefined) return
+    const { socket, remote } = route
     const { transactions, emit } = this.#context
     this.#grantId ??= transactions.begin(
-      { peer: this.#peer, session: this, purpose: 'grant', routes },
+      { peer: this.#peer, session: this, purpose: 'grant', routes, sequence: 0, cookie: undefined },
       now.instant,
     )
-    const datagram = encodeStun({
-      messageClass: 'request',
-      method: GRANT,
-      transactionId: this.#grantId,
-      sealed,
-    })
-    emit({ type: 'send', ...route, datagram })
+    emit({ type: 'send', socket, remote, datagram: encodeGrantAsk(this.#grantId, sealed) })
   }
 
   #sendBind(way: Route, now: Now): void {
     const { transactions, emit } = this.#context
     this.#sequence = Math.max(this.#sequence + 1, now.unix)
-    const request = {
-      messageClass: 'request',
-      method: BINDING,
-      transactionId: transactions.begin(
-        { peer: this.#peer, session: this, purpose: 'bind', routes: [way] },
-        now.instant,
-      ),
-      username: this.keys.ownName,
-      bindSequence: this.#sequence,
-    } as const
-    emit({ type: 'send', ...way, datagram: encodeStun(request, this.keys.hmac) })
+    this.#newestWay = way
+    const sequence = this.#sequence
+    const cookie =
+      this.#cookie !== undefined && sameRoute(this.#cookie.way, way) ? this.#cookie.value : undefined
+    const id = transactions.begin(
+      { peer: this.#peer, session: this, purpose: 'bind', routes: [way], sequence, cookie },
+      now.instant,
+    )
+    const { ownName, hmac } = this.keys
+    emit({ type: 'send', ...way, datagram: encodeBind(id, ownName, sequence, hmac, cookie) })
   }
 }
 

@@ -11,6 +11,7 @@ import type { LocalSocket, MachineRoute, RelayOffer } from '../inputs.js'
 import type { Route } from '../path/path.js'
 import { socketsFor } from '../path/reachability.js'
 import { chooseRelays, type RatedOffer } from './choice.js'
+import { Claims, vouchedFor } from './claims.js'
 
 /** How long one that failed is avoided; one that refused is not asked at all. */
 const AVOID_MS: Backoff = { first: 10 * SECOND, longest: 10 * MINUTE }
@@ -21,8 +22,15 @@ export interface Credential {
   readonly hmac: HmacSha256
 }
 
+/** A way to a relay. */
+export interface RelayRoute extends Route {
+  /** True where only the relay says that it is there: one request goes there at most. */
+  readonly isClaimed?: true
+}
+
 /** An offer that is chosen, and how to ask. */
 export interface ChosenRelay extends RatedOffer {
+  readonly routes: readonly RelayRoute[]
   readonly credential: Credential
 }
 
@@ -59,6 +67,7 @@ export class RelayOffers {
   readonly #parts: OffersParts
   #offers: readonly RelayOffer[] = []
   readonly #failed = new Map<string, Failed>()
+  readonly #claims = new Claims()
 
   constructor(parts: OffersParts) {
     this.#parts = parts
@@ -105,6 +114,7 @@ export class RelayOffers {
 
   /** The best that can be asked. */
   choose({ count, taken, peer, isAvoided }: Wanted, now: Instant): readonly ChosenRelay[] {
+    this.#claims.expire(now)
     const rated: ChosenRelay[] = []
     for (const offer of this.#offers) {
       if (peer !== undefined && equals(offer.identity, peer)) continue
@@ -135,22 +145,42 @@ export class RelayOffers {
     this.#failed.set(nameOf(offer), { failures: failures + 1, hasRefused, until })
   }
 
-  /** It granted a session. */
-  succeeded(offer: RelayOffer): void {
+  /** It is asked over these routes. */
+  asked(routes: readonly RelayRoute[], now: Instant): void {
+    for (const { remote, isClaimed } of routes) if (isClaimed === true) this.#claims.asked(remote, now)
+  }
+
+  /** It granted a session, over this route. */
+  succeeded(offer: RelayOffer, { remote }: Route): void {
+    this.#claims.answered(offer, remote)
     this.#failed.delete(nameOf(offer))
   }
 
-  /** From which socket to which address, the fastest known first; one a family and socket. */
-  routesTo(offer: RelayOffer): readonly Route[] {
+  /**
+   * From which socket to which address, the fastest known first; one a family and socket. What is merely claimed comes last,
+   * and only once in an hour.
+   */
+  routesTo(offer: RelayOffer): readonly RelayRoute[] {
     const { sockets, routes } = this.#parts.machine()
     const { rttTo } = this.#parts
     const rtt = ({ ip }: { readonly ip: string }) => rttTo(ip) ?? Number.MAX_SAFE_INTEGER
-    return [...offer.addresses]
+    const all = [...offer.addresses]
       .sort((a, b) => rtt(a) - rtt(b))
-      .flatMap((remote) =>
-        this.inOrder(socketsFor(remote.ip, sockets, routes)).map(({ id }) => ({ socket: id, remote })),
-      )
-      .slice(0, MAX_ROUTES)
+      .flatMap((remote) => {
+        const isProved = this.#claims.isProved(offer, remote)
+        return this.inOrder(socketsFor(remote.ip, sockets, routes)).map(({ id, purpose }): RelayRoute => {
+          const route = { socket: id, remote }
+          // Who is at the other end of a stream is known.
+          return isProved || purpose === 'stream' ? route : { ...route, isClaimed: true }
+        })
+      })
+    const claimed = new Map<string, RelayRoute>()
+    for (const route of all) {
+      const { ip } = route.remote
+      if (route.isClaimed === true && !claimed.has(ip) && this.#claims.mayAsk(route.remote))
+        claimed.set(ip, route)
+    }
+    return [...all.filter(({ isClaimed }) => isClaimed !== true), ...claimed.values()].slice(0, MAX_ROUTES)
   }
 
   /** The sockets by which a relay is reached, the one to prefer first: a stream, where UDP is known not to work. */
@@ -158,8 +188,8 @@ export class RelayOffers {
     return this.isSilent ? sockets.toReversed() : sockets
   }
 
-  #rttTo({ addresses }: RelayOffer): number | undefined {
-    const known = addresses.flatMap(({ ip }) => this.#parts.rttTo(ip) ?? [])
+  #rttTo(offer: RelayOffer): number | undefined {
+    const known = vouchedFor(offer).flatMap(({ ip }) => this.#parts.rttTo(ip) ?? [])
     return known.length === 0 ? undefined : Math.min(...known)
   }
 }

@@ -17,6 +17,7 @@ import type { Route } from '../path/path.js'
 import { isUsable } from '../path/reachability.js'
 import { sealedRequest } from './asking.js'
 import { AskPace } from './askPace.js'
+import { vouchedFor } from './claims.js'
 import { ClientSession, type RelayRequest } from './clientSession.js'
 import { Invitations } from './invitations.js'
 import { Joining } from './joining.js'
@@ -104,9 +105,11 @@ export class Relaying {
       if (way === undefined) {
         if (!this.#parts.context.offers.isSilent) continue
         // What is under way over UDP comes to nothing.
-        if (session.isAsking && offer !== undefined)
-          session.askOver(this.#parts.context.offers.routesTo(offer), now)
-        else if (session.isBinding) session.bind(ways, now)
+        if (session.isAsking && offer !== undefined) {
+          const others = this.#parts.context.offers.routesTo(offer)
+          this.#parts.context.offers.asked(others, now)
+          session.askOver(others, now)
+        } else if (session.isBinding) session.bind(ways, now)
         continue
       }
       const isStream = (socket: number) =>
@@ -164,7 +167,7 @@ export class Relaying {
       now.instant,
     )
     if (!wasAsking || session.isAsking || session.hasEnded || session.offer === undefined) return
-    this.#parts.context.offers.succeeded(session.offer)
+    this.#parts.context.offers.succeeded(session.offer, from)
     this.#tellAt ??= after(now.instant, GATHER_MS)
   }
 
@@ -217,7 +220,10 @@ export class Relaying {
       {
         count,
         taken: this.#kept.sessions
-          .flatMap(({ addresses, offer }) => [...addresses, ...(offer?.addresses ?? [])])
+          .flatMap(({ addresses, offer }) => [
+            ...addresses,
+            ...(offer === undefined ? [] : vouchedFor(offer)),
+          ])
           .map(ipOf),
         peer: this.#parts.peerIdentity(),
         isAvoided: (offer) => this.#kept.isAvoided(offer),
@@ -241,6 +247,7 @@ export class Relaying {
     this.#hasAsked = true
     log('asking a relay', { ip: routes[0]?.remote.ip ?? '' })
     const session = new ClientSession({ peer: agent.peer, nonce, keys, offer, context }, now.instant)
+    context.offers.asked(routes, now.instant)
     session.ask(sealed, routes, now.instant)
     this.#kept.add(session)
   }

@@ -107,11 +107,12 @@ export class Relays {
   }
 
   #ownRelay(quotas: RelayQuotas, now: Instant): RelayServer {
-    const { membership, keys, peers, serves, machine, emit, drop, canAnswer } = this.#parts
+    const { random, membership, keys, peers, serves, machine, emit, drop, canAnswer } = this.#parts
     return new RelayServer(
       {
         quotas,
         table: this.table,
+        random,
         membership,
         keys: () => keys.relay,
         peerProof: (peer) => peers.get(peer)?.agent.keys.relayProof,

@@ -4,6 +4,7 @@
  */
 
 import type { DropReason } from '../../base/drops.js'
+import type { Random } from '../../base/random.js'
 import { elapsed, type Instant, type Now, SECOND } from '../../base/time.js'
 import { MAX_RELAY_LOAD, type RelayService } from '../../wire/services.js'
 import type { DecodedStun } from '../../wire/stun/message.js'
@@ -31,6 +32,7 @@ export type RelayInput = Extract<Input, { type: 'relay-opened' | 'relay-failed' 
 export interface RelayServerParts extends Omit<GrantDeskParts, 'sessions'> {
   readonly quotas: RelayQuotas
   readonly table: RelayTable
+  readonly random: Random
   readonly drop: (reason: DropReason) => void
   readonly routes: () => readonly MachineRoute[]
   /** Whether there is anybody whom an open network's relay would serve. */

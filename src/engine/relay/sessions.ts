@@ -6,12 +6,14 @@
  *
  * A session is known by its names and its key together: who saw the names on the way, and is a member himself, gets
  * another session under them, not this one. A bind moves its side to where it came from. Each must have a higher
- * sequence than that side's last, so a captured one, sent again from elsewhere, moves nothing.
+ * sequence than that side's last, so a captured one, sent again from elsewhere, moves nothing. To where a side has moved
+ * little is passed on until it has shown that it is there (bindCookies.ts).
  */
 
 import { compare, concat, toString as toText } from 'uint8arrays'
 import { type SocketAddress, senderBlock } from '../../base/address.js'
 import { type DropReason, isDropped } from '../../base/drops.js'
+import type { Random } from '../../base/random.js'
 import type { TokenBucket } from '../../base/rateLimit.js'
 import { after, earliest, elapsed, type Instant, later, type Now, SECOND } from '../../base/time.js'
 import { type HmacSha256, hmacSha256 } from '../../crypto/hmacSha256.js'
@@ -22,6 +24,7 @@ import { BINDING } from '../../wire/stun/registry.js'
 import type { Emit } from '../effects.js'
 import type { Input, LocalSocket, MachineRoute, RelaySessionId } from '../inputs.js'
 import { leavesByTunnel } from '../path/reachability.js'
+import { BindCookies, creditBind, endAt } from './bindCookies.js'
 import { encodeBindAnswer } from './messages.js'
 import type { RelayQuotas } from './quotas.js'
 import { byteLimit, type RelayEntry, type RelaySide, type RelayTable } from './table.js'
@@ -80,6 +83,7 @@ export interface RelaySessionsParts {
   readonly onEnd: (id: RelaySessionId) => void
   readonly quotas: RelayQuotas
   readonly table: RelayTable
+  readonly random: Random
   readonly emit: Emit
   readonly drop: (reason: DropReason) => void
 }
@@ -91,6 +95,7 @@ export class RelaySessions {
   readonly #sources = new Map<string, Source>()
   /** By identity, when the newest request for it was issued. */
   readonly #ended = new Map<string, number>()
+  readonly #cookies: BindCookies
   #nextId = 0
   /** How many in a row nobody came to. */
   #unreached = 0
@@ -98,6 +103,7 @@ export class RelaySessions {
 
   constructor(parts: RelaySessionsParts) {
     this.#parts = parts
+    this.#cookies = new BindCookies(parts.random)
   }
 
   /** How many there are, opened or being opened. */
@@ -209,7 +215,8 @@ export class RelaySessions {
     if (bindSequence === undefined || (bindSequence <= side.sequence && !isRepeated))
       return 'relay-stale-bind'
     side.sequence = bindSequence
-    side.end = { local, remote }
+    const end = endAt(local, remote, side.end)
+    side.end = end
     // An address is of the side that bound there last, so that nothing is sent back to where it came from.
     const [one, other] = session.sides
     const opposite = side === one ? other : one
@@ -217,13 +224,12 @@ export class RelaySessions {
       opposite.end = undefined
     session.isInUse ||= opposite.end !== undefined
     session.entry.usedAt = later(session.entry.usedAt, now)
-    this.#parts.emit({
-      type: 'send-relay',
-      session: id,
-      local,
-      remote,
-      datagram: encodeBindAnswer(message.transactionId, remote, session.hmac),
-    })
+    const cookie = this.#cookies.of(id, side.name, remote)
+    // Who sent none has no room for one in his request, and gets none.
+    const given = message.bindCookie === undefined ? undefined : cookie
+    const answer = encodeBindAnswer(message.transactionId, remote, session.hmac, given)
+    creditBind(end, cookie, message.bindCookie, isRepeated ? 0 : datagram.length, answer.length)
+    this.#parts.emit({ type: 'send-relay', session: id, local, remote, datagram: answer })
     return undefined
   }
 

@@ -5,7 +5,8 @@
  *   STUN under one of the session's two names ─► to the node: a bind
  *   anything else ─────────────────────────────► dropped, counted
  *
- * Nothing is ever sent to an address that has not bound, and nothing is longer or more than what came in. What passes is
+ * Nothing is ever sent to an address that has not bound, little to one that has not shown that it hears it (bindCookies.ts),
+ * and nothing is longer or more than what came in. What passes is
  * limited in bytes a second of the session, of who asked for it, and in all.
  */
 
@@ -23,6 +24,8 @@ import type { RelaySessionId } from '../inputs.js'
 export interface RelayEnd {
   readonly local: string
   readonly remote: SocketAddress
+  /** How many bytes may be passed on to it; infinite where it is verified. A float, and changed in place. */
+  credit: number
 }
 
 /** One side of a session. */
@@ -95,12 +98,14 @@ export class RelayTable {
     if (to === undefined) return this.#dropped('relay-unbound-sender')
     if (to.end === undefined) return this.#dropped('relay-other-unbound')
     const { length } = datagram
+    if (to.end.credit < length) return this.#dropped('relay-unverified')
     if (
       !entry.limit.take(now, length) ||
       !entry.sourceLimit.take(now, length) ||
       !this.#limit?.take(now, length)
     )
       return this.#dropped('relay-over-quota')
+    to.end.credit -= length
     entry.usedAt = now
     entry.bytes += length
     this.bytes += length

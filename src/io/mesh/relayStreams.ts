@@ -8,16 +8,20 @@
  */
 
 import type { PeerId } from '@libp2p/interface'
+import { senderBlock } from '../../base/address.js'
 import { DatagramStream, type DatagramStreamHandlers } from './datagramStream.js'
 import { within } from './exchange.js'
+import { addressedIp } from './multiaddrs.js'
 import type { Parts } from './parts.js'
 
-/** For each node, and in all. */
-const MAX_INBOUND = { each: 2, all: 512 } as const
+/** For each node, for each address (of IPv6: each /64), and in all. */
+const MAX_INBOUND = { each: 2, source: 64, all: 512 } as const
 /** To connect, if need be, and to open the stream, in ms. */
 const OPEN_MS = 4_000
 
 export interface RelayStreamsHandlers {
+  /** Another node has opened a stream; `source` is the address of the connection that carries it, canonical. */
+  readonly onInbound: (stream: number, source: string | undefined) => void
   /** A datagram came out of a stream; `port` is the one at the relay's end. */
   readonly onDatagram: (stream: number, port: number, datagram: Uint8Array) => void
   /** A stream has ended, from whichever side. */
@@ -32,7 +36,8 @@ export class RelayStreams {
   readonly #streams = new Map<number, DatagramStream>()
   /** By number: the relay to which a stream was opened. */
   readonly #relays = new Map<number, string>()
-  readonly #inbound = new Set<number>()
+  /** Those of others, by number: where they come from. */
+  readonly #inbound = new Map<number, string>()
   #nextId = 0
 
   constructor(network: string, handlers: RelayStreamsHandlers) {
@@ -44,20 +49,23 @@ export class RelayStreams {
   async setServing({ registrar }: Pick<Parts, 'registrar'>, serves: boolean): Promise<void> {
     if (!serves) {
       await registrar.unhandle(this.#protocol)
-      for (const id of [...this.#inbound]) this.#streams.get(id)?.close('the relay serves no more')
+      for (const id of [...this.#inbound.keys()]) this.#streams.get(id)?.close('the relay serves no more')
       return
     }
     await registrar.handle(
       this.#protocol,
-      (stream) => {
+      (stream, { remoteAddr }) => {
         // Reset before we heard of it: of its end nothing will be told.
         if (stream.status !== 'open') return
-        if (this.#inbound.size >= MAX_INBOUND.all) {
+        const source = addressedIp(remoteAddr)
+        const block = source === undefined ? '' : senderBlock(source)
+        if (this.#inbound.size >= MAX_INBOUND.all || this.#countFrom(block) >= MAX_INBOUND.source) {
           stream.abort(new Error('too many streams'))
           return
         }
         const id = this.#add((handlers) => new DatagramStream(stream, handlers))
-        this.#inbound.add(id)
+        this.#inbound.set(id, block)
+        this.#handlers.onInbound(id, source)
       },
       // Over a circuit a stranger would pay for what is passed on.
       { maxInboundStreams: MAX_INBOUND.each, runOnLimitedConnection: false, force: true },
@@ -98,6 +106,12 @@ export class RelayStreams {
 
   stop(): void {
     for (const id of [...this.#streams.keys()]) this.close(id)
+  }
+
+  #countFrom(block: string): number {
+    let count = 0
+    for (const source of this.#inbound.values()) if (source === block) count += 1
+    return count
   }
 
   #add(make: (handlers: DatagramStreamHandlers) => DatagramStream): number {

@@ -10,6 +10,9 @@
  *
  *  SEALED                             GRANTED                               BIND-SEQUENCE
  *    0  see crypto/relayGrant.ts        0  see wire/relayGrant.ts             0  milliseconds   8
+ *
+ *  BIND-COOKIE
+ *    0  opaque   8; zeros for none
  * ```
  */
 
@@ -42,6 +45,8 @@ export interface StunAttributes {
   readonly granted?: Uint8Array
   /** BIND-SEQUENCE: a safe integer from 0. The sender's wall clock in ms, raised by one where that has not moved. */
   readonly bindSequence?: number
+  /** BIND-COOKIE: 8 bytes that a relay gave, and is given back; zeros where it gave none yet. */
+  readonly bindCookie?: Uint8Array
   /** PADDING: so many bytes that mean nothing, sent as zeros. */
   readonly padding?: number
 }
@@ -63,6 +68,9 @@ const MAX_OPAQUE_LENGTH = 508
 const MAX_TEXT_SENT = 509
 const MAX_TEXT_READ = 763
 
+/** Length of BIND-COOKIE. */
+export const COOKIE_LENGTH = 8
+
 const NO_VALUE = new Uint8Array(0)
 
 const utf8Encoder = new TextEncoder()
@@ -79,7 +87,7 @@ export function encodeAttributes(
 ): readonly (readonly [type: number, value: Uint8Array])[] {
   const attributes: [number, Uint8Array][] = []
   const { username, mappedAddress, priority, error, unknownAttributes, software } = message
-  const { holdsFirstMessage, padding, sealed, granted, bindSequence } = message
+  const { holdsFirstMessage, padding, sealed, granted, bindSequence, bindCookie } = message
   if (username !== undefined) attributes.push([ATTRIBUTE.username, encodeUsername(username)])
   if (mappedAddress !== undefined)
     attributes.push([ATTRIBUTE.xorMappedAddress, encodeXorAddress(mappedAddress, mask)])
@@ -92,6 +100,7 @@ export function encodeAttributes(
   if (sealed !== undefined) attributes.push([ATTRIBUTE.sealed, encodeOpaque(sealed)])
   if (granted !== undefined) attributes.push([ATTRIBUTE.granted, encodeOpaque(granted)])
   if (bindSequence !== undefined) attributes.push([ATTRIBUTE.bindSequence, encodeSequence(bindSequence)])
+  if (bindCookie !== undefined) attributes.push([ATTRIBUTE.bindCookie, encodeCookie(bindCookie)])
   if (padding !== undefined) attributes.push([ATTRIBUTE.padding, new Uint8Array(padding)])
   return attributes
 }
@@ -155,6 +164,10 @@ export function decodeAttribute(
       message.bindSequence = bindSequence
       return 'read'
     }
+    case ATTRIBUTE.bindCookie:
+      if (value.length !== COOKIE_LENGTH) return 'malformed'
+      message.bindCookie = value
+      return 'read'
     case ATTRIBUTE.padding:
       message.padding = value.length
       return 'read'
@@ -185,6 +198,12 @@ function encodeSequence(sequence: number): Uint8Array {
   writeUint32(value, 0, Math.floor(sequence / 2 ** 32))
   writeUint32(value, 4, sequence % 2 ** 32)
   return value
+}
+
+function encodeCookie(cookie: Uint8Array): Uint8Array {
+  if (cookie.length !== COOKIE_LENGTH)
+    throw new RangeError(`a cookie has ${COOKIE_LENGTH} bytes, not ${cookie.length}`)
+  return cookie
 }
 
 function decodeSequence(value: Uint8Array): number | undefined {

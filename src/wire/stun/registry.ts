@@ -41,6 +41,8 @@ export const ATTRIBUTE = {
   granted: 0xc0b2,
   /** Likewise: which of two binds is the newer. */
   bindSequence: 0xc0b3,
+  /** Likewise: shows that who binds hears what is sent to where he binds from. */
+  bindCookie: 0xc0b4,
   /** Our own, from the same range: zeros that make a check as long as a packet of WireGuard's. */
   padding: 0xc0bf,
 } as const

@@ -41,6 +41,21 @@ describe('a node that looks for a peer', () => {
     assert.deepEqual(times, [110, 310, 710])
   })
 
+  it('sends one request to an address that only the relay names, and none again for an hour', () => {
+    const ana = nodeOf([BEN])
+    const victim = { ip: '198.51.100.77', port: 53 }
+    const relay = { ...offerOf(RELAY, AT_RELAY), addresses: [AT_RELAY, victim], claimed: [victim] }
+    ana.tell(meshChanged([relay]))
+    const sent = [...sentOf(ana.tell(message()))]
+    for (let index = 2; index < 40; index++) {
+      sent.push(...ana.pass(MINUTE))
+      sent.push(...sentOf(ana.tell(message(index))))
+    }
+    const grants = stunIn(sent).filter(({ request }) => request.method === GRANT)
+    assert.ok(grants.filter(({ to }) => to.ip === AT_RELAY.ip).length > 20)
+    assert.equal(grants.filter(({ to }) => to.ip === victim.ip).length, 1)
+  })
+
   it('shows that it is a member, and the same names and key each time', () => {
     const ana = nodeOf([BEN])
     offer(ana, [RELAY, AT_RELAY])
@@ -118,6 +133,40 @@ describe('a node that looks for a peer', () => {
     assert.equal(checksTo(SESSION, [...sentOf(ana.receive(SESSION, forged)), ...ana.pass(100)]).length, 0)
     const answer = bindAnswer(ana, binds[0])
     assert.ok(checksTo(SESSION, [...sentOf(ana.receive(SESSION, answer)), ...ana.pass(10)]).length > 0)
+  })
+
+  it('sends the cookie of the answer back at once, beside its checks, and again until that is answered', () => {
+    const ana = nodeOf([BEN])
+    offer(ana, [RELAY, AT_RELAY])
+    const asked = grantsIn(ana.tell(message()))[0]
+    const [bind] = bindsTo(SESSION, sentOf(grant(ana, asked, [SESSION])))
+    assert.deepEqual(bind?.bindCookie, new Uint8Array(8))
+    const cookie = new Uint8Array(8).fill(9)
+    const sent = [...sentOf(ana.receive(SESSION, bindAnswer(ana, bind, cookie))), ...ana.pass(1)]
+    const [echo] = bindsTo(SESSION, sent)
+    assert.deepEqual(echo?.bindCookie, cookie)
+    assert.ok((echo.bindSequence ?? 0) > (bind.bindSequence ?? 0))
+    assert.ok(checksTo(SESSION, sent).length > 0)
+    const again = bindsTo(SESSION, ana.pass(150))
+    assert.deepEqual(
+      again.map(({ bindCookie }) => bindCookie),
+      [cookie],
+    )
+    ana.receive(SESSION, bindAnswer(ana, again[0], cookie))
+    assert.deepEqual(bindsTo(SESSION, ana.pass(5 * SECOND)), [])
+  })
+
+  it('sends no more than a few cookies back to a relay that gives another one each time', () => {
+    const ana = nodeOf([BEN])
+    offer(ana, [RELAY, AT_RELAY])
+    const asked = grantsIn(ana.tell(message()))[0]
+    let binds = bindsTo(SESSION, sentOf(grant(ana, asked, [SESSION])))
+    let rounds = 0
+    for (; binds.length > 0 && rounds < 50; rounds++) {
+      const cookie = new Uint8Array(8).fill(rounds + 1)
+      binds = bindsTo(SESSION, sentOf(ana.receive(SESSION, bindAnswer(ana, binds[0], cookie))))
+    }
+    assert.equal(rounds, 4)
   })
 
   it('does not bind where the relay names an address of its family that is not its own, or one that is not global', () => {
@@ -410,7 +459,7 @@ function grant(
   return ana.receive(asked.to, encodeStun(answer, hmacOf(ana, key)))
 }
 
-function bindAnswer(ana: NodeByHand, bind: DecodedStun | undefined): Uint8Array {
+function bindAnswer(ana: NodeByHand, bind: DecodedStun | undefined, bindCookie?: Uint8Array): Uint8Array {
   assert.ok(bind)
   return encodeStun(
     {
@@ -418,6 +467,7 @@ function bindAnswer(ana: NodeByHand, bind: DecodedStun | undefined): Uint8Array 
       method: BINDING,
       transactionId: bind.transactionId,
       mappedAddress: { ip: '192.0.2.1', port: 51_821 },
+      ...(bindCookie === undefined ? {} : { bindCookie }),
     },
     hmacs.get(ana),
   )

@@ -673,6 +673,27 @@ describe('a path in use', () => {
     for (let ms = 30; ms < 40; ms++) prove(FAR, ms, 0)
     assert.deepEqual(agent.current?.remote, FAR)
   })
+
+  it('is not left for one that was nearer once, and has not answered since', () => {
+    prove(FAR, 0, 20)
+    agent.probe(at(20 * SECOND))
+    agent.ask(over(FAR), at(20 * SECOND))
+    run(20 * SECOND, 20 * SECOND)
+    // Its round trips grow, and the other one is silent: it may be dead.
+    prove(NEAR, 20 * SECOND + 500, 500)
+    assert.deepEqual(agent.current?.remote, NEAR)
+    prove(FAR, 20 * SECOND + 510, 20)
+    assert.deepEqual(agent.current?.remote, FAR)
+  })
+
+  it('is left, when it goes silent, for one that answers rather than for one that was nearer once', () => {
+    agent.offer([...HOSTS, candidate('host', ELSEWHERE)])
+    prove(FAR, 0, 20)
+    prove(ELSEWHERE, 0, 60)
+    prove(ELSEWHERE, 20 * SECOND, 60)
+    agent.suspect()
+    assert.deepEqual(agent.current?.remote, ELSEWHERE)
+  })
 })
 
 describe("WireGuard's own handshake", () => {

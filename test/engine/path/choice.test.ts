@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { choosePath, comparePreference, compareWorth, type Rated } from '../../../src/engine/path/choice.js'
+import {
+  type Answered,
+  choosePath,
+  comparePreference,
+  compareWorth,
+  type Rated,
+} from '../../../src/engine/path/choice.js'
 import { type Path, sameRoute } from '../../../src/engine/path/path.js'
 import type { CandidateType } from '../../../src/wire/candidate.js'
-import { START } from '../virtualTime.js'
+import { at, START } from '../virtualTime.js'
 
 const anyType = fc.constantFrom<CandidateType[]>(
   'host',
@@ -17,7 +23,8 @@ const anyType = fc.constantFrom<CandidateType[]>(
 const anyRtt = fc.option(fc.oneof(fc.nat({ max: 500 }), fc.double({ min: 0, max: 2_000, noNaN: true })), {
   nil: undefined,
 })
-const anyRated: fc.Arbitrary<Rated> = fc.record({
+const anyRated: fc.Arbitrary<Answered> = fc.record({
+  answeredAt: fc.constant(START),
   path: fc.record({
     socket: fc.integer({ min: 1, max: 2 }),
     remote: fc.record({
@@ -153,6 +160,29 @@ describe('the path in use', () => {
         const chosen = choosePath(all, all[pick % all.length])
         assert.equal(choosePath(all, chosen), chosen)
       }),
+    )
+  })
+
+  it('is never left for the round trip of one that has not answered when it has', () => {
+    const anyTime = fc.integer({ min: 0, max: 60_000 })
+    fc.assert(
+      fc.property(
+        severalRated,
+        fc.array(anyTime, { minLength: 8, maxLength: 8 }),
+        fc.nat(),
+        (all, times, pick) => {
+          const answered = all.map((each, index) => ({ ...each, answeredAt: at(times[index] ?? 0) }))
+          const current = answered[pick % answered.length]
+          assert.ok(current)
+          const chosen = choosePath(answered, current)
+          assert.ok(chosen)
+          assert.equal(choosePath(answered, chosen), chosen)
+          if (chosen === current || current.suspect) return
+          const timeless = { ...chosen, path: { ...chosen.path, rttMs: current.path.rttMs } }
+          const isForTime = compareWorth(timeless, current) >= 0
+          assert.ok(!isForTime || chosen.answeredAt >= current.answeredAt - 2_000)
+        },
+      ),
     )
   })
 

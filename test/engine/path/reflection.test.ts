@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { formatSocketAddress, type SocketAddress } from '../../../src/base/address.js'
 import { drop } from '../../../src/base/drops.js'
 import { seededRandom } from '../../../src/base/random.js'
+import { streamAddress } from '../../../src/base/streamAddress.js'
 import { after, elapsed, SECOND } from '../../../src/base/time.js'
 import type { LocalSocket } from '../../../src/engine/inputs.js'
 import { Reflection } from '../../../src/engine/path/reflection.js'
@@ -248,6 +249,12 @@ describe('an answer', () => {
     }
     assert.deepEqual(reflection.findings.candidates, [])
     assert.equal(reflection.findings.mapping, 'unknown')
+  })
+
+  it('is refused where it says that we are at an address that stands for a stream', () => {
+    const [sent = none()] = begin([HOME6], [{ ip: '2001:db8:2::1', port: 3_478 }])
+    assert.equal(answer(sent, streamAddress(3), 1), drop('stun-malformed'))
+    assert.deepEqual(reflection.findings.candidates, [])
   })
 })
 

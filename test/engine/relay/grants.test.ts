@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { isDropped } from '../../../src/base/drops.js'
+import { streamAddress } from '../../../src/base/streamAddress.js'
 import { HOUR, MINUTE, SECOND } from '../../../src/base/time.js'
 import { encodeBind } from '../../../src/engine/relay/messages.js'
 import { decodeGranted } from '../../../src/wire/relayGrant.js'
@@ -148,6 +149,17 @@ describe('a grant of a relay', () => {
     assert.equal(relay.arrive(session, ALICE_AT, Uint8Array.of(4)).length, 1)
     relay.pass(20 * SECOND)
     addressesIn(relay.ask({ nonce: 4 }), RELAY_IP, 4)
+  })
+
+  it('is counted where its stream comes from, together with what comes from there over UDP', () => {
+    const relay = new RelayByHand({ quotas: { sessionsPerSource: 2 } })
+    addressesIn(relay.ask({ nonce: 1, from: streamAddress(0, ALICE_AT.ip) }), RELAY_IP)
+    addressesIn(relay.ask({ nonce: 2 }), RELAY_IP, 2)
+    refused(relay.ask({ nonce: 3, from: streamAddress(1, ALICE_AT.ip) }), 486, ALICE, BOB, 3)
+    addressesIn(relay.ask({ nonce: 3, from: streamAddress(2, EVE_AT.ip) }), RELAY_IP, 3)
+    const request = relay.request()
+    for (let stream = 3; stream < 200; stream++) relay.receive(request, streamAddress(stream, BOB_AT.ip))
+    assert.equal(relay.dropped('relay-grant-rate-limited'), 97)
   })
 
   it('is refused with 508 where no port can be opened', () => {

@@ -59,6 +59,14 @@ export interface AskOptions {
   readonly proof?: (terms: GrantTerms) => GrantProof
 }
 
+export interface BindOptions {
+  readonly nonce?: number
+  /** Of a bind that is sent once. */
+  readonly cookie?: Uint8Array
+  /** True for one who does not hear the answer. */
+  readonly isAbsent?: boolean
+}
+
 export class RelayByHand {
   readonly node: Node
   /** What it wanted done, newest last, but for what it sent. */
@@ -71,6 +79,8 @@ export class RelayByHand {
   opensPorts = true
   readonly #random = seededRandom(5)
   #ms = 0
+  /** Of the newest bind. */
+  #sequence = 0
 
   constructor(
     options: {
@@ -186,24 +196,45 @@ export class RelayByHand {
     return this.relayed.slice(before)
   }
 
-  /** `own` binds its side of a session with `peer`; true where that is answered as it should be. */
+  /**
+   * `own` binds its side of a session with `peer`, and sends the cookie of the answer back; true where it is answered as it
+   * should be.
+   */
   bind(
     session: number,
     own: TestNode,
     peer: TestNode,
     from: SocketAddress,
-    { nonce = 1, sequence = this.unix as number } = {},
+    options: BindOptions = {},
   ): boolean {
+    const first = this.bindOnce(session, own, peer, from, options)
+    if (first?.bindCookie === undefined || options.isAbsent === true) return first !== undefined
+    const again = this.bindOnce(session, own, peer, from, { ...options, cookie: first.bindCookie })
+    assert.deepEqual(again?.bindCookie, first.bindCookie)
+    return true
+  }
+
+  /** The same, once; the answer. */
+  bindOnce(
+    session: number,
+    own: TestNode,
+    peer: TestNode,
+    from: SocketAddress,
+    { nonce = 1, cookie }: BindOptions = {},
+  ): DecodedStun | undefined {
+    this.#sequence = Math.max(this.#sequence + 1, this.unix)
     const { ownName, hmac } = sessionOf(own, peer, nonce)
-    const sent = this.arrive(session, from, encodeBind(this.#random.bytes(12), ownName, sequence, hmac))
-    if (sent.length === 0) return false
+    const bind = encodeBind(this.#random.bytes(12), ownName, this.#sequence, hmac, cookie)
+    const sent = this.arrive(session, from, bind)
+    if (sent.length === 0) return undefined
     const [answer] = sent
     assert.ok(answer && sent.length === 1)
     assert.deepEqual(answer.remote, from)
     const message = decoded(answer.datagram)
     assert.equal(message.messageClass, 'success')
     assert.deepEqual(message.mappedAddress, from)
-    return true
+    assert.ok(answer.datagram.length <= bind.length)
+    return message
   }
 
   /** A session of Alice's and Bob's, both bound; its number. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { streamAddress } from '../../../src/base/streamAddress.js'
 import { SECOND } from '../../../src/base/time.js'
 import { encodeBind } from '../../../src/engine/relay/messages.js'
 import { encodeStun } from '../../../src/wire/stun/message.js'
@@ -105,6 +106,126 @@ describe('a bind', () => {
     relay.tell({ type: 'routes-read', routes: [{ prefix, device: 'wg0', tunnel: true }] })
     assert.ok(!relay.bind(0, ALICE, BOB, ALICE_AT))
     assert.equal(relay.dropped('through-tunnel'), 1)
+  })
+})
+
+describe('an end that has not sent the cookie of an answer back', () => {
+  const first = { isAbsent: true }
+
+  it('is sent at most three times what its binds had, and after the cookie all', () => {
+    const relay = new RelayByHand()
+    const session = relay.bound()
+    const elsewhere = { ip: '203.0.113.50', port: 5_000 }
+    const check = new Uint8Array(92)
+    const answer = relay.bindOnce(session, ALICE, BOB, elsewhere)
+    // Checks are passed on before the cookie is back, so nobody waits for it.
+    assert.equal(relay.arrive(session, BOB_AT, check).length, 1)
+    assert.equal(relay.arrive(session, BOB_AT, check).length, 1)
+    assert.equal(relay.arrive(session, BOB_AT, check).length, 0)
+    assert.equal(relay.dropped('relay-unverified'), 1)
+    assert.ok(answer?.bindCookie)
+    relay.bindOnce(session, ALICE, BOB, elsewhere, { cookie: answer.bindCookie })
+    for (let times = 0; times < 100; times++)
+      assert.equal(relay.arrive(session, BOB_AT, new Uint8Array(1_400)).length, 1)
+    // What it sends itself was never limited.
+    assert.equal(relay.arrive(session, elsewhere, new Uint8Array(1_400)).length, 1)
+  })
+
+  it('earns nothing by what it sends: two relays cannot feed each other', () => {
+    const relay = new RelayByHand()
+    const session = relay.bound()
+    relay.bindOnce(session, ALICE, BOB, EVE_AT)
+    for (let times = 0; times < 50; times++) relay.arrive(session, EVE_AT, new Uint8Array(1_400))
+    assert.equal(relay.arrive(session, BOB_AT, new Uint8Array(400)).length, 0)
+  })
+
+  it('is verified by no other cookie: of the other side, of another session, of another address, or made up', () => {
+    const relay = new RelayByHand()
+    relay.bound(2)
+    const ask = relay.bound(1)
+    const cookies = [
+      relay.bindOnce(ask, BOB, ALICE, EVE_AT)?.bindCookie,
+      relay.bindOnce(ask - 1, ALICE, BOB, EVE_AT, { nonce: 2 })?.bindCookie,
+      relay.bindOnce(ask, ALICE, BOB, { ...EVE_AT, port: 1 })?.bindCookie,
+      relay.bindOnce(ask, ALICE, BOB, { ...EVE_AT, ip: '198.51.100.9' })?.bindCookie,
+      new Uint8Array(8),
+    ]
+    assert.ok(relay.bind(ask, BOB, ALICE, BOB_AT))
+    const right = relay.bindOnce(ask, ALICE, BOB, EVE_AT)?.bindCookie
+    for (const cookie of cookies) {
+      assert.ok(cookie)
+      assert.notDeepEqual(cookie, right)
+      relay.bindOnce(ask, ALICE, BOB, EVE_AT, { cookie })
+      assert.equal(relay.arrive(ask, BOB_AT, new Uint8Array(9_000)).length, 0)
+    }
+    assert.ok(right)
+    relay.bindOnce(ask, ALICE, BOB, EVE_AT, { cookie: right })
+    assert.equal(relay.arrive(ask, BOB_AT, new Uint8Array(1_400)).length, 1)
+  })
+
+  it('gets less than three times what it sent, whoever binds it, and however often', () => {
+    const step = fc.oneof(
+      fc.record({
+        type: fc.constant('bind' as const),
+        cookie: fc.option(fc.uint8Array({ minLength: 8, maxLength: 8 })),
+      }),
+      fc.record({ type: fc.constant('move' as const) }),
+      fc.record({ type: fc.constant('data' as const), size: fc.nat({ max: 1_500 }) }),
+      fc.record({ type: fc.constant('back' as const), size: fc.nat({ max: 1_500 }) }),
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const relay = new RelayByHand()
+        const session = relay.bound()
+        let received = 0
+        for (const each of steps) {
+          if (each.type === 'bind') {
+            relay.bindOnce(session, ALICE, BOB, EVE_AT, each.cookie === null ? {} : { cookie: each.cookie })
+            received += 108
+          } else if (each.type === 'move') relay.bindOnce(session, ALICE, BOB, ALICE_AT)
+          else relay.arrive(session, each.type === 'data' ? BOB_AT : EVE_AT, new Uint8Array(each.size))
+        }
+        const toEve = relay.relayed.filter(({ remote }) => remote.ip === EVE_AT.ip)
+        const sent = toEve.reduce((sum, { datagram }) => sum + datagram.length, 0)
+        assert.ok(sent <= 3 * received, `${sent} of ${received}`)
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('is verified by itself where it is a stream', () => {
+    const relay = new RelayByHand()
+    const session = relay.bound()
+    const stream = streamAddress(3)
+    const answer = relay.bindOnce(session, ALICE, BOB, stream)
+    assert.ok(answer !== undefined && answer.bindCookie === undefined)
+    assert.equal(relay.arrive(session, BOB_AT, new Uint8Array(1_400)).length, 1)
+  })
+
+  it('starts anew where it moves, and keeps nothing of what it had', () => {
+    const relay = new RelayByHand()
+    const session = relay.bound()
+    assert.ok(relay.bind(session, ALICE, BOB, EVE_AT, first))
+    assert.ok(relay.bind(session, ALICE, BOB, ALICE_AT, first))
+    assert.equal(relay.arrive(session, BOB_AT, new Uint8Array(1_400)).length, 0)
+  })
+
+  it('gets none where its bind has no room for one: the answer is never longer', () => {
+    const relay = new RelayByHand()
+    const session = relay.bound()
+    const { ownName, hmac } = sessionOf(ALICE, BOB)
+    const bind = encodeStun(
+      {
+        messageClass: 'request',
+        method: BINDING,
+        transactionId: new Uint8Array(12),
+        username: ownName,
+        bindSequence: relay.unix + 1_000,
+      },
+      hmac,
+    )
+    const [answer] = relay.arrive(session, { ip: '2001:db8:ffff:ffff::1', port: 65_535 }, bind)
+    assert.ok(answer && answer.datagram.length <= bind.length)
   })
 })
 

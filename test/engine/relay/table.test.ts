@@ -89,6 +89,30 @@ describe('the table of a relay', () => {
     }
   })
 
+  it('passes on to an end as many bytes as it may have, and to a verified one all', () => {
+    fc.assert(
+      fc.property(
+        fc.nat({ max: 3_000 }),
+        fc.array(fc.record({ size: fc.nat({ max: 1_500 }), isBack: fc.boolean() })),
+        (credit, datagrams) => {
+          const { table, drops } = tableWith({ ...entryOf(0), sides: sidesAt(ONE, OTHER, credit) })
+          const passed = { there: 0, back: 0 }
+          let kept = 0
+          for (const { size, isBack } of datagrams) {
+            const from = isBack ? OTHER : ONE
+            const way = isBack ? 'back' : 'there'
+            const end = table.passed(0, from.ip, from.port, new Uint8Array(size), START)
+            assert.equal(end !== undefined, size <= credit - passed[way])
+            if (end === undefined) kept += 1
+            else passed[way] += size
+          }
+          assert.ok(passed.there <= credit && passed.back <= credit)
+          assert.deepEqual(drops, new Array(kept).fill('relay-unverified'))
+        },
+      ),
+    )
+  })
+
   it('remembers when a session was last used', () => {
     const entry = entryOf(0)
     const { table } = tableWith(entry)
@@ -106,10 +130,14 @@ function tableWith(...entries: readonly RelayEntry[]) {
   return { table, drops }
 }
 
-function sidesAt(one: SocketAddress, other: SocketAddress): RelayEntry['sides'] {
+function sidesAt(
+  one: SocketAddress,
+  other: SocketAddress,
+  credit = Number.POSITIVE_INFINITY,
+): RelayEntry['sides'] {
   return [
-    { name: NAMES[0], end: { local: LOCAL, remote: one } },
-    { name: NAMES[1], end: { local: LOCAL, remote: other } },
+    { name: NAMES[0], end: { local: LOCAL, remote: one, credit } },
+    { name: NAMES[1], end: { local: LOCAL, remote: other, credit } },
   ]
 }
 

@@ -11,6 +11,8 @@ interface StreamedMesh {
   readonly mesh: TestMesh
   readonly heard: { readonly stream: number; readonly port: number; readonly text: string }[]
   readonly closed: number[]
+  /** Where each that others opened comes from. */
+  readonly sources: (string | undefined)[]
   overflows: number
 }
 
@@ -21,6 +23,7 @@ describe('a stream that stands in for UDP', () => {
     node.mesh.sendThroughStream(stream, 40_000, fromString('to the relay'))
     node.mesh.sendThroughStream(stream, 51_821, fromString('to its shared port'))
     await until(() => relay.heard.length === 2)
+    assert.deepEqual([relay.sources, node.sources], [['127.0.0.1'], []])
     assert.deepEqual(
       relay.heard.map(({ port, text }) => ({ port, text })),
       [
@@ -116,8 +119,14 @@ async function startStreamed(
   options: Partial<MeshOptions>,
   handles = true,
 ): Promise<StreamedMesh> {
-  const seen = { heard: [] as StreamedMesh['heard'], closed: [] as number[], overflows: 0 }
+  const seen = {
+    heard: [] as StreamedMesh['heard'],
+    closed: [] as number[],
+    sources: [] as (string | undefined)[],
+    overflows: 0,
+  }
   const relayStreams = {
+    onInbound: (_stream: number, source: string | undefined) => seen.sources.push(source),
     onDatagram: (stream: number, port: number, bytes: Uint8Array) => {
       seen.heard.push({ stream, port, text: toText(bytes, bytes.length > 100 ? 'latin1' : 'utf8') })
     },

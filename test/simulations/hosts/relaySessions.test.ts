@@ -132,8 +132,11 @@ function relayed() {
   relayTable.add({
     id: SESSION,
     sides: [
-      { name: NAME, end: { local: local4, remote: ana.at4 } },
-      { name: new Uint8Array(16).fill(2), end: { local: local6, remote: ben.at6 } },
+      { name: NAME, end: { local: local4, remote: ana.at4, credit: Number.POSITIVE_INFINITY } },
+      {
+        name: new Uint8Array(16).fill(2),
+        end: { local: local6, remote: ben.at6, credit: Number.POSITIVE_INFINITY },
+      },
     ],
     limit: byteLimit(1_000_000, now),
     sourceLimit: byteLimit(1_000_000, now),
