@@ -75,6 +75,7 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
         peers: dump.peers.map(({ publicKey }) => publicKey),
         formerEndpoints: former.recall(),
         setEndpoint: (peer, endpoint) => endpoints.set(peer, endpoint),
+        named: config.peers,
       },
       log,
     },
@@ -109,6 +110,7 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
     former.note(read.peers, node.engine.endpointsToRestore)
   }
   onRead(dump)
+  warnOfStrangers(config, dump, log)
   const watch = new InterfaceWatch(reader, keys.publicKey, onRead, log)
   undo.push(() => watch.stop())
 
@@ -131,4 +133,12 @@ async function start(config: UpConfig, log: Logger, undo: Undo): Promise<{ faile
   await endpoints.written()
   log.info({ port: node.port, peers: dump.peers.length, peerId: node.peerId }, 'tunnelbore is up')
   return { failed: watch.failed }
+}
+
+/** A peer that is named and not there yet may come; a key that was mistyped never does. */
+function warnOfStrangers({ peers, interface: name }: UpConfig, dump: InterfaceDump, log: Logger): void {
+  for (const key of peers.keys()) {
+    if (dump.peers.some(({ publicKey }) => publicKey === key)) continue
+    log.warn({ peer: key }, `${name} has no such peer as --peer names; add it with \`wg set\``)
+  }
 }

@@ -28,6 +28,7 @@ import { LoopbackEndpoints, type LoopbackPlan } from './loopback/endpoints.js'
 import { Forwarding } from './loopback/forwarding.js'
 import { Strangers } from './loopback/strangers.js'
 import { Takeover } from './loopback/takeover.js'
+import { HostNames, type NameAnswer, type NamedHost } from './names/hostNames.js'
 import { PairNames } from './pairNames.js'
 import type { CheckSubject, PathContext } from './path/agent.js'
 import { Birthdays } from './path/birthdays.js'
@@ -62,6 +63,10 @@ export interface NodeOptions extends DiscoveryOptions {
   readonly membership?: Uint8Array
   /** What checks that bore holes may cost, for all peers together. */
   readonly punching?: PunchLimits
+  /** Where peers are, by a name or an address that the user gave; nobody by default. */
+  readonly named?: ReadonlyMap<PublicKey, NamedHost>
+  /** False where there is no mesh, and is not to be: then nobody is said to be missing. True by default. */
+  readonly hasMesh?: boolean
   /** Absent where no gateway is to be asked for ports. */
   readonly portMapping?: PortMappingOptions | undefined
 }
@@ -168,7 +173,14 @@ export class Node {
       streamSockets: [],
       routes: [],
     }
+    const { named = new Map<PublicKey, NamedHost>(), hasMesh = true } = options
     this.#context = {
+      names: new HostNames(
+        emit,
+        [...named.values()].map(({ host }) => host),
+      ),
+      namedAt: (peer) => named.get(peer),
+      hasMesh,
       ownKey: keys.publicKey,
       emit,
       drop,
@@ -336,6 +348,10 @@ export class Node {
         break
       case 'loopback-failed':
         this.#loopbackFailed(input.peer)
+        break
+      case 'name-resolved':
+      case 'name-failed':
+        this.#nameAnswered(input, now)
         break
       case 'reachability-probed':
         this.#role.probed(input, now.instant)
@@ -552,6 +568,12 @@ export class Node {
     this.#endpoints.release(key)
     this.#loopbackFailures.delete(key)
     this.#effects.push({ type: 'close-loopback', peer: key })
+  }
+
+  #nameAnswered(answer: NameAnswer, now: Now): void {
+    const { name } = answer
+    const isNews = this.#context.names.answered(answer, now.instant)
+    for (const peer of this.#peers.values()) peer.nameAnswered(name, isNews, now)
   }
 
   /** Something else has the peer's loopback endpoint: it gets another one. */

@@ -31,6 +31,8 @@ import type { Flow, Forwarding } from './loopback/forwarding.js'
 import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
 import { Refusals } from './loopback/refusals.js'
 import type { Takeover } from './loopback/takeover.js'
+import type { HostNames, NamedHost } from './names/hostNames.js'
+import { NamedPeer, type NameStatus } from './names/namedPeer.js'
 import { PathAgent, type PathContext, type Proved } from './path/agent.js'
 import { Birthday } from './path/birthday.js'
 import { type BirthdaySituation, hopelessMeeting, planBirthday } from './path/birthdayPlan.js'
@@ -63,6 +65,11 @@ export interface PeerContext {
   /** Our ports that gateways have opened. */
   readonly mapped: () => readonly Candidate[]
   readonly nat: Pick<NatKnowledge, 'keepaliveMs'>
+  readonly names: HostNames
+  /** Where the user said that a peer is; undefined where nothing was said. */
+  readonly namedAt: (peer: PublicKey) => NamedHost | undefined
+  /** False where there is no mesh, and is not to be. */
+  readonly hasMesh: boolean
   /** Index of a handshake or session of our WireGuard → whose it is. */
   readonly indices: Map<number, Peer>
   /** Undefined where nothing can be sent unfragmented. */
@@ -86,6 +93,7 @@ export class Peer implements DiscoveredPeer {
   readonly #firstMessage: FirstMessage
   readonly #birthday: Birthday
   readonly #refusals: Refusals
+  readonly #named: NamedPeer | undefined
   /** Where it was since there was a path. */
   readonly #places = new Places()
   /** What the flow and the forwarding table were last made to agree with. */
@@ -151,6 +159,15 @@ export class Peer implements DiscoveredPeer {
         this.#sendOver([over], message, now)
       },
     })
+    const host = context.namedAt(key)
+    this.#named =
+      host &&
+      new NamedPeer(host, {
+        names: context.names,
+        routesTo: (address) => this.#routesTo(address),
+        tryOver: (handshake, route, now) => this.#firstMessage.tryOver(handshake, route, now),
+        check: (route, now) => this.agent.check(route, now),
+      })
   }
 
   get state(): PeerState {
@@ -167,7 +184,7 @@ export class Peer implements DiscoveredPeer {
     const path = this.agent.current
     if (path === undefined && this.#birthday.isUnderWay)
       return 'trying many ports: one of the NATs has another for each destination'
-    if (path === undefined) return this.#contact.reason
+    if (path === undefined) return this.#reasonWithoutPath
     if (!this.agent.isSound) return 'its path went silent; looking for it again'
     if (this.#isIgnored) {
       return 'checks pass, but the handshake is unanswered: preshared key or peer entry missing on one side?'
@@ -192,6 +209,8 @@ export class Peer implements DiscoveredPeer {
       unansweredFirstMessages: Math.max(this.#firstMessage.unanswered, this.#refusals.count),
       isIgnored: this.#isIgnored,
       isOnline: discovery.isOnline,
+      hasMesh: this.#context.hasMesh,
+      name: this.name,
       record: this.#record(now),
       ownMapping: reflection.findings.mapping,
       effort: this.#pursuit.effort,
@@ -354,6 +373,19 @@ export class Peer implements DiscoveredPeer {
     this.settle(now)
   }
 
+  /** What there is to tell of the name that the user gave for it. */
+  get name(): NameStatus | undefined {
+    return this.#named?.status
+  }
+
+  /** The name of a host was resolved, or could not be; `isNews` where its addresses have changed. */
+  nameAnswered(host: string, isNews: boolean, now: Now): void {
+    if (this.#named?.host !== host) return
+    if (isNews) this.offerCandidates(now)
+    if (isNews && this.#contact.isUnderWay) this.agent.punch(now.instant)
+    this.settle(now)
+  }
+
   /** The peer knocked: it wants us to check now. */
   knocked(relayed: readonly RelayedSession[], now: Now): void {
     this.#log('it knocked')
@@ -401,16 +433,14 @@ export class Peer implements DiscoveredPeer {
   /** Tells the agent where the peer may be: where its record says, and where the user said. */
   offerCandidates(now: Now): void {
     const record = this.#record(now)
-    const configured = this.#context.takeover.former(this.key)
+    const former = this.#context.takeover.former(this.key)
     const isPlausible = record === undefined ? () => false : this.#isPlausible(record)
     const candidates: Candidate[] = (record?.candidates ?? []).filter(
       ({ type, address }) => type !== 'host' || isPlausible(address.ip),
     )
-    if (
-      configured !== undefined &&
-      !candidates.some(({ address }) => sameSocketAddress(address, configured))
-    ) {
-      candidates.push({ type: 'configured', address: configured })
+    for (const configured of [...(former === undefined ? [] : [former]), ...(this.#named?.addresses ?? [])]) {
+      if (!candidates.some(({ address }) => sameSocketAddress(address, configured)))
+        candidates.push({ type: 'configured', address: configured })
     }
     this.agent.offer(candidates)
   }
@@ -437,6 +467,7 @@ export class Peer implements DiscoveredPeer {
       this.#birthday.nextWake,
       this.mtu.nextWake,
       this.#hedge.nextWake,
+      this.#named?.nextWake,
     ].reduce(earliest, undefined)
   }
 
@@ -457,6 +488,7 @@ export class Peer implements DiscoveredPeer {
     }
     this.#pursuit.pursue(now)
     this.#firstMessage.release(now.instant)
+    this.#settleName(now)
     this.#watch.settle(now.instant)
     this.#birthday.settle(now)
     this.mtu.settle(this.#watch.isActive(now.instant), now.instant)
@@ -474,6 +506,18 @@ export class Peer implements DiscoveredPeer {
     }
     this.#context.paths.transactions.forget(({ agent }) => agent === this.agent)
     this.#relaying.close()
+  }
+
+  get #reasonWithoutPath(): string {
+    const { reason, isUnderWay, hasFailed } = this.#contact
+    const { discovery, hasMesh, takeover } = this.#context
+    if (!isUnderWay && !hasFailed) return reason
+    if (this.#named !== undefined)
+      return discovery.isOnline ? `${reason}; ${this.#named.reason}` : this.#named.reason
+    if (hasMesh) return reason
+    return takeover.former(this.key) === undefined
+      ? 'there is no mesh to find it by: name it with --peer, or set its endpoint'
+      : 'its configured endpoint does not answer'
   }
 
   /** True where the path answers checks, and WireGuard's handshakes come to nothing. */
@@ -498,9 +542,23 @@ export class Peer implements DiscoveredPeer {
   #tryConfigured(handshake: OwnHandshake, now: Instant): void {
     const configured = this.#context.takeover.former(this.key)
     if (configured === undefined) return
+    for (const route of this.#routesTo(configured)) this.#firstMessage.tryOver(handshake, route, now)
+  }
+
+  #routesTo(remote: SocketAddress): readonly Route[] {
     const { sockets, routes } = this.#context.paths
-    for (const { id } of socketsFor(configured.ip, sockets, routes))
-      this.#firstMessage.tryOver(handshake, { socket: id, remote: configured }, now)
+    return socketsFor(remote.ip, sockets, routes).map(({ id }) => ({ socket: id, remote }))
+  }
+
+  #settleName(now: Now): void {
+    const situation = {
+      handshake: this.#handshakes.unanswered,
+      path: this.agent.current,
+      needsPath: this.#needsPath(now.instant),
+      isUnderWay: this.#contact.isUnderWay,
+      isActive: this.#watch.isActive(now.instant),
+    }
+    this.#named?.settle(situation, now)
   }
 
   #secondMessageMade(datagram: Uint8Array, now: Instant): void {

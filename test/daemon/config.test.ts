@@ -45,6 +45,8 @@ function complaint(action: () => unknown): string {
 test('with nothing but an interface the defaults hold', () => {
   assert.deepEqual(upConfig('wg0', [flags({})]), {
     interface: 'wg0',
+    mesh: true,
+    peers: new Map(),
     bootstrap: [],
     network: 'tunnelbore',
     networkKeyFile: undefined,
@@ -89,6 +91,8 @@ test('every option can come from a file, whose paths start from its folder', () 
   ])
   assert.deepEqual(config, {
     interface: 'wg0',
+    mesh: true,
+    peers: new Map(),
     bootstrap: [`/ip4/203.0.113.1/tcp/51821/p2p/${PEER_ID}`, `/dnsaddr/example.org/p2p/${PEER_ID}`],
     network: 'fleet-1',
     networkKeyFile: '/etc/tb.key',

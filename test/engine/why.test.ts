@@ -35,6 +35,8 @@ const NOTHING: Evidence = {
   unansweredFirstMessages: 0,
   isIgnored: false,
   isOnline: true,
+  hasMesh: true,
+  name: undefined,
   record: undefined,
   ownMapping: 'endpoint-independent',
   effort: new Effort(),
