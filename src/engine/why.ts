@@ -218,7 +218,7 @@ function judgeEffort(evidence: Evidence): Verdict {
     if (record !== undefined) return { type: 'under-way', doing: isOnline ? 'knocking' : 'checking' }
   }
   const addresses = triedOf(checks).length
-  if (!isInTouch && record === undefined) {
+  if (!isInTouch && (record === undefined || !evidence.hasMesh)) {
     if (evidence.name !== undefined) return judgeName(evidence, evidence.name)
     if (!evidence.hasMesh) return { type: 'no-mesh', addresses }
   }

@@ -21,7 +21,7 @@ const idle: PeerStatus = {
   recordAgeS: null,
   lastHandshakeS: null,
   reason: null,
-      name: null,
+  name: null,
 }
 
 const peers: readonly PeerStatus[] = [
@@ -32,7 +32,7 @@ const peers: readonly PeerStatus[] = [
     state: 'resolving',
     loopback: '127.77.1.2:51822',
     reason: 'looking its record up',
-      name: null,
+    name: null,
   },
   {
     ...idle,
@@ -84,7 +84,7 @@ const peers: readonly PeerStatus[] = [
     state: 'unreachable',
     loopback: '127.77.1.6:51822',
     reason: 'no candidate of it answered',
-      name: null,
+    name: null,
     lastHandshakeS: 7_200,
   },
   { ...idle, publicKey: sampleKey(7), state: 'external', loopback: null, lastHandshakeS: 3 },

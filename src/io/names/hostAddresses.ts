@@ -22,6 +22,13 @@ export interface HostAddresses {
   readonly ttlMs: number | undefined
 }
 
+/** Who is asked, where not the system's own. */
+export interface NameMeans {
+  readonly hostsFile?: string
+  /** `ip:port` each. */
+  readonly nameServers?: readonly string[]
+}
+
 /** Where the addresses of one family are there, those of the other are waited for no longer than this. */
 const OTHER_FAMILY_MS = 1 * SECOND
 /** A name server that is silent is asked again after this, and then the next one (c-ares doubles it with each round). */
@@ -52,6 +59,7 @@ export async function hostAddresses(
   host: string,
   deadlineMs: number,
   stopping?: AbortSignal,
+  means: NameMeans = {},
 ): Promise<HostAddresses> {
   const literal = canonicalIp(host)
   if (literal !== undefined) return { ips: [literal], ttlMs: undefined }
@@ -62,7 +70,7 @@ export async function hostAddresses(
   stopping?.addEventListener('abort', stop)
   if (stopping?.aborted === true) stop()
   try {
-    return await unlessAborted(askAll(host, ended.signal), ended.signal)
+    return await unlessAborted(askAll(host, means, ended.signal), ended.signal)
   } catch (error) {
     const code = codeOf(error)
     const meaning = code === undefined ? undefined : MEANINGS[code]
@@ -75,11 +83,15 @@ export async function hostAddresses(
   }
 }
 
-async function askAll(host: string, signal: AbortSignal): Promise<HostAddresses> {
-  const known = await addressesInHostsFile(host)
+async function askAll(
+  host: string,
+  { hostsFile, nameServers }: NameMeans,
+  signal: AbortSignal,
+): Promise<HostAddresses> {
+  const known = await addressesInHostsFile(host, hostsFile)
   if (known.length > 0) return { ips: known, ttlMs: undefined }
   try {
-    return await askNameServers(host, signal)
+    return await askNameServers(host, nameServers, signal)
   } catch (error) {
     if (SILENT.includes(codeOf(error))) throw error
   }
@@ -88,9 +100,14 @@ async function askAll(host: string, signal: AbortSignal): Promise<HostAddresses>
 }
 
 /** Both families at once. Rejects where neither has an address. */
-async function askNameServers(host: string, signal: AbortSignal): Promise<HostAddresses> {
+async function askNameServers(
+  host: string,
+  nameServers: readonly string[] | undefined,
+  signal: AbortSignal,
+): Promise<HostAddresses> {
   // A new one each time: it reads resolv.conf, which changes as the machine roams, and remembers nothing.
   const resolver = new Resolver({ timeout: SERVER_MS, tries: SERVER_TRIES })
+  if (nameServers !== undefined) resolver.setServers(nameServers)
   const cancel = () => resolver.cancel()
   signal.addEventListener('abort', cancel)
   if (signal.aborted) cancel()
