@@ -26,6 +26,13 @@ function program(): Command {
     command.command('up').description('run beside an existing WireGuard interface, in the foreground'),
   )
     .argument('<interface>')
+    .addOption(
+      repeatable(
+        '--peer <key=host:port>',
+        'where a peer is, by a name that is resolved again; may be repeated',
+      ),
+    )
+    .option('--no-mesh', 'join no mesh: only named peers, and endpoints set in WireGuard')
     .addOption(repeatable('--stun <host:port>', 'a further reflector; may be repeated'))
     .addOption(new Option('--reachable', 'others can reach this node').conflicts('unreachable'))
     .option(
@@ -159,7 +166,7 @@ async function serviceManager(): Promise<ServiceManager | undefined> {
 
 /** The command line, then the file that it names. */
 async function settings(flags: Flags): Promise<readonly Settings[]> {
-  const { config, reachable, unreachable, lan, portMapping, ...rest } = flags
+  const { config, reachable, unreachable, lan, mesh, portMapping, ...rest } = flags
   const values = Object.fromEntries(
     Object.entries(rest).map(([name, value]) => [
       name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
@@ -170,6 +177,7 @@ async function settings(flags: Flags): Promise<readonly Settings[]> {
     ...(reachable === true || unreachable === true ? { reachable: reachable === true } : {}),
     // Where --no-… is not given commander says true, which is not to hide what the file says.
     ...(lan === false ? { lan } : {}),
+    ...(mesh === false ? { mesh } : {}),
     ...(portMapping === false ? { 'port-mapping': false } : {}),
   }
   const commandLine: Settings = {

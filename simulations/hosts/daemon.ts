@@ -20,6 +20,7 @@ import { InterfaceReads } from './interfaceReads.js'
 import { LoopbackTable } from './loopbackTable.js'
 import { MEMBERSHIP } from './membership.js'
 import type { MeshAccess } from './meshAccess.js'
+import type { NameServer } from './nameServer.js'
 import type { DaemonState, StateFile } from './stateFile.js'
 import { failureOf } from './unsimulated.js'
 import type { WireGuardHost } from './wireguardHost.js'
@@ -40,6 +41,11 @@ export interface DaemonOptions {
   readonly sealing: RecordSealing
   /** See {@link NodeOptions.openRecord}. */
   readonly openRecord?: OpenRecord
+  /** See {@link NodeOptions.named}; where there are such peers, `names` resolves their names. */
+  readonly named?: NodeOptions['named']
+  readonly names?: NameServer
+  /** False for one that joins no mesh. */
+  readonly hasMesh?: boolean
   /** True where the interface is read every second, also where that is known to change nothing. */
   readonly readsAlways?: boolean
 }
@@ -53,6 +59,7 @@ export class Daemon implements Member {
   readonly #mesh: MeshAccess
   readonly #stateFile: StateFile
   readonly #readsAlways: boolean
+  readonly #names: NameServer | undefined
   readonly #loopback = new LoopbackTable()
   /** What the file says, unless it was lost. */
   #state: DaemonState
@@ -71,6 +78,7 @@ export class Daemon implements Member {
     this.gossipFloors = stateFile.gossipFloors
     this.#state = stateFile.content
     this.#readsAlways = options.readsAlways ?? false
+    this.#names = options.names
     this.nodeOptions = {
       keys,
       identity,
@@ -83,6 +91,8 @@ export class Daemon implements Member {
       lastSequence: this.#state.sequence,
       remembered: [...this.#state.records.values()],
       ...(openRecord === undefined ? {} : { openRecord }),
+      ...(options.named === undefined ? {} : { named: options.named }),
+      hasMesh: options.hasMesh ?? true,
     }
     this.#loop = new EngineLoop(new Node(this.nodeOptions, host.clock.now), host, {
       perform: (errand) => this.#perform(errand),
@@ -202,6 +212,7 @@ export class Daemon implements Member {
 
   /** Joins the mesh, or is cut off from it. */
   setOnline(online: boolean): void {
+    if (this.nodeOptions.hasMesh === false) return
     if (online) this.#mesh.join(this)
     else this.#mesh.leave(this, 'silent')
   }
@@ -301,11 +312,18 @@ export class Daemon implements Member {
       case 'remember':
         this.#remember({ records: new Map(this.#state.records).set(errand.peer, errand.signedRecord) })
         break
-      default: {
-        const failure = failureOf(errand)
-        if (failure !== undefined) this.handle(failure)
-      }
+      case 'resolve-name':
+        if (this.#names === undefined) this.#failed(errand)
+        else this.#names.resolve(errand.name, this.host.clock, (input) => this.handle(input))
+        break
+      default:
+        this.#failed(errand)
     }
+  }
+
+  #failed(errand: Errand): void {
+    const failure = failureOf(errand)
+    if (failure !== undefined) this.handle(failure)
   }
 
   #deliver(peer: PublicKey, datagram: Uint8Array, author: string, isDirect: boolean): void {

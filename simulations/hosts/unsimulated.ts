@@ -12,6 +12,8 @@ export function failureOf(errand: Errand): Input | undefined {
       return { type: 'spare-socket-failed', ip: errand.ip }
     case 'ask-udp-probe':
       return { type: 'udp-probe-answered', nonce: errand.nonce, ip: undefined, otherPort: undefined }
+    case 'resolve-name':
+      return { type: 'name-failed', name: errand.name, reason: 'not simulated' }
     case 'probe-gateway':
       return { type: 'gateway-probed', site: errand.site }
     case 'probe-reachability':

@@ -48,7 +48,7 @@ function nodeBlock(status: Status, paint: Paint): string {
   const { reflexive, udp } = status.nat
   return block(heading, paint, [
     ['public key', status.publicKey],
-    ['network', status.network],
+    ['network', status.mesh.enabled ? status.network : 'no mesh'],
     ['peer id', status.peerId],
     ['addresses', list(status.addresses)],
     ['reachable', status.reachable === null ? 'not known yet' : status.reachable ? 'yes' : 'no'],
@@ -75,6 +75,7 @@ function peerBlock(peer: PeerStatus, paint: Paint): string {
     ['state', paint(peer.state, STATE_COLOURS[peer.state])],
     ['reason', peer.reason],
     ['path', pathText(peer)],
+    ['name', nameText(peer)],
     ['loopback endpoint', peer.loopback],
     ['latest handshake', peer.lastHandshakeS === null ? null : humaniseAge(peer.lastHandshakeS)],
     [
@@ -103,6 +104,19 @@ function pathText({ path }: PeerStatus): string | null {
   if (path === null) return null
   const rtt = path.rttMs === null ? '' : `, ${path.rttMs.toFixed(1)} ms`
   return `${path.remote} (${path.type}) from ${path.local}${rtt}, for ${humaniseSeconds(path.sinceS)}`
+}
+
+function nameText({ name: known }: PeerStatus): string | null {
+  if (known === null) return null
+  const { name, addresses, resolvedAgoS, againInS, failure } = known
+  return [
+    `${name} is ${addresses.length === 0 ? 'not known' : addresses.join(', ')}`,
+    resolvedAgoS === null ? '' : `resolved ${humaniseAge(resolvedAgoS)}`,
+    againInS === null ? '' : `again in ${humaniseSeconds(againInS)}`,
+    failure === null ? '' : `failed: ${failure}`,
+  ]
+    .filter((part) => part !== '')
+    .join('; ')
 }
 
 /** What is not known is not shown. */

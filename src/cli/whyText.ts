@@ -45,6 +45,7 @@ export function sentence(verdict: Verdict): string {
     case 'under-way':
       return {
         'looking-up': 'its record is being looked up',
+        resolving: 'its name is being resolved',
         knocking: 'it is being knocked on',
         checking: 'its addresses are being checked',
       }[verdict.doing]
@@ -52,6 +53,14 @@ export function sentence(verdict: Verdict): string {
       return 'no node of the mesh is connected, so nobody can say where it is; see the bootstrap nodes in `tunnelbore status`'
     case 'no-record':
       return 'no record of it was found: it never ran tunnelbore in this network, or has been off for long'
+    case 'no-mesh':
+      return verdict.addresses === 0
+        ? 'there is no mesh (--no-mesh), and nobody said where it is: name it with --peer, or set its endpoint with `wg set`'
+        : `there is no mesh (--no-mesh), and ${addresses(verdict.addresses)} of it did not answer: is it up, and is its port open?`
+    case 'name-unresolved':
+      return `its name ${verdict.name} leads nowhere: ${verdict.reason}; see that the name is right and that a name server is reached`
+    case 'name-unanswered':
+      return `its name ${verdict.name} leads to ${addresses(verdict.addresses)}, and nobody answers there: is it up, is its port open, and does it have this key as a peer?`
     case 'knock-not-arrived':
       return `${notArrived(verdict)}${noAnswer(verdict.addresses)}: it is off, or offline (${verdict.reason})`
     case 'knock-closed':
@@ -100,7 +109,15 @@ function findingText(finding: Finding): string {
       return `WireGuard's packets: ${passed}${finding.waits ? '; a first message waits for a path' : ''}`
     }
     case 'mesh':
+      if (finding.off === true) return 'mesh: none (--no-mesh)'
       return finding.online ? 'mesh: connected' : 'mesh: no node is connected'
+    case 'name': {
+      const { name, addresses: all, resolvedS, againInS, failure } = finding
+      const leads = all.length === 0 ? 'no address known' : all.join(', ')
+      const when = resolvedS === null ? '' : `, resolved ${humaniseAge(resolvedS)}`
+      const next = againInS === null ? '' : `, again in ${humaniseSeconds(againInS)}`
+      return `name ${name}: ${leads}${when}${next}${failure === undefined ? '' : `; the last question failed: ${failure}`}`
+    }
     case 'record':
       return `record: issued ${humaniseAge(finding.ageS)}, names ${addresses(finding.addresses)} and ${plural(finding.relays, 'relay')}`
     case 'no-record':

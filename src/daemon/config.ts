@@ -13,7 +13,8 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { type Component, multiaddr } from '@multiformats/multiaddr'
 import { parse } from 'smol-toml'
 import { fromString } from 'uint8arrays'
-import { canonicalIp, isPort } from '../base/address.js'
+import { canonicalIp, isPort, scopeOf } from '../base/address.js'
+import { type PublicKey, parsePublicKey } from '../base/publicKey.js'
 import { causeOf, UserError } from '../base/userError.js'
 import {
   DEFAULT_PUNCH_LIMITS,
@@ -63,6 +64,8 @@ export interface RelayConfig {
 
 /** What every node is told. It holds no secret and may be logged. */
 export interface NodeConfig {
+  /** False where there is to be no mesh: no libp2p, and so nobody to ask. */
+  readonly mesh: boolean
   /** Known nodes: canonical multiaddrs over TCP (or dnsaddr) that end in `/p2p/<id>`. */
   readonly bootstrap: readonly string[]
   readonly network: string
@@ -90,6 +93,8 @@ export interface NodeConfig {
 /** What `tunnelbore up` is told. */
 export interface UpConfig extends NodeConfig {
   readonly interface: string
+  /** Where peers are, by name or address, in place of a record or beside it. */
+  readonly peers: ReadonlyMap<PublicKey, HostPort>
   /** Further reflectors, besides those of the mesh. */
   readonly stun: readonly HostPort[]
   readonly reachability: Reachability
@@ -134,7 +139,7 @@ const NODE_KEYS = [
   'run-dir',
   'log-level',
 ]
-const UP_KEYS = [...NODE_KEYS, 'stun', 'reachable', 'punch-rate', 'punch-sockets']
+const UP_KEYS = [...NODE_KEYS, 'mesh', 'peer', 'stun', 'reachable', 'punch-rate', 'punch-sockets']
 
 /** The configuration of `up`; the first source that has a key decides it. Throws {@link ConfigError} only. */
 export function upConfig(interfaceName: string, sources: readonly Settings[]): UpConfig {
@@ -143,6 +148,8 @@ export function upConfig(interfaceName: string, sources: readonly Settings[]): U
   return {
     interface: name,
     ...nodeConfig(sources),
+    mesh: readMesh(sources),
+    peers: peersOf(sources),
     stun: setting(sources, 'stun', listOf(readHostPort)) ?? [],
     reachability: setting(sources, 'reachable', readReachability) ?? 'auto',
     punching: {
@@ -160,6 +167,7 @@ export function bootstrapConfig(sources: readonly Settings[]): BootstrapConfig {
 
 function nodeConfig(sources: readonly Settings[]): NodeConfig {
   return {
+    mesh: true,
     bootstrap: setting(sources, 'bootstrap', listOf(readBootstrap)) ?? [],
     network: setting(sources, 'network', readNetworkName) ?? DEFAULT_NETWORK,
     networkKeyFile: setting(sources, 'network-key', readPath),
@@ -173,6 +181,41 @@ function nodeConfig(sources: readonly Settings[]): NodeConfig {
     runDir: setting(sources, 'run-dir', readPath) ?? DEFAULT_RUN_DIR,
     logLevel: setting(sources, 'log-level', readLogLevel) ?? 'info',
   }
+}
+
+/** What says something to a mesh only. Turned off, as `lan = false` is, it agrees with there being none. */
+const MESH_KEYS = [
+  'bootstrap',
+  'network',
+  'network-key',
+  'gossip-limit',
+  'lan',
+  'relay',
+  'relay-sessions',
+  'relay-rate',
+  'relay-ports',
+  'also-listen',
+  'reachable',
+]
+
+function readMesh(sources: readonly Settings[]): boolean {
+  if (setting(sources, 'mesh', readBoolean) ?? true) return true
+  for (const key of MESH_KEYS) {
+    const source = sources.find(({ values }) => values[key] !== undefined && values[key] !== false)
+    if (source === undefined) continue
+    const place = source.file === undefined ? `--${key}` : `${key} in ${source.file}`
+    throw new ConfigError(`${place}: means nothing without a mesh; leave it out, or leave --no-mesh out`)
+  }
+  return false
+}
+
+/** A peer has one name: the list that wins may not give it two. */
+function peersOf(sources: readonly Settings[]): ReadonlyMap<PublicKey, HostPort> {
+  const named = setting(sources, 'peer', listOf(readNamedPeer)) ?? []
+  const peers = new Map(named.map(({ key, at }) => [key, at]))
+  const twice = named.find(({ key }, index) => named.findIndex((each) => each.key === key) !== index)
+  if (twice === undefined) return peers
+  throw new ConfigError(`--peer: ${twice.key} is named twice; a name may have several addresses, so give one`)
 }
 
 function relayConfig(sources: readonly Settings[]): RelayConfig | undefined {
@@ -350,14 +393,39 @@ const readReachability: Reader<Reachability> = (value, at) =>
   readBoolean(value, at) ? 'reachable' : 'unreachable'
 
 const readHostPort: Reader<HostPort> = (value, at) => {
-  const match = typeof value === 'string' ? /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(value) : null
+  const read = typeof value === 'string' ? hostPortOf(value) : undefined
+  if (read === undefined) {
+    throw wrong(at, 'must be <host>:<port>, as in stun.example.org:3478 or [2001:db8::1]:3478', value)
+  }
+  return read
+}
+
+function hostPortOf(text: string): HostPort | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text)
   const port = Number(match?.[3])
   const bracketed = match?.[1] === undefined ? undefined : canonicalIp(match[1])
   const host = bracketed ?? readHost(match?.[2] ?? '')
-  if (host === undefined || !isPort(port)) {
-    throw wrong(at, 'must be <host>:<port>, as in stun.example.org:3478 or [2001:db8::1]:3478', value)
+  return host === undefined || !isPort(port) ? undefined : { host, port }
+}
+
+/** Where no peer can be: its packets would come to ourselves, or to many. */
+const NO_PEER_THERE: readonly string[] = ['loopback', 'unspecified', 'multicast', 'link-local', 'stream']
+
+const readNamedPeer: Reader<{ readonly key: PublicKey; readonly at: HostPort }> = (value, at) => {
+  const match = typeof value === 'string' ? /^([^=]*=)=(.+)$/.exec(value) : null
+  const key = parsePublicKey(match?.[1] ?? '')
+  if (key === undefined) {
+    throw wrong(at, 'must be <public key>=<host>:<port>, with the key as `wg` prints it', value)
   }
-  return { host, port }
+  const place = hostPortOf(match?.[2] ?? '')
+  if (place === undefined) {
+    const rule =
+      'must name the host and its port after the key, as in example.org:51820 or [2001:db8::1]:51820'
+    throw wrong(at, rule, match?.[2] ?? '')
+  }
+  if (canonicalIp(place.host) !== undefined && NO_PEER_THERE.includes(scopeOf(place.host)))
+    throw wrong(at, 'must name an address of another machine', match?.[2] ?? '')
+  return { key, at: place }
 }
 
 /** An IPv4 address or a host name (RFC 1123 section 2.1; underscores are seen in the wild). */

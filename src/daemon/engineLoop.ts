@@ -61,6 +61,7 @@ export interface Errands {
   mapPort(effect: Extract<Effect, { type: 'map-port' }>): void
   unmapPort(effect: Extract<Effect, { type: 'unmap-port' }>): void
   announceMapped(addresses: readonly SocketAddress[]): void
+  resolveName(name: string): void
 }
 
 /** Who uses a loopback socket: a peer, or WireGuard for any peer. */
@@ -333,6 +334,9 @@ export class EngineLoop {
         break
       case 'announce-mapped':
         errands.announceMapped(effect.addresses)
+        break
+      case 'resolve-name':
+        errands.resolveName(effect.name)
         break
       case 'log':
         this.#log[effect.level](effect.fields, effect.message)

@@ -38,6 +38,8 @@ import { canUseLoopbackRange } from '../io/loopbackSockets.js'
 import { identityOfSeed, peerIdOfIdentity } from '../io/mesh/identity.js'
 import { type Mesh, makeMesh } from '../io/mesh/mesh.js'
 import { addressedIp } from '../io/mesh/multiaddrs.js'
+import { noMesh } from '../io/mesh/noMesh.js'
+import type { MeshOptions } from '../io/mesh/options.js'
 import type { MeshState } from '../io/mesh/state.js'
 import { NodeMemory } from '../io/nodeMemory.js'
 import { PeerMemory } from '../io/peerMemory.js'
@@ -59,6 +61,7 @@ import type { Logger } from './logger.js'
 import { Machine } from './machine.js'
 import { MeshErrands } from './meshErrands.js'
 import { NamedReflectors } from './namedReflectors.js'
+import { NameErrands } from './nameErrands.js'
 import { natStatus } from './natStatus.js'
 import { rankOwnMultiaddrs } from './ownMultiaddrs.js'
 import { checkFurtherPorts, chooseListenPort, loopbackPort } from './ports.js'
@@ -96,6 +99,8 @@ export interface MeshNodeOptions {
         readonly peers: readonly PublicKey[]
         readonly formerEndpoints: ReadonlyMap<PublicKey, SocketAddress | undefined>
         readonly setEndpoint: (peer: PublicKey, endpoint: SocketAddress) => void
+        /** Where peers are, by a name or an address that the user gave. */
+        readonly named: ReadonlyMap<PublicKey, HostPort>
       }
     | undefined
   readonly log: Logger
@@ -146,7 +151,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   const startedAt = now()
   const networkKey =
     config.networkKeyFile === undefined ? undefined : await readNetworkKey(config.networkKeyFile)
-  if (networkKey === undefined) {
+  if (networkKey === undefined && config.mesh) {
     log.warn('the mesh is open: whoever knows a node of it can join; close it with --network-key')
   }
   const tunnels = new Tunnels(wireguard?.interface, log)
@@ -167,7 +172,9 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       random: systemRandom,
       loopback: { style, port: loopbackPort(port) },
       formerEndpoints: wireguard?.formerEndpoints ?? new Map(),
-      role,
+      named: wireguard?.named ?? new Map(),
+      hasMesh: config.mesh,
+      role: config.mesh ? role : 'client',
       sealing,
       lastSequence: state.state.sequence,
       remembered: memory.all(),
@@ -229,7 +236,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
   }
 
   const given = new Set(config.bootstrap.map((text) => addressedIp(multiaddr(text))))
-  const mesh = await makeMesh({
+  const meshOptions: MeshOptions = {
     network: config.network,
     identitySeed: keys.identitySeed(),
     listen: [port, ...further].flatMap((each) => wildcards().map((ip) => ({ ip, port: each }))),
@@ -273,13 +280,16 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     onDrop: (reason) => engine.drop(reason),
     onChange: meshChanged,
     log,
-  })
+  }
+  const mesh = config.mesh ? await makeMesh(meshOptions) : noMesh(identity, peerId)
   undo.push(() => mesh.stop(), MESH_STOP_MS)
   undo.push(() => knocks.close())
   const stun = new NamedReflectors(options.stun, () => meshChanged(mesh.state()), log)
   undo.push(() => stun.stop())
   const errands = new MeshErrands(mesh, (input) => loop.handle(input), log)
   undo.push(() => errands.stop())
+  const names = new NameErrands((input) => loop.handle(input), log)
+  undo.push(() => names.stop())
   const clients = mappingClients((reason) => engine.drop(reason))
   const mapper = new PortMapper(
     clients,
@@ -310,6 +320,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     mapPort: (effect) => mapper.map(effect),
     unmapPort: (effect) => mapper.unmap(effect),
     announceMapped: (addresses) => mesh.setMapped(addresses),
+    resolveName: (name) => names.resolve(name),
     setEndpoint: (peer, endpoint) => wireguard?.setEndpoint(peer, endpoint),
   })
   await machine.start()
@@ -333,6 +344,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
         addresses,
         ...own,
         mesh: {
+          enabled: config.mesh,
           servers: servers.length,
           relays: reservations,
           memberRelays,

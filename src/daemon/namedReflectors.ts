@@ -7,7 +7,7 @@ import { formatSocketAddress, type SocketAddress } from '../base/address.js'
 import { backoffMs } from '../base/backoff.js'
 import { HOUR, SECOND } from '../base/time.js'
 import { causeOf } from '../base/userError.js'
-import { resolveName } from '../io/resolveName.js'
+import { resolveName } from '../io/names/resolveName.js'
 import type { HostPort } from './config.js'
 import type { Logger } from './logger.js'
 

@@ -5,6 +5,7 @@ import type { NatStatus, Status } from './status.js'
 
 export function diagnoseNode(status: Status): readonly Finding[] {
   const { nat } = status
+  if (!status.mesh.enabled) return [withoutMesh(status), ...lifetime(nat), ...names(status), ...peers(status)]
   return [
     mesh(status),
     ...(status.interface === null
@@ -16,8 +17,26 @@ export function diagnoseNode(status: Status): readonly Finding[] {
           ...circuitRelays(status),
           ...memberRelays(status),
         ]),
+    ...names(status),
     ...peers(status),
   ]
+}
+
+function withoutMesh({ peers: all }: Status): Finding {
+  const named = all.filter(({ name }) => name !== null).length
+  const says = `none (--no-mesh): ${named} of ${all.length} peers have a name, others the endpoints that WireGuard has`
+  return ok('mesh', says)
+}
+
+/** Names that lead nowhere. */
+function names({ peers: all }: Status): readonly Finding[] {
+  return all.flatMap(({ name: known }) => {
+    if (known === null || known.failure === null) return []
+    const says = `${known.name} was not resolved: ${known.failure}`
+    const mend = 'see that the name is right, and that a name server is reached without the tunnel'
+    // What it led to before is still tried.
+    return [finding(known.addresses.length === 0 ? 'warning' : 'note', 'name', says, mend)]
+  })
 }
 
 function mesh({ mesh: { servers }, bootstrap, reachable, interface: name }: Status): Finding {
@@ -126,16 +145,15 @@ function memberRelays({ mesh: { memberRelays: count, servers, closed } }: Status
   return [finding('warning', about, `${says}; in an open network only peers relay`, mend)]
 }
 
-function peers({ peers: all }: Status): readonly Finding[] {
+function peers({ peers: all, mesh: { enabled } }: Status): readonly Finding[] {
   return all
     .filter(({ state }) => state === 'unreachable')
-    .map(({ publicKey, reason }) => {
+    .map(({ publicKey, reason, name }) => {
       const says = `${publicKey} is unreachable${reason === null ? '' : `: ${reason}`}`
-      return finding(
-        'warning',
-        'peer',
-        says,
-        `see that it runs; tunnelbore resolve ${publicKey} shows its record`,
-      )
+      const look =
+        enabled && name === null
+          ? `tunnelbore resolve ${publicKey} shows its record`
+          : `see tunnelbore why ${publicKey}`
+      return finding('warning', 'peer', says, `see that it runs; ${look}`)
     })
 }

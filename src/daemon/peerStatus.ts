@@ -2,8 +2,9 @@
 
 import { formatSocketAddress } from '../base/address.js'
 import { elapsed, type Now, SECOND, type UnixTime } from '../base/time.js'
+import type { NameStatus as EngineName } from '../engine/names/namedPeer.js'
 import type { PeerStatus as EnginePeer } from '../engine/status.js'
-import type { PeerStatus } from './status.js'
+import type { NameStatus, PeerStatus } from './status.js'
 
 /** `latestHandshake` is WireGuard's, and absent where there was none. */
 export function peerStatus(peer: EnginePeer, latestHandshake: UnixTime | undefined, now: Now): PeerStatus {
@@ -28,6 +29,17 @@ export function peerStatus(peer: EnginePeer, latestHandshake: UnixTime | undefin
     recordAgeS: peer.recordAgeMs === undefined ? null : seconds(peer.recordAgeMs),
     lastHandshakeS: latestHandshake === undefined ? null : seconds(elapsed(latestHandshake, now.unix)),
     reason: peer.reason,
+    name: peer.name === undefined ? null : nameStatus(peer.name, now),
+  }
+}
+
+function nameStatus({ name, addresses, resolvedAt, nextAt, failure }: EngineName, now: Now): NameStatus {
+  return {
+    name,
+    addresses: addresses.map(formatSocketAddress),
+    resolvedAgoS: resolvedAt === undefined ? null : seconds(elapsed(resolvedAt, now.instant)),
+    againInS: nextAt === undefined ? null : seconds(elapsed(now.instant, nextAt)),
+    failure: failure ?? null,
   }
 }
 

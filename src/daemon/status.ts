@@ -55,6 +55,22 @@ export interface PeerStatus {
   readonly lastHandshakeS: number | null
   /** One line: why the peer is in this state. */
   readonly reason: string | null
+  /** The name that was given for it with `--peer`; null where none was. */
+  readonly name: NameStatus | null
+}
+
+/** A name that stands for a peer's record. */
+export interface NameStatus {
+  /** `<host>:<port>`. */
+  readonly name: string
+  /** Where it leads, `ip:port`, in the order in which they are tried. */
+  readonly addresses: readonly string[]
+  /** Since it was resolved; null where it never was, or is an address. */
+  readonly resolvedAgoS: number | null
+  /** Until it is resolved again; null where nothing asks for that. */
+  readonly againInS: number | null
+  /** Why it could not be resolved the last time; null where it could. */
+  readonly failure: string | null
 }
 
 /** A known node that was given with `--bootstrap`. */
@@ -98,6 +114,8 @@ export interface RelayStatus {
 }
 
 export interface MeshStatus {
+  /** False with `--no-mesh`. */
+  readonly enabled: boolean
   /** Connected nodes that serve. */
   readonly servers: number
   /** At how many circuit relays there is a reservation, through which others reach us. */

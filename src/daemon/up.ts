@@ -85,6 +85,7 @@ async function start(
         peers: dump.peers.map(({ publicKey }) => publicKey),
         formerEndpoints: former.recall(),
         setEndpoint: (peer, endpoint) => endpoints.set(peer, endpoint),
+        named: config.peers,
       },
       log,
     },
@@ -119,6 +120,7 @@ async function start(
     former.note(read.peers, node.engine.endpointsToRestore)
   }
   onRead(dump)
+  warnOfStrangers(config, dump, log)
   const index = interfaceIndex(config.interface)
   const nameNow = () => (index === undefined ? undefined : interfaceName(index))
   const watch = new InterfaceWatch(reader, dump, nameNow, onRead, log)
@@ -143,4 +145,12 @@ async function start(
   await endpoints.written()
   log.info({ port: node.port, peers: dump.peers.length, peerId: node.peerId }, 'tunnelbore is up')
   return { failed: watch.failed }
+}
+
+/** A peer that is named and not there yet may come; a key that was mistyped never does. */
+function warnOfStrangers({ peers, interface: name }: UpConfig, dump: InterfaceDump, log: Logger): void {
+  for (const key of peers.keys()) {
+    if (dump.peers.some(({ publicKey }) => publicKey === key)) continue
+    log.warn({ peer: key }, `${name} has no such peer as --peer names; add it with \`wg set\``)
+  }
 }

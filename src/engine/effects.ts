@@ -71,6 +71,8 @@ export type Effect =
       /** True where it is to be gossiped too: it says something new. */
       readonly gossip: boolean
     }
+  /** Resolve the name of a host, to addresses of both families; answered by `name-resolved` or `name-failed`, in bounded time. */
+  | { readonly type: 'resolve-name'; readonly name: string }
   /** Keep the newest record of a peer on disk; it comes back as one of `NodeOptions.remembered`. */
   | { readonly type: 'remember'; readonly peer: PublicKey; readonly signedRecord: Uint8Array }
   /** Ask a gateway which of these it speaks; answered by `gateway-answered`, each once, and `gateway-probed`. */

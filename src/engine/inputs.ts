@@ -161,6 +161,15 @@ export type Input =
   | { readonly type: 'record-gossiped'; readonly sealedRecord: Uint8Array }
   /** A knock on somebody, or an answer to one, came in by gossip. */
   | { readonly type: 'knock-gossiped'; readonly sealedKnock: Uint8Array }
+  /** A name was resolved. */
+  | {
+      readonly type: 'name-resolved'
+      readonly name: string
+      readonly ips: readonly string[]
+      /** For how long that is good; undefined where nobody said, as in a hosts file. */
+      readonly ttlMs: number | undefined
+    }
+  | { readonly type: 'name-failed'; readonly name: string; readonly reason: string }
   /** The peer's loopback endpoint could not be opened. */
   | { readonly type: 'loopback-failed'; readonly peer: PublicKey }
   /** A publication ended; with no acknowledgement nobody holds the record. */

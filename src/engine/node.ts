@@ -25,6 +25,7 @@ import { LoopbackEndpoints, type LoopbackPlan } from './loopback/endpoints.js'
 import { Forwarding } from './loopback/forwarding.js'
 import { Strangers } from './loopback/strangers.js'
 import { Takeover } from './loopback/takeover.js'
+import { HostNames, type NameAnswer, type NamedHost } from './names/hostNames.js'
 import { OwnAddresses } from './ownAddresses.js'
 import { PairNames } from './pairNames.js'
 import type { CheckSubject, PathContext } from './path/agent.js'
@@ -55,6 +56,10 @@ export interface NodeOptions extends DiscoveryOptions {
   readonly membership?: Uint8Array
   /** What checks that bore holes may cost, for all peers together. */
   readonly punching?: PunchLimits
+  /** Where peers are, by a name or an address that the user gave; nobody by default. */
+  readonly named?: ReadonlyMap<PublicKey, NamedHost>
+  /** False where there is no mesh, and is not to be: then nobody is said to be missing. True by default. */
+  readonly hasMesh?: boolean
   /** Absent where no gateway is to be asked for ports. */
   readonly portMapping?: PortMappingOptions | undefined
 }
@@ -128,7 +133,8 @@ export class Node {
       },
       now.instant,
     )
-    const names = new PairNames<Peer>()
+    const pairNames = new PairNames<Peer>()
+    const { named = new Map<PublicKey, NamedHost>(), hasMesh = true } = options
     const indices = new Map<number, Peer>()
     this.#endpoints = endpoints
     this.#takeover = takeover
@@ -137,6 +143,12 @@ export class Node {
     this.#relays = relays
     this.relayTable = relays.table
     this.#context = {
+      names: new HostNames(
+        emit,
+        [...named.values()].map(({ host }) => host),
+      ),
+      namedAt: (peer) => named.get(peer),
+      hasMesh,
       ownKey: keys.publicKey,
       emit,
       drop,
@@ -158,7 +170,7 @@ export class Node {
       context: this.#context,
       endpoints,
       strangers,
-      names,
+      names: pairNames,
       discovery,
     })
     this.#arrivals = new Arrivals(
@@ -166,7 +178,7 @@ export class Node {
         keys,
         forwarding: this.forwarding,
         strangers,
-        names,
+        names: pairNames,
         transactions,
         relays,
         own,
@@ -291,6 +303,10 @@ export class Node {
       case 'loopback-failed':
         this.#interface.loopbackFailed(input.peer)
         break
+      case 'name-resolved':
+      case 'name-failed':
+        this.#nameAnswered(input, now)
+        break
       case 'reachability-probed':
         this.#own.role.probed(input, now.instant)
         break
@@ -395,6 +411,12 @@ export class Node {
     this.#context.paths.routes = routes
     this.#own.routesRead(routes, now)
     this.#surroundingsChanged(now)
+  }
+
+  #nameAnswered(answer: NameAnswer, now: Now): void {
+    const { name } = answer
+    const isNews = this.#context.names.answered(answer, now.instant)
+    for (const peer of this.#peers.values()) peer.nameAnswered(name, isNews, now)
   }
 
   #surroundingsChanged(now: Now): void {

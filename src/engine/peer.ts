@@ -21,10 +21,13 @@ import type { Flow, Forwarding } from './loopback/forwarding.js'
 import { ProvedPaths } from './loopback/provedPaths.js'
 import { SessionIndices } from './loopback/sessionIndices.js'
 import { WireguardMessages } from './loopback/wireguardMessages.js'
+import type { HostNames, NamedHost } from './names/hostNames.js'
+import { NamedPeer, type NameStatus } from './names/namedPeer.js'
 import { PathAgent, type PathContext } from './path/agent.js'
 import { type InterfaceMtu, MtuProbing } from './path/mtuProbing.js'
 import type { NatKnowledge } from './path/natKnowledge.js'
 import { type Route, sameRoute } from './path/path.js'
+import { routesTo } from './path/reachability.js'
 import { type PeerStanding, type PeerState, reasonFor, stateOf } from './peerState.js'
 import type { RelayRequest } from './relay/clientSession.js'
 import { Hedge } from './roam/hedge.js'
@@ -39,6 +42,11 @@ export interface PeerContext extends SearchContext {
   readonly forwarding: Forwarding
   readonly paths: PathContext
   readonly nat: Pick<NatKnowledge, 'keepaliveMs'>
+  readonly names: HostNames
+  /** Where the user said that a peer is; undefined where nothing was said. */
+  readonly namedAt: (peer: PublicKey) => NamedHost | undefined
+  /** False where there is no mesh, and is not to be. */
+  readonly hasMesh: boolean
   /** Index of a handshake or session of our WireGuard → whose it is. */
   readonly indices: Map<number, Peer>
   /** Undefined where nothing can be sent unfragmented. */
@@ -58,6 +66,7 @@ export class Peer implements DiscoveredPeer {
   readonly #hedge: Hedge
   readonly #indices: SessionIndices<Peer>
   readonly #messages: WireguardMessages
+  readonly #named: NamedPeer | undefined
   readonly #provedPaths: ProvedPaths
   readonly #log: (message: string, fields?: Readonly<Record<string, string | number>>) => void
 
@@ -75,7 +84,12 @@ export class Peer implements DiscoveredPeer {
     this.flow = flow
     this.agent = agent
     this.#watch = watch
-    this.#search = new Search(key, context, { agent, watch, log })
+    this.#search = new Search(key, context, {
+      agent,
+      watch,
+      log,
+      named: () => this.#named?.addresses ?? [],
+    })
     this.mtu = new MtuProbing({ agent, emit, interfaceMtu: () => context.interfaceMtu })
     this.#hedge = new Hedge(flow, agent, {
       send: ({ socket, remote }, datagram) => emit({ type: 'send', socket, remote, datagram }),
@@ -98,6 +112,15 @@ export class Peer implements DiscoveredPeer {
       want: (now) => this.#search.want(now),
       heard: (from, now) => this.#hedge.heard(from, now),
     })
+    const host = context.namedAt(key)
+    this.#named =
+      host &&
+      new NamedPeer(host, {
+        names: context.names,
+        routesTo: (address) => routesTo(address, paths),
+        tryOver: (handshake, route, now) => this.#messages.tryOver(handshake, route, now),
+        check: (route, now) => agent.check(route, now),
+      })
     this.#provedPaths = new ProvedPaths({ agent, flow, forwarding, log })
     this.#log = log
   }
@@ -120,7 +143,20 @@ export class Peer implements DiscoveredPeer {
       isPunching: agent.isPunching,
       isGuessing: this.#search.isGuessing,
       contact: this.#search.contact,
+      reasonWithoutPath: this.#reasonWithoutPath,
     }
+  }
+
+  get #reasonWithoutPath(): string {
+    const { reason, isUnderWay, hasFailed } = this.#search.contact
+    const { discovery, hasMesh, takeover } = this.#context
+    if (!isUnderWay && !hasFailed) return reason
+    if (this.#named !== undefined)
+      return discovery.isOnline ? `${reason}; ${this.#named.reason}` : this.#named.reason
+    if (hasMesh) return reason
+    return takeover.former(this.key) === undefined
+      ? 'there is no mesh to find it by: name it with --peer, or set its endpoint'
+      : 'its configured endpoint does not answer'
   }
 
   /** What there is to say to those who ask why it is as it is. */
@@ -137,6 +173,8 @@ export class Peer implements DiscoveredPeer {
       unansweredFirstMessages: this.#messages.unanswered,
       isIgnored: this.#messages.isIgnored,
       isOnline: discovery.isOnline,
+      hasMesh: this.#context.hasMesh,
+      name: this.name,
       record: this.#search.record(now),
       ownMapping: reflection.findings.mapping,
       effort: this.#search.effort,
@@ -263,6 +301,18 @@ export class Peer implements DiscoveredPeer {
     this.settle(now)
   }
 
+  /** What there is to tell of the name that the user gave for it. */
+  get name(): NameStatus | undefined {
+    return this.#named?.status
+  }
+
+  /** The name of a host was resolved, or could not be; `isNews` where its addresses have changed. */
+  nameAnswered(host: string, isNews: boolean, now: Now): void {
+    if (this.#named?.host !== host) return
+    if (isNews) this.#search.namedElsewhere(now)
+    this.settle(now)
+  }
+
   /** The peer knocked: it wants us to check now. */
   knocked(relayed: readonly RelayedSession[], now: Now): void {
     this.#search.knocked(relayed, now)
@@ -315,6 +365,7 @@ export class Peer implements DiscoveredPeer {
       this.#watch.nextWake,
       this.mtu.nextWake,
       this.#hedge.nextWake,
+      this.#named?.nextWake,
     ].reduce(earliest, undefined)
   }
 
@@ -327,11 +378,23 @@ export class Peer implements DiscoveredPeer {
     if (this.#hedge.settle(this.#watch.isActive(now.instant), now.instant)) this.#search.check(now)
     this.#search.pursue(now)
     this.#messages.release(now.instant)
+    this.#settleName(now)
     this.#watch.settle(now.instant)
     this.#search.guess(now)
     this.mtu.settle(this.#watch.isActive(now.instant), now.instant)
     this.flow.attentive =
       this.#messages.awaitsProof || !this.#watch.isActive(now.instant) || this.#search.needsPath(now.instant)
+  }
+
+  #settleName(now: Now): void {
+    const situation = {
+      handshake: this.#messages.unansweredHandshake,
+      path: this.agent.current,
+      needsPath: this.#search.needsPath(now.instant),
+      isUnderWay: this.#search.contact.isUnderWay,
+      isActive: this.#watch.isActive(now.instant),
+    }
+    this.#named?.settle(situation, now)
   }
 
   /** The interface has this peer no longer. */

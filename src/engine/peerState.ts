@@ -21,8 +21,9 @@ export interface PeerStanding {
   readonly contact: {
     readonly isUnderWay: boolean
     readonly hasFailed: boolean
-    readonly reason: string
   }
+  /** Why there is no path, where there is none. */
+  readonly reasonWithoutPath: string
 }
 
 export function stateOf({ isExternal, path, isPunching, isGuessing, contact }: PeerStanding): PeerState {
@@ -38,7 +39,7 @@ export function reasonFor(standing: PeerStanding): string {
   if (standing.isExternal) return "it speaks to WireGuard's own port"
   if (path === undefined && standing.isGuessing)
     return 'trying many ports: one of the NATs has another for each destination'
-  if (path === undefined) return contact.reason
+  if (path === undefined) return standing.reasonWithoutPath
   if (!standing.isSound) return 'its path went silent; looking for it again'
   if (standing.isIgnored) {
     return 'checks pass, but the handshake is unanswered: preshared key or peer entry missing on one side?'

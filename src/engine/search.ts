@@ -9,6 +9,7 @@
  * While only a relay carries the traffic a direct path is looked for again and again, ever more rarely.
  */
 
+import type { SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
 import { earliest, type Instant, later, type Now } from '../base/time.js'
 import type { Candidate } from '../wire/candidate.js'
@@ -52,6 +53,8 @@ export interface SearchParts {
   readonly agent: PathAgent
   readonly watch: PathWatch
   readonly log: (message: string, fields?: Readonly<Record<string, string | number>>) => void
+  /** To where the name leads that the user gave for it, if he gave one. */
+  readonly named: () => readonly SocketAddress[]
 }
 
 export class Search {
@@ -72,10 +75,10 @@ export class Search {
   constructor(key: PublicKey, context: SearchContext, parts: SearchParts) {
     this.#context = context
     this.#parts = parts
-    const { agent, watch, log } = parts
+    const { agent, watch, log, named } = parts
     const { discovery, reflection, birthdays, takeover, paths, mapped } = context
     const { directory } = discovery
-    this.#whereabouts = new Whereabouts(key, { directory, takeover, machine: paths, reflection })
+    this.#whereabouts = new Whereabouts(key, { directory, takeover, named, machine: paths, reflection })
     const known = () => this.#whereabouts.latest
     this.#meeting = new Meeting({
       machine: paths,
@@ -194,6 +197,12 @@ export class Search {
   recordKnown(isNews: boolean, now: Now): void {
     this.#parts.log('its record was found')
     if (isNews) this.#pursuit.heardOf(this.#places.note(this.#whereabouts.record(now)))
+    this.offerCandidates(now)
+    if (this.contact.isUnderWay) this.#parts.agent.punch(now.instant)
+  }
+
+  /** The name that the user gave for it leads elsewhere. */
+  namedElsewhere(now: Now): void {
     this.offerCandidates(now)
     if (this.contact.isUnderWay) this.#parts.agent.punch(now.instant)
   }

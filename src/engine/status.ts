@@ -6,6 +6,7 @@ import type { PublicKey } from '../base/publicKey.js'
 import { elapsed, type Now } from '../base/time.js'
 import type { NatBehaviour, PeerRecord } from '../wire/record.js'
 import type { LocalSocket } from './inputs.js'
+import type { NameStatus } from './names/namedPeer.js'
 import type { MappedPort } from './path/mappedPort.js'
 import type { NatStatus } from './path/natKnowledge.js'
 import type { Path } from './path/path.js'
@@ -25,6 +26,8 @@ export interface PeerStatus {
   /** Milliseconds since the peer issued the record that we know. */
   readonly recordAgeMs: number | undefined
   readonly reason: string
+  /** The name that the user gave for it, and what that resolved to; undefined where none was given. */
+  readonly name: NameStatus | undefined
 }
 
 export interface NodeStatus {
@@ -61,5 +64,6 @@ export function peerStatus(
     txBytes: peer.flow.txBytes,
     recordAgeMs: record === undefined ? undefined : elapsed(record.issuedAt, now.unix),
     reason: peer.reason,
+    name: peer.name,
   }
 }

@@ -11,6 +11,7 @@ import { elapsed, type Instant, type Now, SECOND } from '../base/time.js'
 import type { CandidateType } from '../wire/candidate.js'
 import type { NatMapping, PeerRecord } from '../wire/record.js'
 import type { Effort, KnockMade, KnockResult } from './directory/effort.js'
+import type { NameStatus } from './names/namedPeer.js'
 import type { CheckedAddress } from './path/checkLedger.js'
 import type { Path } from './path/path.js'
 import type { PeerState } from './peerState.js'
@@ -49,10 +50,16 @@ export type Verdict =
   /** There is a path, and nothing comes back over it any more. */
   | { readonly type: 'path-silent'; readonly remote: string }
   /** An attempt has just begun, and nothing was found out yet. */
-  | { readonly type: 'under-way'; readonly doing: 'looking-up' | 'knocking' | 'checking' }
+  | { readonly type: 'under-way'; readonly doing: 'looking-up' | 'resolving' | 'knocking' | 'checking' }
   /** No node of the mesh is connected, so nobody can be asked. */
   | { readonly type: 'offline' }
   | { readonly type: 'no-record' }
+  /** There is no mesh, and nobody said where the peer is; or nobody answers at its `addresses`. */
+  | { readonly type: 'no-mesh'; readonly addresses: number }
+  /** The name that the user gave for it leads nowhere. */
+  | { readonly type: 'name-unresolved'; readonly name: string; readonly reason: string }
+  /** Nobody answers where it leads. */
+  | { readonly type: 'name-unanswered'; readonly name: string; readonly addresses: number }
   /** No knock got to the peer, and no address answered. */
   | {
       readonly type: 'knock-not-arrived'
@@ -78,7 +85,20 @@ export type Finding =
       /** True where WireGuard's first message waits for a path. */
       readonly waits: boolean
     }
-  | { readonly type: 'mesh'; readonly online: boolean }
+  /** `off`: there is to be none. */
+  | { readonly type: 'mesh'; readonly online: boolean; readonly off?: true }
+  /** The name that the user gave for it. */
+  | {
+      readonly type: 'name'
+      readonly name: string
+      readonly addresses: readonly string[]
+      /** When it was resolved last; null where it never was, or is an address. */
+      readonly resolvedS: number | null
+      /** When it is resolved again; null where nothing asks for that. */
+      readonly againInS: number | null
+      /** Why the last question failed. */
+      readonly failure?: string
+    }
   | {
       readonly type: 'record'
       readonly ageS: number
@@ -145,6 +165,10 @@ export interface Evidence {
   /** True where these are more than chance. */
   readonly isIgnored: boolean
   readonly isOnline: boolean
+  /** False where there is no mesh, and is not to be. */
+  readonly hasMesh: boolean
+  /** The name that the user gave for it. */
+  readonly name: NameStatus | undefined
   readonly record: PeerRecord | undefined
   readonly ownMapping: NatMapping
   readonly effort: Pick<
@@ -194,6 +218,10 @@ function judgeEffort(evidence: Evidence): Verdict {
     if (record !== undefined) return { type: 'under-way', doing: isOnline ? 'knocking' : 'checking' }
   }
   const addresses = triedOf(checks).length
+  if (!isInTouch && (record === undefined || !evidence.hasMesh)) {
+    if (evidence.name !== undefined) return judgeName(evidence, evidence.name)
+    if (!evidence.hasMesh) return { type: 'no-mesh', addresses }
+  }
   if (isInTouch) {
     if (isUnderWay && effort.attempts <= 1) return { type: 'under-way', doing: 'checking' }
     return addresses === 0
@@ -205,6 +233,16 @@ function judgeEffort(evidence: Evidence): Verdict {
   if (failed === undefined && !isOnline) return { type: 'offline' }
   const reason = failed?.result.type === 'failed' ? failed.result.reason : 'no answer came'
   return { type: 'knock-not-arrived', relays: relaysOf(record), reason, addresses }
+}
+
+/** Where there is no path, and all that is known of the peer is its name. */
+function judgeName({ isUnderWay, effort }: Evidence, { name, addresses, failure }: NameStatus): Verdict {
+  if (addresses.length === 0)
+    return failure === undefined
+      ? { type: 'under-way', doing: 'resolving' }
+      : { type: 'name-unresolved', name, reason: failure }
+  if (isUnderWay && effort.attempts <= 1) return { type: 'under-way', doing: 'checking' }
+  return { type: 'name-unanswered', name, addresses: addresses.length }
 }
 
 /** True where the peer knocked, or answered a knock, after `at`. */
@@ -243,7 +281,10 @@ function findingsOf(evidence: Evidence, now: Now): readonly Finding[] {
       lastHeardS: maybeAgoS(evidence.lastHeardAt, now),
       waits: evidence.holdsFirstMessage,
     },
-    { type: 'mesh', online: evidence.isOnline },
+    evidence.hasMesh
+      ? { type: 'mesh', online: evidence.isOnline }
+      : { type: 'mesh', online: false, off: true },
+    ...(evidence.name === undefined ? [] : [nameOf(evidence.name, now)]),
     record === undefined
       ? { type: 'no-record' }
       : {
@@ -279,6 +320,17 @@ function findingsOf(evidence: Evidence, now: Now): readonly Finding[] {
     ),
     ...(unanswered === 0 ? [] : [{ type: 'handshakes', unanswered } as const]),
   ]
+}
+
+function nameOf({ name, addresses, resolvedAt, nextAt, failure }: NameStatus, now: Now): Finding {
+  return {
+    type: 'name',
+    name,
+    addresses: addresses.map(formatSocketAddress),
+    resolvedS: maybeAgoS(resolvedAt, now),
+    againInS: nextAt === undefined ? null : seconds(elapsed(now.instant, nextAt)),
+    ...(failure === undefined ? {} : { failure }),
+  }
 }
 
 function relayOf(path: Path | undefined, now: Now): readonly Finding[] {

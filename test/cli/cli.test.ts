@@ -77,6 +77,23 @@ test('a wrong value in a configuration file is told with its key and file', asyn
   assertFailure(await runCli('bootstrap', '--config', path), 2, /tb\.toml, line 1: not valid TOML/)
 })
 
+test('peers are named, and the mesh is left out, as the configuration has it', async (t) => {
+  assertFailure(
+    await runCli('up', 'wg0', '--peer', 'nobody'),
+    2,
+    /--peer: must be <public key>=<host>:<port>/,
+  )
+  assertFailure(
+    await runCli('up', 'wg0', '--no-mesh', '--network', 'home'),
+    2,
+    /--network: means nothing without a mesh; leave it out, or leave --no-mesh out/,
+  )
+  const path = join(await temporaryDirectory(t), 'tb.toml')
+  await writeFile(path, 'mesh = false\nnetwork = "home"\n')
+  assertFailure(await runCli('up', 'wg0', '--config', path), 2, /network in .*means nothing without a mesh/)
+  assertFailure(await runCli('bootstrap', '--no-mesh'), 2, /unknown option '--no-mesh'/)
+})
+
 test('--version and --help are no failures', async () => {
   assert.deepEqual(await runCli('--version'), { code: 0, stdout: `${VERSION}\n`, stderr: '' })
   for (const args of [['--help'], ['help'], ['up', '--help'], ['help', 'status']]) {

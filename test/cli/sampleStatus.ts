@@ -21,6 +21,7 @@ const idle: PeerStatus = {
   recordAgeS: null,
   lastHandshakeS: null,
   reason: null,
+  name: null,
 }
 
 const peers: readonly PeerStatus[] = [
@@ -31,6 +32,7 @@ const peers: readonly PeerStatus[] = [
     state: 'resolving',
     loopback: '127.77.1.2:51822',
     reason: 'looking its record up',
+    name: null,
   },
   {
     ...idle,
@@ -82,6 +84,7 @@ const peers: readonly PeerStatus[] = [
     state: 'unreachable',
     loopback: '127.77.1.6:51822',
     reason: 'no candidate of it answered',
+    name: null,
     lastHandshakeS: 7_200,
   },
   { ...idle, publicKey: sampleKey(7), state: 'external', loopback: null, lastHandshakeS: 3 },
@@ -112,7 +115,7 @@ export const sampleStatus: Status = {
     udp: true,
     reflexive: ['203.0.113.10:51821'],
   },
-  mesh: { servers: 1, relays: 1, memberRelays: 1, closed: true },
+  mesh: { enabled: true, servers: 1, relays: 1, memberRelays: 1, closed: true },
   mtu: 1_420,
   warnings: ['the MTU 1420 is too large for the path to one peer; set it with: ip link set wg0 mtu 1392'],
   peers,
@@ -149,7 +152,7 @@ export const sampleBootstrap: Status = {
     udp: null,
     reflexive: [],
   },
-  mesh: { servers: 0, relays: 0, memberRelays: 0, closed: false },
+  mesh: { enabled: true, servers: 0, relays: 0, memberRelays: 0, closed: false },
   mtu: null,
   warnings: [],
   peers: [],

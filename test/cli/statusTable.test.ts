@@ -118,3 +118,22 @@ test('a record is shown with its addresses, its times and its identity', () => {
 `,
   )
 })
+
+test('a named peer shows where its name leads, and a node without a mesh says that it has none', () => {
+  const [peer] = sampleStatus.peers
+  assert.ok(peer !== undefined)
+  const name = {
+    name: 'a.lab:51820',
+    addresses: ['192.0.2.1:51820', '[2001:db8::1]:51820'],
+    resolvedAgoS: 5,
+    againInS: 25,
+    failure: 'no name server answers',
+  }
+  const mesh = { ...sampleStatus.mesh, enabled: false }
+  const text = renderStatus({ ...sampleStatus, mesh, peers: [{ ...peer, name }] })
+  assert.match(
+    text,
+    /name: a\.lab:51820 is 192\.0\.2\.1:51820, \[2001:db8::1\]:51820; resolved 5 seconds ago; again in 25 seconds; failed: no name server answers\n/,
+  )
+  assert.match(text, /network: no mesh\n/)
+})

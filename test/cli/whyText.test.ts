@@ -87,3 +87,28 @@ for (const [verdict, expected] of sentences)
     assert.match(sentence(verdict), expected)
     assert.doesNotMatch(sentence(verdict), /\n/)
   })
+
+test('a peer at a name is said by its name, and by what became of it', () => {
+  const name = 'a.lab:51820'
+  assert.match(
+    sentence({ type: 'name-unresolved', name, reason: 'gone' }),
+    /a\.lab:51820 leads nowhere: gone/,
+  )
+  assert.match(sentence({ type: 'name-unanswered', name, addresses: 2 }), /leads to 2 addresses/)
+  assert.match(sentence({ type: 'no-mesh', addresses: 0 }), /name it with --peer/)
+  assert.match(sentence({ type: 'no-mesh', addresses: 1 }), /1 address of it did not answer/)
+  const known = { type: 'name', name, addresses: ['192.0.2.1:51820'], resolvedS: 5, againInS: 25 } as const
+  const findings: readonly Finding[] = [
+    { type: 'mesh', online: false, off: true },
+    known,
+    { ...known, addresses: [], resolvedS: null, againInS: null, failure: 'gone' },
+  ]
+  const lines = renderWhy(sampleKey(4), { ...sampleExplanation, findings })
+    .split('\n')
+    .slice(4, -1)
+  assert.deepEqual(lines, [
+    '  - mesh: none (--no-mesh)',
+    '  - name a.lab:51820: 192.0.2.1:51820, resolved 5 seconds ago, again in 25 seconds',
+    '  - name a.lab:51820: no address known; the last question failed: gone',
+  ])
+})

@@ -45,6 +45,8 @@ function complaint(action: () => unknown): string {
 test('with nothing but an interface the defaults hold', () => {
   assert.deepEqual(upConfig('wg0', [flags({})]), {
     interface: 'wg0',
+    mesh: true,
+    peers: new Map(),
     bootstrap: [],
     network: 'tunnelbore',
     networkKeyFile: undefined,
@@ -89,6 +91,8 @@ test('every option can come from a file, whose paths start from its folder', () 
   ])
   assert.deepEqual(config, {
     interface: 'wg0',
+    mesh: true,
+    peers: new Map(),
     bootstrap: [`/ip4/203.0.113.1/tcp/51821/p2p/${PEER_ID}`, `/dnsaddr/example.org/p2p/${PEER_ID}`],
     network: 'fleet-1',
     networkKeyFile: '/etc/tb.key',
@@ -325,5 +329,70 @@ test('property: no text makes the TOML reader throw anything but a ConfigError o
         assert.doesNotMatch(error.message, /\n/)
       }
     }),
+  )
+})
+
+const KEYS = ['AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=', '//////////////////////////////////////////8=']
+
+test('peers can be named, each once, by a name or an address', () => {
+  const named = [`${KEYS[0]}=home.example.org:51820`, `${KEYS[1]}=[2001:DB8::1]:51820`]
+  for (const source of [flags({ peer: named }), file(`peer = ${JSON.stringify(named)}`)]) {
+    assert.deepEqual(
+      [...upConfig('wg0', [source]).peers],
+      [
+        [KEYS[0], { host: 'home.example.org', port: 51_820 }],
+        [KEYS[1], { host: '2001:db8::1', port: 51_820 }],
+      ],
+    )
+  }
+})
+
+test('a peer that is named wrongly is refused in one line', () => {
+  for (const [text, said] of [
+    ['home.example.org:51820', 'must be <public key>=<host>:<port>'],
+    ['AAAA=home.example.org:51820', 'must be <public key>=<host>:<port>'],
+    [`${KEYS[0]}=home.example.org`, 'must name the host and its port after the key'],
+    [`${KEYS[0]}=home.example.org:0`, 'must name the host and its port after the key'],
+    [`${KEYS[0]}=2001:db8::1:51820`, 'must name the host and its port after the key'],
+    [`${KEYS[0]}=127.0.0.1:51820`, 'must name an address of another machine'],
+    [`${KEYS[0]}=[::1]:51820`, 'must name an address of another machine'],
+    [`${KEYS[0]}=0.0.0.0:51820`, 'must name an address of another machine'],
+  ] as const) {
+    assert.match(
+      complaint(() => upConfig('wg0', [flags({ peer: [text] })])),
+      new RegExp(`^--peer: ${said}`),
+      text,
+    )
+  }
+  const twice = [`${KEYS[0]}=a.example:1`, `${KEYS[0]}=b.example:1`]
+  assert.match(
+    complaint(() => upConfig('wg0', [flags({ peer: twice })])),
+    /is named twice/,
+  )
+  const unknown = complaint(() => bootstrapConfig([flags({ peer: [] })]))
+  assert.match(unknown, /unknown key "peer"/)
+})
+
+test('without a mesh nothing can be said of one, but that something is off', () => {
+  assert.equal(upConfig('wg0', [flags({ mesh: false })]).mesh, false)
+  assert.equal(
+    upConfig('wg0', [flags({ mesh: false, lan: false, relay: false, reachable: false })]).mesh,
+    false,
+  )
+  assert.equal(upConfig('wg0', [file('mesh = false'), file('')]).mesh, false)
+  for (const [key, value] of [
+    ['bootstrap', [`/ip4/203.0.113.1/tcp/51821/p2p/${PEER_ID}`]],
+    ['network', 'home'],
+    ['network-key', 'key'],
+    ['also-listen', [443]],
+    ['reachable', true],
+    ['relay-rate', 5],
+  ] as const) {
+    const said = complaint(() => upConfig('wg0', [flags({ mesh: false, [key]: value })]))
+    assert.equal(said, `--${key}: means nothing without a mesh; leave it out, or leave --no-mesh out`)
+  }
+  assert.match(
+    complaint(() => upConfig('wg0', [flags({ mesh: false }), file('network = "home"')])),
+    /^network in \/etc\/tb\.toml: means nothing without a mesh/,
   )
 })

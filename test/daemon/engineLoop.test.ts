@@ -52,6 +52,7 @@ function looping(t: TestContext, wireguardPort?: number) {
     mapPort: () => asked.push('mapPort'),
     unmapPort: () => asked.push('unmapPort'),
     announceMapped: () => asked.push('announceMapped'),
+    resolveName: () => undefined,
     serve: (serves) => asked.push(`serve ${serves}`),
     openSockets: (ip, count) => asked.push(`open ${count} at ${ip}`),
     streamsChanged: () => asked.push('streams'),

@@ -88,4 +88,28 @@ describe('what is said of a running node', () => {
     for (const { severity, mend } of diagnoseNode(sampleStatus))
       assert.equal(mend === null, severity === 'ok')
   })
+
+  it('misses nobody without a mesh, and says which names lead nowhere', () => {
+    const [peer] = sampleStatus.peers
+    assert.ok(peer !== undefined)
+    const name = {
+      name: 'a.lab:51820',
+      addresses: [],
+      resolvedAgoS: null,
+      againInS: 1,
+      failure: 'there is no such name',
+    }
+    const status = {
+      ...withMesh({ enabled: false, servers: 0, relays: 0, memberRelays: 0 }),
+      peers: [{ ...peer, name, state: 'unreachable' as const }],
+    }
+    assert.match(about(status, 'mesh')[0]?.join() ?? '', /^ok,none \(--no-mesh\): 1 of 1 peers/)
+    assert.match(about(status, 'name')[0]?.join() ?? '', /^warning.*a\.lab:51820.*no such name/)
+    assert.match(about(status, 'peer')[0]?.join() ?? '', /see tunnelbore why/)
+    const known = { ...name, addresses: ['192.0.2.1:51820'] }
+    const former = { ...status, peers: [{ ...peer, name: known }] }
+    assert.equal(about(former, 'name')[0]?.[0], 'note')
+    for (const what of ['udp', 'nat', 'circuit relays', 'member relays'])
+      assert.deepEqual(about(status, what), [])
+  })
 })

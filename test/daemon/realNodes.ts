@@ -189,6 +189,7 @@ export async function startRealNode(
     mapPort: () => {},
     unmapPort: () => {},
     announceMapped: () => {},
+    resolveName: () => undefined,
     setEndpoint: () => {},
   })
   const move = (address: string): void => {

@@ -189,6 +189,7 @@ const NO_ERRANDS: Errands = {
   mapPort: () => {},
   unmapPort: () => {},
   announceMapped: () => {},
+  resolveName: () => undefined,
   openSockets: () => {},
   streamsChanged: () => {},
 }

@@ -35,6 +35,8 @@ const NOTHING: Evidence = {
   unansweredFirstMessages: 0,
   isIgnored: false,
   isOnline: true,
+  hasMesh: true,
+  name: undefined,
   record: undefined,
   ownMapping: 'endpoint-independent',
   effort: new Effort(),
@@ -128,6 +130,47 @@ describe('the verdict', () => {
   it('of later attempts is that of those before', () => {
     const again = { state: 'resolving', isUnderWay: true } as const
     assert.equal(verdict({ ...again, effort: effortOf(2, []) }).type, 'no-record')
+  })
+
+  it('of a peer at a name is what became of the name', () => {
+    const name = { name: 'a.lab:51820', addresses: [], resolvedAt: undefined, nextAt: undefined }
+    const again = { hasMesh: false, isOnline: false, effort: effortOf(2, []) } as const
+    assert.deepEqual(verdict({ ...again, name: { ...name, failure: 'gone' } }), {
+      type: 'name-unresolved',
+      name: 'a.lab:51820',
+      reason: 'gone',
+    })
+    assert.deepEqual(verdict({ ...again, name: { ...name, failure: undefined } }), {
+      type: 'under-way',
+      doing: 'resolving',
+    })
+    const known = { ...name, addresses: [{ ip: '192.0.2.1', port: 51_820 }], failure: 'gone' }
+    const unanswered = { type: 'name-unanswered', name: 'a.lab:51820', addresses: 1 } as const
+    assert.deepEqual(verdict({ ...again, name: known }), unanswered)
+    assert.deepEqual(verdict({ ...again, name: known, record: RECORD }), unanswered)
+    assert.deepEqual(verdict({ ...again, hasMesh: true, name: known }), unanswered)
+    const { findings } = explain({ ...NOTHING, ...again, name: known }, nowAt(NOW_MS))
+    assert.deepEqual(
+      findings.filter(({ type }) => type === 'name' || type === 'mesh'),
+      [
+        { type: 'mesh', online: false, off: true },
+        {
+          type: 'name',
+          name: 'a.lab:51820',
+          addresses: ['192.0.2.1:51820'],
+          resolvedS: null,
+          againInS: null,
+          failure: 'gone',
+        },
+      ],
+    )
+  })
+
+  it('without a mesh is that, where nothing else is known', () => {
+    assert.deepEqual(verdict({ hasMesh: false, isOnline: false, effort: effortOf(2, []) }), {
+      type: 'no-mesh',
+      addresses: 0,
+    })
   })
 
   it('where no node of the mesh is connected is that', () => {

@@ -5,9 +5,10 @@
 
 import { realCryptography } from '../../simulations/crypto/cryptography.js'
 import { HostClock } from '../../simulations/hosts/clock.js'
-import { Daemon } from '../../simulations/hosts/daemon.js'
+import { Daemon, type DaemonOptions } from '../../simulations/hosts/daemon.js'
 import { SHARED_PORT } from '../../simulations/hosts/engineLoop.js'
 import { NETWORK } from '../../simulations/hosts/machine.js'
+import { NameServer } from '../../simulations/hosts/nameServer.js'
 import type { Ping } from '../../simulations/hosts/pinger.js'
 import { StateFile } from '../../simulations/hosts/stateFile.js'
 import { WireGuardHost } from '../../simulations/hosts/wireguardHost.js'
@@ -61,6 +62,7 @@ export class World {
   readonly mesh: OneServerMesh
   readonly random: Random
   readonly reflectors: readonly SocketAddress[]
+  readonly names = new NameServer()
   readonly #uneven: boolean
 
   constructor({ seed, start = 1_000, uneven = false, gossips = false }: WorldOptions) {
@@ -133,6 +135,15 @@ export class World {
 
   /** A host with WireGuard and Tunnelbore. It does nothing before `start`. */
   node(name: string, ...places: readonly Place[]): Daemon {
+    return this.nodeWith(name, {}, ...places)
+  }
+
+  /** The same with names for peers, or without a mesh. */
+  nodeWith(
+    name: string,
+    further: Pick<DaemonOptions, 'named' | 'hasMesh'>,
+    ...places: readonly Place[]
+  ): Daemon {
     const privateKey = this.random.bytes(32)
     const host = this.#host(name, privateKey, places)
     const random = this.fork()
@@ -145,6 +156,8 @@ export class World {
       random,
       mesh: this.mesh,
       stateFile: new StateFile(),
+      names: this.names,
+      ...further,
     })
   }
 

@@ -19,6 +19,9 @@ const CLI = join(import.meta.dirname, '../../src/cli.js')
 /** Starting takes about a second; a machine that is busy with other tests takes longer. */
 const START_DEADLINE_MS = 90_000
 
+/** In a mount namespace of its own, which shares everything but this file. */
+const WITH_RESOLV_CONF = 'mount --bind "$1" /etc/resolv.conf; shift; exec node "$@"'
+
 /** Of a daemon that runs, and has to wait for the machine. One question lasts 2 s at most. */
 const ANSWER_DEADLINE_MS = 60_000
 
@@ -31,6 +34,8 @@ export interface DaemonOptions {
   readonly portMapping?: boolean
   /** Further arguments. */
   readonly args?: readonly string[]
+  /** A file that it has for /etc/resolv.conf; the machine's where absent. */
+  readonly resolvConf?: string
 }
 
 /** What `node` is told to run a daemon as the classes below do; for tests of how it fails. `name` is the daemon's. */
@@ -79,7 +84,11 @@ class Daemon {
   ): Promise<{ process: LabProcess; directory: string }> {
     const directory = daemonDirectory(host, name)
     await mkdir(directory, { recursive: true, mode: 0o700 })
-    const process = host.spawn('node', daemonArguments(host, name, command, options))
+    const args = daemonArguments(host, name, command, options)
+    const process =
+      options.resolvConf === undefined
+        ? host.spawn('node', args)
+        : host.spawn('unshare', ['--mount', 'sh', '-ec', WITH_RESOLV_CONF, 'sh', options.resolvConf, ...args])
     return { process, directory }
   }
 

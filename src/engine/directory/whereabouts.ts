@@ -1,6 +1,6 @@
 /** Where a peer may be: what its record and the user say, and what of it makes sense from here. */
 
-import { sameSocketAddress } from '../../base/address.js'
+import { type SocketAddress, sameSocketAddress } from '../../base/address.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import type { Now } from '../../base/time.js'
 import type { Candidate } from '../../wire/candidate.js'
@@ -14,6 +14,8 @@ import type { Directory } from './directory.js'
 export interface WhereaboutsParts {
   readonly directory: Directory
   readonly takeover: Takeover
+  /** To where the name leads that the user gave for it, if he gave one. */
+  readonly named: () => readonly SocketAddress[]
   readonly machine: Machine
   readonly reflection: Reflection
 }
@@ -49,16 +51,14 @@ export class Whereabouts {
   /** Where the peer may be: where its record says, and where the user said. */
   candidates(now: Now): readonly Candidate[] {
     const record = this.record(now)
-    const configured = this.#parts.takeover.former(this.#key)
+    const former = this.#parts.takeover.former(this.#key)
     const isPlausible = record === undefined ? () => false : this.isPlausible(record)
     const candidates: Candidate[] = (record?.candidates ?? []).filter(
       ({ type, address }) => type !== 'host' || isPlausible(address.ip),
     )
-    if (
-      configured !== undefined &&
-      !candidates.some(({ address }) => sameSocketAddress(address, configured))
-    ) {
-      candidates.push({ type: 'configured', address: configured })
+    for (const configured of [...(former === undefined ? [] : [former]), ...this.#parts.named()]) {
+      if (!candidates.some(({ address }) => sameSocketAddress(address, configured)))
+        candidates.push({ type: 'configured', address: configured })
     }
     return candidates
   }

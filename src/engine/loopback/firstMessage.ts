@@ -79,7 +79,9 @@ export class FirstMessage {
 
   /** Sends it to where a peer without Tunnelbore may be, and keeps it. */
   tryOver(handshake: OwnHandshake, route: Route, now: Instant): void {
-    this.#send(handshake, route, { proved: false, doubtful: true }, now)
+    // Where it is under way over a sound path as well, that is where its answer is missed.
+    if (handshake.sent?.doubtful === false) this.#parts.send(handshake.firstMessage, route, now)
+    else this.#send(handshake, route, { proved: false, doubtful: true }, now)
   }
 
   /**

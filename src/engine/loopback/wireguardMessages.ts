@@ -13,7 +13,7 @@ import type { Emit } from '../effects.js'
 import type { PathAgent } from '../path/agent.js'
 import type { Machine } from '../path/machine.js'
 import { type Route, sameRoute } from '../path/path.js'
-import { socketsFor } from '../path/reachability.js'
+import { routesTo } from '../path/reachability.js'
 import type { PathWatch } from '../roam/watch.js'
 import { FirstMessage } from './firstMessage.js'
 import type { Flow } from './forwarding.js'
@@ -67,6 +67,16 @@ export class WireguardMessages {
   /** True while a first message of our WireGuard's waits for a path. */
   get holdsFirstMessage(): boolean {
     return this.#firstMessage.isHeld
+  }
+
+  /** Our first message that was not answered yet. */
+  get unansweredHandshake(): OwnHandshake | undefined {
+    return this.#handshakes.unanswered
+  }
+
+  /** Sends our first message where the peer may be, and keeps it. */
+  tryOver(handshake: OwnHandshake, route: Route, now: Instant): void {
+    this.#firstMessage.tryOver(handshake, route, now)
   }
 
   /** True while a handshake is to show whether its way is a path. */
@@ -186,9 +196,8 @@ export class WireguardMessages {
   #tryConfigured(handshake: OwnHandshake, now: Instant): void {
     const configured = this.#parts.takeover.former(this.#parts.peer)
     if (configured === undefined) return
-    const { sockets, routes } = this.#parts.machine
-    for (const { id } of socketsFor(configured.ip, sockets, routes))
-      this.#firstMessage.tryOver(handshake, { socket: id, remote: configured }, now)
+    for (const route of routesTo(configured, this.#parts.machine))
+      this.#firstMessage.tryOver(handshake, route, now)
   }
 
   #secondMessageMade(datagram: Uint8Array, now: Instant): void {

@@ -1,8 +1,15 @@
 /** Which remote addresses may be tried at all, and from which sockets. */
 
-import { type AddressScope, familyOf, prefixContains, scopeOf } from '../../base/address.js'
+import {
+  type AddressScope,
+  familyOf,
+  prefixContains,
+  type SocketAddress,
+  scopeOf,
+} from '../../base/address.js'
 import { isStreamAddress } from '../../base/streamAddress.js'
 import type { LocalSocket, MachineRoute } from '../inputs.js'
+import type { Machine } from './machine.js'
 import type { Route } from './path.js'
 
 /** Scopes in which no far host can be named. */
@@ -51,6 +58,14 @@ export function socketsFor(
   routes: readonly MachineRoute[],
 ): readonly LocalSocket[] {
   return [...udpSocketsFor(ip, sockets, routes), ...sockets.filter(({ relay }) => relay?.ip === ip)]
+}
+
+/** The routes over which a far address can be asked from the shared sockets. */
+export function routesTo(
+  remote: SocketAddress,
+  { sockets, routes }: Pick<Machine, 'sockets' | 'routes'>,
+): readonly Route[] {
+  return socketsFor(remote.ip, sockets, routes).map(({ id }) => ({ socket: id, remote }))
 }
 
 function udpSocketsFor(

@@ -5,10 +5,12 @@
  * are never resolved: they would choose whom we ask.
  */
 
-import { lookup, Resolver } from 'node:dns/promises'
+import { Resolver } from 'node:dns/promises'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { canonicalIp, familyOf } from '../../base/address.js'
+import { SECOND } from '../../base/time.js'
 import { causeOf, codeOf } from '../../base/userError.js'
+import { hostAddresses } from '../names/hostAddresses.js'
 import { peerIdOf } from './multiaddrs.js'
 
 /** Who is asked for names. */
@@ -24,10 +26,14 @@ const MAX_DEPTH = 4
 /** How many multiaddrs one name leads to at most. */
 const MAX_ADDRESSES = 16
 
+/** A question for the addresses of a host ends within this; whoever asks may be done earlier. */
+const ADDRESSES_MS = 10 * SECOND
+
 /** The system's: its hosts file and name servers. Nothing is cached here, so a host that moved is found at the next try. */
 export const systemNames: NameResolver = {
   async addresses(name, family) {
-    return (await lookup(name, { family, all: true })).map(({ address }) => address)
+    const { ips } = await hostAddresses(name, ADDRESSES_MS)
+    return ips.filter((ip) => family === 0 || familyOf(ip) === family)
   },
   async texts(name, signal) {
     const resolver = new Resolver()

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { resolveName } from '../../src/io/resolveName.js'
+import { resolveName } from '../../../src/io/names/resolveName.js'
 
 describe('names of hosts', () => {
   it('that are addresses stand for themselves', async () => {
@@ -19,7 +19,7 @@ describe('names of hosts', () => {
 
   it('that are not resolved in time are given up', async () => {
     await assert.rejects(resolveName('localhost', 3478, 0), {
-      message: 'the name localhost was not resolved within 0 s',
+      message: 'the name localhost could not be resolved: no answer within 0 s',
     })
   })
 
