@@ -8,9 +8,9 @@ import './io/nodeCompatibility.js'
 import { Command, CommanderError, Option } from 'commander'
 import { causeOf, UserError } from './base/userError.js'
 import { VERSION } from './base/version.js'
-import type { Settings } from './daemon/config.js'
 import { BOOTSTRAP_NAME, isNodeName } from './daemon/nodeName.js'
 import { DEFAULT_RUN_DIR } from './daemon/runDirectory.js'
+import type { Settings } from './daemon/settings.js'
 import type { ServiceManager } from './io/serviceManager.js'
 
 /** What commander hands over: values by the option's name in camel case. */
@@ -186,7 +186,7 @@ async function settings(flags: Flags): Promise<readonly Settings[]> {
     values: { ...values, ...override },
   }
   if (typeof config !== 'string') return [commandLine]
-  const { readConfigFile } = await import('./daemon/config.js')
+  const { readConfigFile } = await import('./daemon/settings.js')
   return [commandLine, await readConfigFile(config)]
 }
 

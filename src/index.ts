@@ -32,19 +32,12 @@ export {
 export { openSignedRecord, signRecord } from './crypto/signedRecord.js'
 export { type XeddsaKeyPair, xeddsaKeyPair, xeddsaSign, xeddsaVerify } from './crypto/xeddsa.js'
 export { startBootstrap } from './daemon/bootstrap.js'
-export {
-  type BootstrapConfig,
-  bootstrapConfig,
-  ConfigError,
-  readConfigFile,
-  type Settings,
-  type UpConfig,
-  upConfig,
-} from './daemon/config.js'
+export { type BootstrapConfig, bootstrapConfig, type UpConfig, upConfig } from './daemon/config.js'
 export { askResolve, askStatus, NotRunningError } from './daemon/controlClient.js'
 export { createLogger, type Logger } from './daemon/logger.js'
 export { controlSocketPath } from './daemon/runDirectory.js'
 export type { RunningNode } from './daemon/runningNode.js'
+export { ConfigError, readConfigFile, type Settings } from './daemon/settings.js'
 export type { PeerState, PeerStatus, ResolvedRecord, Status } from './daemon/status.js'
 export { startUp } from './daemon/up.js'
 export type { Effect } from './engine/effects.js'

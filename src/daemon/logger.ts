@@ -4,7 +4,7 @@
  */
 
 import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino'
-import type { LogLevel } from './config.js'
+import type { LogLevel } from './settingReaders.js'
 
 export type { Logger } from 'pino'
 

@@ -10,22 +10,15 @@
  */
 
 import { multiaddr } from '@multiformats/multiaddr'
-import { formatSocketAddress, type SocketAddress } from '../base/address.js'
-import { isDropped } from '../base/drops.js'
+import type { SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
 import { elapsed, SECOND } from '../base/time.js'
 import { VERSION } from '../base/version.js'
 import { mappingNonce } from '../crypto/mappingNonce.js'
 import type { NodeKeys } from '../crypto/nodeKeys.js'
 import { membershipKey } from '../crypto/relayGrant.js'
-import { type RecordSealing, recordSealing } from '../crypto/sealedRecord.js'
-import {
-  admitRecord,
-  admitSealedRecord,
-  admitStoredRecord,
-  recordKey,
-} from '../engine/directory/admission.js'
-import { periodsToRead } from '../engine/directory/periods.js'
+import { recordSealing } from '../crypto/sealedRecord.js'
+import { admitSealedRecord, admitStoredRecord } from '../engine/directory/admission.js'
 import type { Input } from '../engine/inputs.js'
 import { Node } from '../engine/node.js'
 import type { PunchLimits } from '../engine/path/punchLimits.js'
@@ -36,7 +29,6 @@ import type { Explanation } from '../engine/why.js'
 import { localAddresses, ownAddresses } from '../io/localAddresses.js'
 import { canUseLoopbackRange } from '../io/loopbackSockets.js'
 import { identityOfSeed, peerIdOfIdentity } from '../io/mesh/identity.js'
-import { type Mesh, makeMesh } from '../io/mesh/mesh.js'
 import { addressedIp } from '../io/mesh/multiaddrs.js'
 import { noMesh } from '../io/mesh/noMesh.js'
 import type { MeshOptions } from '../io/mesh/options.js'
@@ -53,22 +45,25 @@ import { SEALED_KNOCK_LENGTH } from '../wire/sealedKnock.js'
 import { SEALED_RECORD_LENGTH } from '../wire/sealedRecord.js'
 import { encodeServices } from '../wire/services.js'
 import { BootstrapLog } from './bootstrapLog.js'
-import { type HostPort, type NodeConfig, readNetworkKey } from './config.js'
+import type { NodeConfig } from './config.js'
 import { serveControl } from './control.js'
 import { EngineLoop } from './engineLoop.js'
+import { bootstrapStatus, engineStatus } from './engineStatus.js'
 import { KnockDesk } from './knockDesk.js'
 import type { Logger } from './logger.js'
 import { Machine } from './machine.js'
 import { MeshErrands } from './meshErrands.js'
 import { NamedReflectors } from './namedReflectors.js'
 import { NameErrands } from './nameErrands.js'
-import { natStatus } from './natStatus.js'
+import { readNetworkKey } from './networkKey.js'
 import { rankOwnMultiaddrs } from './ownMultiaddrs.js'
 import { checkFurtherPorts, chooseListenPort, loopbackPort } from './ports.js'
 import { reflectorsToAsk, reflectorsToTell, relaysToAsk } from './reflectors.js'
+import { resolve } from './resolve.js'
 import { controlSocketPath } from './runDirectory.js'
+import type { HostPort } from './settingReaders.js'
 import type { StateFile } from './state.js'
-import { type MeshStatus, type ResolvedRecord, resolvedRecord, type Status } from './status.js'
+import type { ResolvedRecord, Status } from './status.js'
 import { Tunnels } from './tunnels.js'
 import { udpProbersOf, udpProbeSockets } from './udpProbes.js'
 import type { Undo } from './undo.js'
@@ -281,7 +276,10 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     onChange: meshChanged,
     log,
   }
-  const mesh = config.mesh ? await makeMesh(meshOptions) : noMesh(identity, peerId)
+  // libp2p is loaded only where there is a mesh.
+  const mesh = config.mesh
+    ? await (await import('../io/mesh/mesh.js')).makeMesh(meshOptions)
+    : noMesh(identity, peerId)
   undo.push(() => mesh.stop(), MESH_STOP_MS)
   undo.push(() => knocks.close())
   const stun = new NamedReflectors(options.stun, () => meshChanged(mesh.state()), log)
@@ -378,54 +376,6 @@ function warnOfMissingMarks(loop: EngineLoop, mark: number, log: Logger): void {
   const options = socketOptionsAvailable()
   const reason = options.available ? 'no permission: run as root or with CAP_NET_ADMIN' : options.reason
   log.warn({ mark, reason }, 'cannot mark our own packets: a full tunnel would swallow them')
-}
-
-/** The newest record of a peer that we know or the mesh has. */
-async function resolve(
-  { mesh, engine, sealing }: { readonly mesh: Mesh; readonly engine: Node; readonly sealing: RecordSealing },
-  peer: PublicKey,
-  signal: AbortSignal,
-): Promise<ResolvedRecord | undefined> {
-  let newest = engine.knownRecord(peer, now())
-  const look = async (period: number): Promise<void> => {
-    const key = sealing.blindedKey(peer, period)
-    if (key === undefined) return
-    for await (const sealedRecord of mesh.lookUp(recordKey(key), signal)) {
-      const opened = sealing.open(sealedRecord, peer)
-      const record = isDropped(opened) ? opened : admitRecord(opened.signedRecord, now().unix)
-      if (isDropped(record) || record.publicKey !== peer) continue
-      if (record.sequence > (newest?.sequence ?? 0)) newest = record
-    }
-  }
-  await Promise.all(periodsToRead(now().unix).map(look))
-  return newest === undefined
-    ? undefined
-    : resolvedRecord(newest, peerIdOfIdentity(newest.identity).toString())
-}
-
-function engineStatus(
-  engine: Node,
-): Pick<Status, 'reachable' | 'nat' | 'mapped' | 'drops' | 'relay'> & Pick<MeshStatus, 'memberRelays'> {
-  const { reachable = null, nat, mapped, drops, relay = null, memberRelays } = engine.status(now())
-  return {
-    memberRelays,
-    reachable,
-    nat: natStatus(nat),
-    mapped: mapped.map(({ internal, external, ...port }) => ({
-      ...port,
-      internal: formatSocketAddress(internal),
-      external: formatSocketAddress(external),
-    })),
-    drops: drops.toJSON(),
-    relay,
-  }
-}
-
-function bootstrapStatus(bootstrap: MeshState['bootstrap']): Status['bootstrap'] {
-  return bootstrap.map(({ nextTryInS, ...node }) => ({
-    ...node,
-    ...(nextTryInS === undefined ? {} : { nextTryInS: Math.round(nextTryInS) }),
-  }))
 }
 
 /** False for an address that can only mean ourselves, or many: nobody shall make us talk to our own machine. */

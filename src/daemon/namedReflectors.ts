@@ -8,8 +8,8 @@ import { backoffMs } from '../base/backoff.js'
 import { HOUR, SECOND } from '../base/time.js'
 import { causeOf } from '../base/userError.js'
 import { resolveName } from '../io/names/resolveName.js'
-import type { HostPort } from './config.js'
 import type { Logger } from './logger.js'
+import type { HostPort } from './settingReaders.js'
 
 /** A look-up ends within this. */
 const RESOLVE_MS = 5 * SECOND

@@ -4,15 +4,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { toString as toText } from 'uint8arrays'
-import {
-  bootstrapConfig,
-  ConfigError,
-  parseToml,
-  readConfigFile,
-  readNetworkKey,
-  type Settings,
-  upConfig,
-} from '../../src/daemon/config.js'
+import { bootstrapConfig, upConfig } from '../../src/daemon/config.js'
+import { readNetworkKey } from '../../src/daemon/networkKey.js'
+import { ConfigError, parseToml, readConfigFile, type Settings } from '../../src/daemon/settings.js'
 import { PEER_ID } from '../cli/sampleStatus.js'
 import { temporaryDirectory } from './temporaryDirectory.js'
 

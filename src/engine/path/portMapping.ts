@@ -153,7 +153,11 @@ export class PortMapping {
       if (site.probing === undefined && site.probeAt !== undefined && site.probeAt <= now)
         this.#probe(site, now)
       for (const port of site.ports) {
-        if (port.held !== undefined && port.held.expiresAt <= now) {
+        const { held } = port
+        if (held !== undefined && held.expiresAt <= now) {
+          // UPnP knows mappings without end.
+          const isAsked = port.asking !== undefined || (port.nextAt !== undefined && port.nextAt <= now)
+          if (held.by === 'upnp' && !isAsked) this.#close(site, port, held)
           port.held = undefined
           hasExpired = true
         }
@@ -225,6 +229,8 @@ export class PortMapping {
     if (port === undefined) return
     const { external, lifetimeMs, by } = input
     if (!isPort(external.port) || familyOf(external.ip) !== familyOf(site.local) || !(lifetimeMs > 0)) {
+      // It is of no use to us, and is not to be open for nothing.
+      if (port.held === undefined && isPort(external.port)) this.#close(site, port, input)
       this.#failed(site, { ...input, reason: 'refused', detail: 'it names no such address' }, now)
       return
     }
@@ -280,13 +286,16 @@ export class PortMapping {
   /** The machine is in another network: what is still open there is closed, as far as it can be reached. */
   #leave(site: Site): void {
     for (const port of site.ports) {
-      const { held } = port
-      const wanted = this.#portOf(site, port)
-      if (held === undefined || wanted === undefined) continue
-      this.#emit({ type: 'unmap-port', port: { ...wanted, by: held.by, externalPort: held.external.port } })
+      if (port.held !== undefined) this.#close(site, port, port.held)
     }
     this.#log.forget(site)
     this.#mapped.review(this.#sites)
+  }
+
+  #close(site: Site, port: Port, { by, external }: Pick<NonNullable<Port['held']>, 'by' | 'external'>): void {
+    const wanted = this.#portOf(site, port)
+    if (wanted === undefined) return
+    this.#emit({ type: 'unmap-port', port: { ...wanted, by, externalPort: external.port } })
   }
 
   #portOf(site: Site, port: Port): PortToMap | undefined {

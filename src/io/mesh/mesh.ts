@@ -6,7 +6,6 @@
 
 import '../nodeCompatibility.js'
 
-import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { SocketAddress } from '../../base/address.js'
 import { isDropped } from '../../base/drops.js'
@@ -21,6 +20,7 @@ import { DialBack } from './dialBack.js'
 import { within } from './exchange.js'
 import { Floors, gossipFloors } from './floors.js'
 import { FoundNodes } from './foundNodes.js'
+import { connectionGater } from './gater.js'
 import { Gossip, type GossipTopic } from './gossip.js'
 import { Heartbeat } from './heartbeat.js'
 import { peerIdOfIdentity } from './identity.js'
@@ -32,9 +32,8 @@ import { lanInterfaces, MDNS_PORT } from './lanSocket.js'
 import { Libp2pDatastore } from './libp2pDatastore.js'
 import { closeIfDead } from './liveness.js'
 import { lookUp } from './lookUp.js'
-import { addressedIp } from './multiaddrs.js'
-import { isNamed, systemNames } from './names.js'
-import { MAX_CONNECTIONS, makeNode, SHARE_OF_AN_ADDRESS } from './node.js'
+import { systemNames } from './names.js'
+import { MAX_CONNECTIONS, makeNode } from './node.js'
 import { MAX_REMEMBERED } from './nodeMemory.js'
 import type { LanPlace, MeshOptions } from './options.js'
 import { publish } from './publish.js'
@@ -46,7 +45,7 @@ import { RememberedNodes } from './rememberedNodes.js'
 import { limitRequests, REQUEST_LIMITS } from './requests.js'
 import { closeFormerConnections } from './returns.js'
 import { Servers } from './servers.js'
-import type { MeshState } from './state.js'
+import { ipsOf, type MeshState } from './state.js'
 import { UdpProbes } from './udpProbe.js'
 
 /** How many nodes of the DHT are looked through for further relays. */
@@ -165,29 +164,15 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
   const relayStreams =
     options.relayStreams === undefined ? undefined : new RelayStreams(network, options.relayStreams)
 
-  const { mayDial } = options
   const maxConnections = () => (serves ? MAX_CONNECTIONS.serving : MAX_CONNECTIONS.other)
-  const refuses = (peer: PeerId) => gossip?.refuses(peer) ?? false
-  const gater = {
-    denyDialPeer: (peer) => refuses(peer) || (deadPeers.has(peer) && !knownNodes.has(peer.toString())),
-    denyInboundConnection: ({ remoteAddr }) => {
-      const ip = addressedIp(remoteAddr)
-      return ip !== undefined && sockets.countTo(ip) > SHARE_OF_AN_ADDRESS * maxConnections()
-    },
-    denyInboundEncryptedConnection: refuses,
-    // Not all dials ask by the peer.
-    denyOutboundEncryptedConnection: refuses,
-    denyInboundRelayReservation: (peer) => {
-      relayServer.release(peer)
-      return false
-    },
-    denyDialMultiaddr: (address) => {
-      // The names that the user gave are resolved before they come here; those of others are not our business.
-      if (isNamed(address)) return true
-      const ip = addressedIp(address)
-      return mayDial !== undefined && ip !== undefined && !mayDial(ip)
-    },
-  } satisfies ConnectionGater
+  const gater = connectionGater({
+    refuses: (peer) => gossip?.refuses(peer) ?? false,
+    isDead: (peer) => deadPeers.has(peer) && !knownNodes.has(peer.toString()),
+    countTo: (ip) => sockets.countTo(ip),
+    maxConnections,
+    onReservation: (peer) => relayServer.release(peer),
+    mayDial: options.mayDial,
+  })
 
   const addresses = () =>
     ownAddresses(parts, options.announces, mapped, reachability.reachedAt, relays.circuits)
@@ -446,18 +431,4 @@ function tellOfNoNode({ serves, lan, log }: MeshOptions): void {
     {},
     `no other node is known (--bootstrap names one): waiting for ${where}one that connects to us`,
   )
-}
-
-/**
- * The address at which each directly connected node answers, or else from which it came. A relayed connection has none:
- * its address is the relay's.
- */
-function ipsOf(connections: readonly Connection[]): ReadonlyMap<string, string> {
-  const ips = new Map<string, string>()
-  const direct = connections.filter(({ limits }) => limits === undefined)
-  for (const { remotePeer, remoteAddr, direction } of direct) {
-    const [peer, ip] = [remotePeer.toString(), addressedIp(remoteAddr)]
-    if (ip !== undefined && (direction === 'outbound' || !ips.has(peer))) ips.set(peer, ip)
-  }
-  return ips
 }

@@ -1,5 +1,8 @@
 /** How it stands with the mesh, at a moment. */
 
+import type { Connection } from '@libp2p/interface'
+import { addressedIp } from './multiaddrs.js'
+
 export interface MeshState {
   /** True while this node serves the mesh itself. */
   readonly serves: boolean
@@ -41,4 +44,18 @@ export interface BootstrapState {
   readonly lastError?: string
   /** Seconds until it is tried again. */
   readonly nextTryInS?: number
+}
+
+/**
+ * The address at which each directly connected node answers, or else from which it came. A relayed connection has none:
+ * its address is the relay's.
+ */
+export function ipsOf(connections: readonly Connection[]): ReadonlyMap<string, string> {
+  const ips = new Map<string, string>()
+  const direct = connections.filter(({ limits }) => limits === undefined)
+  for (const { remotePeer, remoteAddr, direction } of direct) {
+    const [peer, ip] = [remotePeer.toString(), addressedIp(remoteAddr)]
+    if (ip !== undefined && (direction === 'outbound' || !ips.has(peer))) ips.set(peer, ip)
+  }
+  return ips
 }

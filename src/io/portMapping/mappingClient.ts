@@ -7,7 +7,15 @@ import type { MappingSite, PortToMap } from '../../engine/path/mappedPort.js'
 /** What became of a port. */
 export type MappingOutcome =
   | { readonly type: 'mapped'; readonly external: SocketAddress; readonly lifetimeMs: number }
-  | { readonly type: 'failed'; readonly reason: 'conflict' | 'refused' | 'silent'; readonly detail: string }
+  | {
+      readonly type: 'failed'
+      readonly reason: 'conflict' | 'refused' | 'silent'
+      readonly detail: string
+      /** The outer port that the gateway has opened all the same, and that is to be closed. */
+      readonly opened?: number
+    }
+
+type Failed = Extract<MappingOutcome, { type: 'failed' }>
 
 export interface MappingClient {
   /** True where the gateway speaks the protocol. Never rejects, and ends within seconds; so do the others. */
@@ -18,9 +26,9 @@ export interface MappingClient {
 
 export type OnDrop = (reason: DropReason) => void
 
-export const SILENT: MappingOutcome = { type: 'failed', reason: 'silent', detail: 'it does not answer' }
+export const SILENT: Failed = { type: 'failed', reason: 'silent', detail: 'it does not answer' }
 
-export function refused(detail: string): MappingOutcome {
+export function refused(detail: string): Failed {
   return { type: 'failed', reason: 'refused', detail }
 }
 

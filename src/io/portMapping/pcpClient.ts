@@ -44,7 +44,7 @@ export class PcpClient implements MappingClient {
 
   async map(port: PortToMap, lifetimeMs: number, signal: AbortSignal): Promise<MappingOutcome> {
     const { site, protocol, internalPort } = port
-    let outcome = SILENT
+    let outcome: MappingOutcome = SILENT
     const onAnswer = (bytes: Uint8Array): boolean => {
       const answer = decodePcpResponse(bytes)
       const isOurs =

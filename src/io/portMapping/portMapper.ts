@@ -56,14 +56,27 @@ export class PortMapper {
       const outcome = await this.#clients[by].map(port, lifetimeMs, signal)
       const which = { site, by, protocol, internalPort }
       if (outcome.type === 'failed') {
-        const { reason, detail } = outcome
-        if (!wasOpen && !signal.aborted) this.#open.delete(name)
+        const { reason, detail, opened } = outcome
+        if (opened !== undefined) this.#closeUnused({ ...port, externalPort: opened })
+        else if (!wasOpen && !signal.aborted) this.#open.delete(name)
         this.#tell({ type: 'port-mapping-failed', ...which, reason, detail })
         return
       }
       const { external } = outcome
       this.#open.set(name, { ...port, externalPort: external.port })
       this.#tell({ type: 'port-mapped', ...which, external, lifetimeMs: outcome.lifetimeMs })
+    })
+  }
+
+  /** Has a port closed that the gateway has opened for nothing. One that was to be renewed serves until its time is over. */
+  #closeUnused(port: PortToMap): void {
+    if (this.#open.get(nameOf(port))?.externalPort === port.externalPort) return
+    const name = `${nameOf(port)} ${port.externalPort}`
+    // If we end before it is done, it is done at the end.
+    this.#open.set(name, port)
+    this.#run(async (signal) => {
+      await this.#clients[port.by].unmap(port, signal)
+      if (!signal.aborted) this.#open.delete(name)
     })
   }
 

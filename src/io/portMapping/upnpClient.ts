@@ -70,7 +70,7 @@ export class UpnpClient implements MappingClient {
   }
 
   async unmap(port: PortToMap, signal: AbortSignal): Promise<void> {
-    const control = this.#controls.get(nameOf(port.site))
+    const control = this.#controls.get(nameOf(port.site)) ?? (await this.#find(port.site, signal))
     if (control === undefined) return
     await this.#act(control, port.site, 'DeletePortMapping', outerPort(port), signal)
   }
@@ -109,10 +109,10 @@ export class UpnpClient implements MappingClient {
       return { type: 'failed', reason: 'conflict', detail: 'the outer port is taken' }
     if (added.type === 'fault') return refused(`UPnP fault ${added.code}`)
     const outer = await this.#act(control, port.site, 'GetExternalIPAddress', {}, signal)
-    if (outer === undefined) return SILENT
+    if (outer === undefined) return { ...SILENT, opened: externalPort }
     const ip = outer.type === 'done' ? canonicalIp(outer.values.get('NewExternalIPAddress') ?? '') : undefined
     return ip === undefined
-      ? refused('it knows no address of its outer side')
+      ? { ...refused('it knows no address of its outer side'), opened: externalPort }
       : { type: 'mapped', external: { ip, port: externalPort }, lifetimeMs }
   }
 

@@ -279,6 +279,21 @@ describe('What is asked for', () => {
     assert.equal(player.mapping.candidates.length, 1)
   })
 
+  test('by UPnP, what could not be renewed in time is closed: it may have no end', () => {
+    for (const [by, closed] of [
+      ['upnp', 2],
+      ['pcp', 0],
+    ] as const) {
+      let isGone = false
+      const player = atHome(() => (isGone ? 'silent' : {}), [by])
+      isGone = true
+      player.pass(MAPPING_LIFETIME_MS - SECOND)
+      assert.equal(player.of('unmap-port').length, 0)
+      player.pass(SECOND)
+      assert.equal(player.of('unmap-port').length, closed, by)
+    }
+  })
+
   test('it goes on where the shell lost an errand', () => {
     let lost = true
     const player = atHome(() => (lost ? 'lost' : {}))
@@ -338,6 +353,17 @@ describe('What is believed', () => {
       const player = atHome(() => reply)
       assert.deepEqual(player.mapping.findings.ports, [])
     }
+  })
+
+  test('and what was opened at such an address is closed', () => {
+    const player = atHome(() => ({ ip: '2001:db8::1' }), ['upnp'])
+    assert.deepEqual(
+      player.of('unmap-port').map(({ port }) => [port.by, port.protocol, port.externalPort]),
+      [
+        ['upnp', 'udp', PORT],
+        ['upnp', 'tcp', PORT],
+      ],
+    )
   })
 
   test('a pinhole of IPv6 is no candidate of its own: the address is known', () => {

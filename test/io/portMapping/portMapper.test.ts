@@ -95,6 +95,58 @@ test('what is under way at the end is called off, and closed in case it was open
   assert.deepEqual(told, [])
 })
 
+/** The gateway has opened a port, and did not say where. */
+const OPENED_IN_VAIN: MappingOutcome = {
+  type: 'failed',
+  reason: 'silent',
+  detail: 'it does not answer',
+  opened: 40_000,
+}
+
+test('what a gateway opened for nothing is closed at once, and not again at the end', async () => {
+  const { clients, closed } = pretendClients({ map: async () => OPENED_IN_VAIN })
+  const { mapper: tested, told } = mapper(clients)
+  tested.map({ type: 'map-port', port: portToMap('upnp'), lifetimeMs: LIFETIME_MS })
+  await until('an answer', () => told.length > 0)
+  await until('it is closed', () => closed.length > 0)
+  assert.equal(told[0]?.type, 'port-mapping-failed')
+  await tested.stop()
+  assert.deepEqual(closed, [{ ...portToMap('upnp'), externalPort: 40_000 }])
+})
+
+test('what a gateway opened for nothing while we end, or could not close before, is closed at the end', async () => {
+  for (const when of ['while we end', 'before']) {
+    const closed: PortToMap[] = []
+    const { clients } = pretendClients({
+      map: when === 'before' ? async () => OPENED_IN_VAIN : untilAborted(OPENED_IN_VAIN),
+      unmap: async (port, signal) => {
+        const isEnd = closed.length > 0 || when !== 'before'
+        closed.push(port)
+        if (!isEnd) await untilAborted(undefined)(signal)
+      },
+    })
+    const { mapper: tested, told } = mapper(clients)
+    tested.map({ type: 'map-port', port: portToMap('upnp'), lifetimeMs: LIFETIME_MS })
+    if (when === 'before') await until('an answer', () => told.length > 0)
+    await tested.stop()
+    assert.deepEqual(closed.at(-1), { ...portToMap('upnp'), externalPort: 40_000 }, when)
+    assert.equal(closed.length, when === 'before' ? 2 : 1)
+  }
+})
+
+test('what could not be renewed stays open until its time is over, or the end', async () => {
+  let count = 0
+  const { clients, closed } = pretendClients({ map: async () => (count++ === 0 ? GRANTED : OPENED_IN_VAIN) })
+  const { mapper: tested, told } = mapper(clients)
+  for (const asked of [1, 2]) {
+    tested.map({ type: 'map-port', port: portToMap('upnp'), lifetimeMs: LIFETIME_MS })
+    await until('an answer', () => told.length === asked)
+  }
+  assert.deepEqual(closed, [])
+  await tested.stop()
+  assert.deepEqual(closed, [{ ...portToMap('upnp'), externalPort: 40_000 }])
+})
+
 test('a gateway that does not answer holds the end up for two seconds at most', async () => {
   const { clients } = pretendClients({ unmap: untilAborted(undefined) })
   const { mapper: tested, told } = mapper(clients)

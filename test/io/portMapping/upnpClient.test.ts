@@ -103,6 +103,31 @@ test('an address that is none is a refusal', async (t) => {
   })
   const outcome = await client.map(portToMap('upnp'), LIFETIME_MS, signal)
   assert.ok(outcome.type === 'failed' && outcome.reason === 'refused')
+  assert.equal(outcome.opened, 51_821)
+})
+
+test('a gateway that opens a port and does not say where tells which one is to be closed', async (t) => {
+  const { client } = await gateway(t, (what, body, response) => {
+    if (!what.endsWith('GetExternalIPAddress')) return wellBehaved(what, body, response)
+    response.destroy()
+  })
+  const outcome = await client.map(portToMap('upnp'), LIFETIME_MS, signal)
+  assert.ok(outcome.type === 'failed' && outcome.reason === 'silent')
+  assert.equal(outcome.opened, 51_821)
+})
+
+test('a port is closed where the gateway was silent meanwhile, and is found anew', async (t) => {
+  let isSilent = false
+  const { client, asked } = await gateway(t, (what, body, response) => {
+    if (isSilent) response.destroy()
+    else wellBehaved(what, body, response)
+  })
+  assert.equal((await client.map(portToMap('upnp'), LIFETIME_MS, signal)).type, 'mapped')
+  isSilent = true
+  assert.equal((await client.map(portToMap('upnp'), LIFETIME_MS, signal)).type, 'failed')
+  isSilent = false
+  await client.unmap(portToMap('upnp'), signal)
+  assert.equal(asked.at(-1)?.what, 'POST /ctl DeletePortMapping')
 })
 
 test('a description at another host is not asked for', async (t) => {
