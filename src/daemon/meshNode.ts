@@ -36,7 +36,7 @@ import type { Explanation } from '../engine/why.js'
 import { localAddresses, ownAddresses } from '../io/localAddresses.js'
 import { canUseLoopbackRange } from '../io/loopbackSockets.js'
 import { identityOfSeed, peerIdOfIdentity } from '../io/mesh/identity.js'
-import { type Mesh, makeMesh } from '../io/mesh/mesh.js'
+import type { Mesh } from '../io/mesh/mesh.js'
 import { addressedIp } from '../io/mesh/multiaddrs.js'
 import { noMesh } from '../io/mesh/noMesh.js'
 import type { MeshOptions } from '../io/mesh/options.js'
@@ -280,7 +280,10 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     onChange: meshChanged,
     log,
   }
-  const mesh = config.mesh ? await makeMesh(meshOptions) : noMesh(identity, peerId)
+  // libp2p is loaded only where there is a mesh.
+  const mesh = config.mesh
+    ? await (await import('../io/mesh/mesh.js')).makeMesh(meshOptions)
+    : noMesh(identity, peerId)
   undo.push(() => mesh.stop(), MESH_STOP_MS)
   undo.push(() => knocks.close())
   const stun = new NamedReflectors(options.stun, () => meshChanged(mesh.state()), log)
