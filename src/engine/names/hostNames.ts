@@ -164,9 +164,9 @@ function isLiteral({ ips, resolvedAt }: NameState): boolean {
 }
 
 /**
- * The order in which addresses are tried: families take turns, IPv6 first, as in RFC 8305 section 4; within a family as
- * the name server had them, but those that mean the same to everybody first. Name servers change the order from answer to
- * answer, so it is made the same.
+ * The order in which addresses are tried: families take turns, IPv6 first, as in RFC 8305 section 4; within a family
+ * those first that mean the same to everybody. Name servers shuffle what they answer; here the same addresses are always
+ * in the same order, so that only other ones are news.
  */
 function inOrder(ips: readonly string[]): readonly string[] {
   const canonical = [...new Set(ips.map(canonicalIp).filter((ip) => ip !== undefined))]

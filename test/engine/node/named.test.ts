@@ -45,6 +45,7 @@ describe('a peer at a name, without a mesh', () => {
     // WireGuard begins anew when nothing came back for 15 s; half a second later its message is missed.
     assert.ok(answeredAfter <= 17 * SECOND, `${answeredAfter} ms`)
     assert.equal(ana.status(phone.publicKey).path?.remote.ip, place.ips[0])
+    assert.equal(ana.lateWakes, 0)
   })
 
   it('is tried at all its addresses, of which only the last may be the right one', () => {
@@ -124,6 +125,7 @@ describe('a peer at a name, without a mesh', () => {
     world.names.answers = true
     world.names.set(NAME, phone.ips)
     world.awaitPing(ana.host.ping(phone.publicKey), 90 * SECOND)
+    assert.equal(ana.lateWakes, 0)
   })
 
   it('is followed although the name servers are gone, for what was known is kept', () => {

@@ -14,6 +14,7 @@ describe('what is not simulated', () => {
       type: 'spare-socket-failed',
       ip: '192.0.2.1',
     })
+    assert.equal(failureOf({ type: 'resolve-name', name: 'a.lab' })?.type, 'name-failed')
     assert.equal(failureOf({ type: 'probe-reachability' })?.type, 'reachability-probed')
   })
 
