@@ -16,7 +16,7 @@ import type { Random } from '../../base/random.js'
 import { after, earliest, elapsed, type Instant, type Now, SECOND } from '../../base/time.js'
 import { MAX_RELAYED_SESSIONS, type RelayedSession, SESSION_NONCE_LENGTH } from '../../wire/knock.js'
 import type { DecodedStun } from '../../wire/stun/message.js'
-import type { LocalSocket, MachineRoute, RelayOffer } from '../inputs.js'
+import type { RelayOffer } from '../inputs.js'
 import type { PathAgent } from '../path/agent.js'
 import { type Route, sameRoute } from '../path/path.js'
 import { isUsable, socketsFor } from '../path/reachability.js'
@@ -63,10 +63,6 @@ export interface RelayContext extends SessionContext {
   readonly random: Random
   readonly offers: RelayOffers
   readonly streams: RelayStreams
-  readonly machine: () => {
-    readonly sockets: readonly LocalSocket[]
-    readonly routes: readonly MachineRoute[]
-  }
 }
 
 export interface RelayingParts {

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { seededRandom } from '../../../src/base/random.js'
 import { TokenBucket } from '../../../src/base/rateLimit.js'
+import { streamAddress } from '../../../src/base/streamAddress.js'
+import type { LocalSocket } from '../../../src/engine/inputs.js'
 import type { Route } from '../../../src/engine/path/path.js'
 import { Transactions } from '../../../src/engine/path/transactions.js'
 import { ClientSession, type RelayRequest } from '../../../src/engine/relay/clientSession.js'
@@ -12,6 +14,16 @@ import { ALICE, BOB, decoded, sessionOf } from './relayByHand.js'
 
 const FOUR: Route = { socket: 1, remote: { ip: '203.0.113.1', port: 40_000 } }
 const SIX: Route = { socket: 2, remote: { ip: '2001:db8::1', port: 40_000 } }
+
+/** A stream to the relay, which is at the same address. */
+const STREAM: LocalSocket = {
+  id: -1,
+  address: streamAddress(0),
+  device: '',
+  purpose: 'stream',
+  relay: { identity: new Uint8Array(32), ip: FOUR.remote.ip },
+}
+const THROUGH_STREAM: Route = { socket: STREAM.id, remote: FOUR.remote }
 
 interface Bind {
   readonly way: Route
@@ -34,7 +46,7 @@ beforeEach(() => {
       nonce: new Uint8Array(16),
       keys: sessionOf(ALICE, BOB),
       offer: undefined,
-      context: { emit: log.emit, transactions, budget },
+      context: { emit: log.emit, transactions, budget, machine: () => ({ sockets: [STREAM], routes: [] }) },
     },
     START,
   )
@@ -88,6 +100,21 @@ describe('where a side is bound', () => {
     answer(again, 150, new Uint8Array(8).fill(1))
     const [echo] = binds(150)
     assert.deepEqual(echo?.message.bindCookie, new Uint8Array(8).fill(1))
+  })
+})
+
+describe('binds', () => {
+  const ways = (series: readonly Route[]) => {
+    session.bind(series, START)
+    return [0, 100, 300, 700].flatMap((ms) => binds(ms).map(({ way }) => way))
+  }
+
+  it('take turns between UDP and a stream to one address, since UDP may go nowhere', () => {
+    assert.deepEqual(ways([FOUR, THROUGH_STREAM]), [FOUR, THROUGH_STREAM, FOUR, THROUGH_STREAM])
+  })
+
+  it('do not take turns between sockets of one kind: a relay knows us at one', () => {
+    assert.deepEqual(ways([FOUR, { ...FOUR, socket: 5 }]), [FOUR, FOUR, FOUR, FOUR])
   })
 })
 
