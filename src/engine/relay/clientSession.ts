@@ -8,7 +8,7 @@
  *   ended: refused, silent, or of no use
  *
  * Requests are paced and sent again a few times. A bind goes from one socket to one address, in turns with one of the other
- * family; where they stay silent, the next way is tried. What the relay's answer gives is sent back at once, which shows it that
+ * family, or through a stream; where they stay silent, the next way is tried. What the relay's answer gives is sent back at once, which shows it that
  * we are where we seem to be (bindCookies.ts); meanwhile the session is used already. Only a relay that knows the session's key can answer either, so what no relay answers is left after
  * a few packets, whoever it was that named the address.
  */
@@ -21,7 +21,7 @@ import { after, type Instant, later, type Now, SECOND } from '../../base/time.js
 import type { RelaySessionKeys } from '../../crypto/relaySession.js'
 import type { DecodedStun } from '../../wire/stun/message.js'
 import type { Emit } from '../effects.js'
-import type { RelayOffer } from '../inputs.js'
+import type { LocalSocket, MachineRoute, RelayOffer } from '../inputs.js'
 import { type Route, sameRoute } from '../path/path.js'
 import type { Transactions } from '../path/transactions.js'
 import { grantedAddresses, refusal } from './asking.js'
@@ -57,6 +57,11 @@ export interface SessionContext {
   readonly transactions: Transactions<RelayRequest>
   /** Requests to relays, of all peers. */
   readonly budget: TokenBucket
+  /** By what relays can be reached. */
+  readonly machine: () => {
+    readonly sockets: readonly LocalSocket[]
+    readonly routes: readonly MachineRoute[]
+  }
 }
 
 interface Series {
@@ -357,8 +362,8 @@ export class ClientSession {
     if (state.name === 'asking') {
       this.wasSilent = true
       this.end('the relay does not answer')
-    } else if (state.name === 'binding' && state.ways.length > inTurn(state.ways).length)
-      this.#bind(state.ways.slice(inTurn(state.ways).length), state.ignored, now)
+    } else if (state.name === 'binding' && state.ways.length > this.#inTurn(state.ways).length)
+      this.#bind(state.ways.slice(this.#inTurn(state.ways).length), state.ignored, now)
     else if (state.name !== 'bound') this.end('the relay does not answer at its address')
     else {
       this.missed += 1
@@ -371,10 +376,27 @@ export class ClientSession {
     const state = this.#state
     if (state.name === 'asking') this.#sendGrant(state.sealed, state.routes, count, now)
     else if (state.name === 'binding') {
-      const ways = inTurn(state.ways)
+      const ways = this.#inTurn(state.ways)
       const way = ways[count % ways.length]
       if (way !== undefined) this.#sendBind(way, now)
     } else if (state.name === 'bound') this.#sendBind(state.way, now)
+  }
+
+  /**
+   * The ways over which binds take turns: the first, and the next where it is of the other family, or one of the two goes
+   * through a stream, since one may go nowhere.
+   */
+  #inTurn(ways: readonly Route[]): readonly Route[] {
+    const [first, second] = ways
+    if (first === undefined || second === undefined) return ways
+    const isAlike =
+      familyOf(first.remote.ip) === familyOf(second.remote.ip) &&
+      this.#isStream(first) === this.#isStream(second)
+    return isAlike ? [first] : [first, second]
+  }
+
+  #isStream({ socket }: Route): boolean {
+    return this.#context.machine().sockets.some(({ id, purpose }) => id === socket && purpose === 'stream')
   }
 
   /** The same request each time: to a relay that has granted it already, it asks for the same session. */
@@ -405,13 +427,6 @@ export class ClientSession {
     const { ownName, hmac } = this.keys
     emit({ type: 'send', ...way, datagram: encodeBind(id, ownName, sequence, hmac, cookie) })
   }
-}
-
-/** The ways over which binds take turns: the first, and the next where it is of the other family, since one may go nowhere. */
-function inTurn(ways: readonly Route[]): readonly Route[] {
-  const [first, second] = ways
-  if (first === undefined || second === undefined) return ways
-  return familyOf(first.remote.ip) === familyOf(second.remote.ip) ? [first] : [first, second]
 }
 
 /** Whether a response came over a way that its request went. */

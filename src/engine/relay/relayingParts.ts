@@ -2,7 +2,6 @@
 
 import type { PublicKey } from '../../base/publicKey.js'
 import type { Random } from '../../base/random.js'
-import type { LocalSocket, MachineRoute } from '../inputs.js'
 import type { PathAgent } from '../path/agent.js'
 import type { SessionContext } from './clientSession.js'
 import type { RelayOffers } from './offers.js'
@@ -14,10 +13,6 @@ export interface RelayContext extends SessionContext {
   readonly random: Random
   readonly offers: RelayOffers
   readonly streams: RelayStreams
-  readonly machine: () => {
-    readonly sockets: readonly LocalSocket[]
-    readonly routes: readonly MachineRoute[]
-  }
 }
 
 export interface RelayingParts {
