@@ -130,6 +130,7 @@ export class Node {
       credentialFor: (offer) => this.#relayCredential(offer),
       rttTo: (ip) => this.#reflection.rttTo(ip),
       isSilent: () => this.#reflection.isSilent,
+      isSilentOver: (family) => this.#reflection.isSilentOver(family),
       machine: () => this.#reachable,
     })
     this.#streams = new RelayStreams({

@@ -447,11 +447,13 @@ export class Relaying {
   /** One socket for each address first: a relay knows us at one. */
   #waysTo(addresses: readonly SocketAddress[]): readonly Route[] {
     const { sockets, routes } = this.#parts.context.machine()
-    const each = addresses.map((remote) =>
-      this.#parts.context.offers
-        .inOrder(socketsFor(remote.ip, sockets, routes))
-        .map(({ id }) => ({ socket: id, remote })),
-    )
+    const each = this.#parts.context.offers
+      .likelyFirst(addresses)
+      .map((remote) =>
+        this.#parts.context.offers
+          .inOrder(socketsFor(remote.ip, sockets, routes))
+          .map(({ id }) => ({ socket: id, remote })),
+      )
     return [...each.flatMap((ways) => ways.slice(0, 1)), ...each.flatMap((ways) => ways.slice(1))].slice(
       0,
       MAX_WAYS,
