@@ -1,7 +1,7 @@
 /**
  * A knock that a relay passes on, as in src/io/mesh/passing.ts: one message along the connections that are there.
  *
- * In round trips, along the way through the relay: 1.
+ * In round trips, along the way through the relay: 1. It is not counted how many wait at once.
  */
 
 import { type AskOutcome, ask } from './channel.js'
