@@ -1,6 +1,9 @@
 /**
  * A knock, as src/io/mesh/knock.ts sends it.
  *
+ *     passed on by a relay (passing.ts), where there is no open connection with the peer
+ *       │ no answer after 400 ms, or it fails
+ *       ▼
  *     over an open connection, if there is one, else over the first that opens of all ways
  *       │ no answer after 700 ms, or the connection closes
  *       ├──────────► the ways that are left, beside it, and so on
@@ -12,14 +15,17 @@ import { SECOND } from '../../src/base/time.js'
 import type { Effect } from '../../src/engine/effects.js'
 import { ask } from './channel.js'
 import type { KnockDesk, KnockReply } from './knockDesk.js'
+import { passKnock } from './passing.js'
 import { identityKey } from './peerId.js'
 import type { Contact, Seat } from './seat.js'
-import { type Way, type Whereabouts, waysTo } from './ways.js'
+import { connectedRelays, type Way, type Whereabouts, waysTo } from './ways.js'
 
 export type KnockEffect = Extract<Effect, { readonly type: 'knock' }>
 
 /** As in src/daemon/meshErrands.ts. */
 export const KNOCK_MS = 4 * SECOND
+/** As in src/daemon/meshErrands.ts. */
+export const PASSED_MS = 400
 /** As in src/io/mesh/knock.ts. */
 export const HEDGE_MS = 700
 
@@ -47,10 +53,36 @@ export class Knock {
     const key = identityKey(identity)
     const failed: Failed = (why) => this.#fail(why)
     this.#seat.in(KNOCK_MS, () => failed('no answer in time'))
-    const ways = waysTo(this.#seat, key, multiaddrs, this.#setting)
-    const contact = this.#seat.contactWith(key)
-    if (contact === undefined) this.#overFirst(ways, failed)
-    else this.#overOne(contact, ways, failed)
+    const overStream = (): void => {
+      const ways = waysTo(this.#seat, key, multiaddrs, this.#setting)
+      const contact = this.#seat.contactWith(key)
+      if (contact === undefined) this.#overFirst(ways, failed)
+      else this.#overOne(contact, ways, failed)
+    }
+    this.#passed(key, overStream)
+  }
+
+  /** Has it passed on; `otherwise` where that cannot be, fails, or takes long. */
+  #passed(key: string, otherwise: () => void): void {
+    const { desk, setting } = this.#setting
+    const { sealedKnock, multiaddrs } = this.#effect
+    const relays = connectedRelays(this.#seat, multiaddrs, this.#setting)
+    if (sealedKnock === undefined || relays.length === 0 || this.#seat.contactWith(key) !== undefined) {
+      otherwise()
+      return
+    }
+    let isElsewhere = false
+    const elsewhere = (): void => {
+      if (isElsewhere || this.#isOver) return
+      isElsewhere = true
+      otherwise()
+    }
+    this.#seat.in(PASSED_MS, elsewhere)
+    const isOver = (): boolean => this.#isOver
+    passKnock(this.#seat, { key, sealedKnock, relays, desk, counts: setting.counts, isOver }, (answer) => {
+      if (answer === undefined) elsewhere()
+      else this.#answered(answer, true)
+    })
   }
 
   /** Over the first of the ways that opens. The others are called off, and left for later. */
@@ -127,10 +159,11 @@ export class Knock {
     )
   }
 
-  #answered(answer: Uint8Array): void {
+  #answered(answer: Uint8Array, sealed = false): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#seat.tell({ type: 'knock-answered', peer: this.#effect.peer, answer })
+    const { peer } = this.#effect
+    this.#seat.tell({ type: 'knock-answered', peer, answer, ...(sealed ? { sealed } : {}) })
   }
 
   #fail(reason: string): void {

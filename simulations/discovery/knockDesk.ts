@@ -37,6 +37,26 @@ export class KnockDesk {
     knock: Uint8Array,
     reply: (reply: KnockReply | undefined) => void,
   ): void {
+    this.#admit({ seat, channel }, reply, (id) => seat.tell({ type: 'knock-received', id, from, knock }))
+  }
+
+  /** The same for a sealed knock that a relay passes on. */
+  receiveSealed(
+    { seat, channel }: { readonly seat: Seat; readonly channel: Channel },
+    sealedKnock: Uint8Array,
+    reply: (reply: KnockReply | undefined) => void,
+  ): void {
+    this.#lastId += 1
+    const id = this.#lastId
+    this.#waiting.set(id, { seat, channel, reply })
+    seat.tell({ type: 'knock-passed', id, sealedKnock: sealedKnock.slice() })
+  }
+
+  #admit(
+    { seat, channel }: { readonly seat: Seat; readonly channel: Channel },
+    reply: (reply: KnockReply | undefined) => void,
+    handOn: (id: number) => void,
+  ): void {
     const each = this.#atOnce.get(seat) ?? new Map<Channel, number>()
     const overThisOne = each.get(channel) ?? 0
     let all = 0
@@ -51,7 +71,7 @@ export class KnockDesk {
     this.#lastId += 1
     const id = this.#lastId
     this.#waiting.set(id, { seat, channel, reply })
-    seat.tell({ type: 'knock-received', id, from, knock })
+    handOn(id)
   }
 
   /** The engine's answer; undefined to close the stream without one. */

@@ -215,6 +215,11 @@ export class Server implements Party, Owner {
     return true
   }
 
+  /** The latest connection of a member, dead or alive. */
+  connectionOf({ key }: Pick<Party, 'key'>): Connection | undefined {
+    return this.#connections.get(key)?.at(-1)
+  }
+
   /** The connection over which streams are relayed to a member, dead or alive. Undefined without a reservation. */
   relaysOver({ key }: Pick<Party, 'key'>): Connection | undefined {
     if (!this.#reservations.has(key)) return undefined

@@ -76,6 +76,18 @@ export function waysTo(
   ]
 }
 
+/** The relays that these multiaddrs name, or where they name none the servers, that `seat` is connected to. */
+export function connectedRelays(
+  seat: Seat,
+  multiaddrs: readonly string[],
+  { serverAt }: Pick<Whereabouts, 'serverAt'>,
+): readonly Server[] {
+  const named = multiaddrs.map(parse).flatMap(({ ip, isCircuit }) => (isCircuit ? (serverAt(ip) ?? []) : []))
+  const hasNamed = multiaddrs.some((multiaddr) => parse(multiaddr).isCircuit)
+  const relays = hasNamed ? [...new Set(named)] : [...seat.serving.keys()]
+  return relays.filter((server) => isConnected(seat, server))
+}
+
 function guessed(seat: Seat): readonly Server[] {
   return [...seat.serving.keys()].slice(0, MAX_GUESSED_RELAYS)
 }

@@ -38,6 +38,7 @@ export class AuthenticRecords {
         break
       case 'knock-received':
       case 'knock-gossiped':
+      case 'knock-passed':
       case 'record-gossiped':
         for (const key of host.sides.keys()) this.#look(host, key)
         break

@@ -9,6 +9,7 @@ import type { PublicKey } from '../../src/base/publicKey.js'
 import type { Effect } from '../../src/engine/effects.js'
 import { decodeKnock, decodeKnockAnswer } from '../../src/wire/knock.js'
 import { decodeRecord, decodeSignedRecord, encodeRecord, type PeerRecord } from '../../src/wire/record.js'
+import { SEALED_KNOCK_LENGTH } from '../../src/wire/sealedKnock.js'
 import type { Unseal, UnsealKnock } from '../crypto/unsealing.js'
 import type { Datagram } from '../network/datagram.js'
 
@@ -108,18 +109,29 @@ export class Authorship {
       case 'knock':
         return signedRecordIn(effect.knock)
       case 'answer-knock': {
-        const answer = effect.answer === undefined ? undefined : decodeKnockAnswer(effect.answer)
-        return answer === undefined || isDropped(answer) ? undefined : answer.signedRecord
+        const { answer } = effect
+        if (answer === undefined) return undefined
+        if (answer.length === SEALED_KNOCK_LENGTH) return this.#recordSealed(author, answer, peers)
+        const decoded = decodeKnockAnswer(answer)
+        return isDropped(decoded) ? undefined : decoded.signedRecord
       }
       case 'gossip-knock':
-        for (const peer of peers) {
-          const knock = this.#unsealKnock(effect.sealedKnock, author, peer)
-          if (knock !== undefined) return signedRecordIn(knock.knock)
-        }
-        return undefined
+        return this.#recordSealed(author, effect.sealedKnock, peers)
       default:
         return undefined
     }
+  }
+
+  #recordSealed(
+    author: PublicKey,
+    sealedKnock: Uint8Array,
+    peers: Iterable<PublicKey>,
+  ): Uint8Array | undefined {
+    for (const peer of peers) {
+      const knock = this.#unsealKnock(sealedKnock, author, peer)
+      if (knock !== undefined) return signedRecordIn(knock.knock)
+    }
+    return undefined
   }
 
   #bound(host: string, byIp: Map<string, Map<number, Remote>>, atMs: number): void {

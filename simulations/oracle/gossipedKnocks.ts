@@ -51,7 +51,8 @@ export class GossipedKnocks {
     const { instant } = host.machine.clock.now
     const isDue = isNew || (watched.nextWake !== undefined && watched.nextWake <= instant)
     watched.nextWake = node.nextWake
-    if (input.type === 'knock-gossiped') this.#heard(host, watched, input.sealedKnock, isDue, effects)
+    if (input.type === 'knock-gossiped' || input.type === 'knock-passed')
+      this.#heard(host, watched, input.sealedKnock, isDue, effects)
     else if (input.type === 'knock-answered') this.#answered(host, watched, input.peer)
     else if (input.type === 'interface-read') {
       // A peer that is put back begins anew.

@@ -121,6 +121,7 @@ export class Ledger {
       case 'knock-answered':
       case 'knock-failed':
       case 'knock-gossiped':
+      case 'knock-passed':
       case 'record-found':
       case 'record-gossiped':
         host.activeAt = now

@@ -6,6 +6,7 @@
  * for the other is told by its destination: an address that a record of the other names, or that it sent from.
  */
 
+import { toString as toText } from 'uint8arrays'
 import type { SocketAddress } from '../../src/base/address.js'
 import { isDropped } from '../../src/base/drops.js'
 import type { PublicKey } from '../../src/base/publicKey.js'
@@ -13,6 +14,7 @@ import type { Effect } from '../../src/engine/effects.js'
 import type { Input } from '../../src/engine/inputs.js'
 import { decodeKnock, decodeKnockAnswer } from '../../src/wire/knock.js'
 import { decodeRecord, decodeSignedRecord, type PeerRecord } from '../../src/wire/record.js'
+import { headOfSealedKnock } from '../../src/wire/sealedKnock.js'
 import { wireguardType } from '../../src/wire/wireguard.js'
 import type { Datagram } from '../network/datagram.js'
 import type { Observer } from '../observer.js'
@@ -55,6 +57,8 @@ export class ConnectionTrace implements Observer {
   readonly #steps: (Step | undefined)[] = []
   readonly #underWay = new UnderWay<Side>()
   readonly #knocks = new Set<number>()
+  /** Sealed knocks of the two on each other. */
+  readonly #sealed = new Set<string>()
   /** Addresses at which the end of a side may be. */
   readonly #ips: Readonly<Record<Side, Set<string>>> = { A: new Set(), B: new Set() }
 
@@ -155,6 +159,9 @@ export class ConnectionTrace implements Observer {
       case 'knock-received':
         this.#knocked(side, input)
         break
+      case 'knock-passed':
+        if (this.#sealed.has(sealedName(input.sealedKnock))) this.#heardKnock(side, input.id)
+        break
       case 'knock-answered':
         if (input.peer === peer) {
           const answer = decodeKnockAnswer(input.answer)
@@ -175,8 +182,12 @@ export class ConnectionTrace implements Observer {
     const peer = this.#key(other(side))
     if (effect.type === 'look-up' && effect.peer === peer)
       this.#say(engine, 'mesh', `look-up of ${this.#name(other(side))}`)
-    if (effect.type === 'knock' && effect.peer === peer)
+    if (effect.type === 'knock' && effect.peer === peer) {
+      const knock = decodeKnock(effect.knock)
+      if (!isDropped(knock)) this.#learn(side, recordIn(knock.signedRecord))
+      if (effect.sealedKnock !== undefined) this.#sealed.add(sealedName(effect.sealedKnock))
       this.#say(engine, 'mesh', `knock on ${this.#name(other(side))}, with the own record`)
+    }
     if (effect.type === 'answer-knock' && this.#knocks.delete(effect.id))
       this.#say(engine, 'mesh', effect.answer === undefined ? 'no answer' : 'answer, with a fresh record')
   }
@@ -186,6 +197,10 @@ export class ConnectionTrace implements Observer {
     const record = isDropped(knock) ? undefined : recordIn(knock.signedRecord)
     if (record?.publicKey !== this.#key(other(side))) return
     this.#learn(other(side), record)
+    this.#heardKnock(side, id)
+  }
+
+  #heardKnock(side: Side, id: number): void {
     this.#knocks.add(id)
     this.#say('mesh', `tunnelbore${side}`, `knock from ${this.#name(other(side))}`)
   }
@@ -256,6 +271,11 @@ export class ConnectionTrace implements Observer {
 
 function other(side: Side): Side {
   return side === 'A' ? 'B' : 'A'
+}
+
+/** What tells one sealed knock from another. */
+function sealedName(bytes: Uint8Array): string {
+  return toText(headOfSealedKnock(bytes), 'base64')
 }
 
 /** What a record says, whoever signed it. */

@@ -20,13 +20,10 @@ import type { Access } from './access.js'
 import { accessMeetings, allMeetings, type Meeting, ROUND_TRIP_MS, topologyOf } from './networks.js'
 import { Stage } from './stage.js'
 
-/**
- * Cold, with nothing known of the peer but its key: six where a server stands half way between two hosts
- * (docs/measurements.md). Here the way over a server is a fifth longer than the direct one, and it is gone six times.
- */
-const FIRST_ANSWER_ROUND_TRIPS = 6.6
-/** The first answer over a relay: the same, where each of six is a fifth longer; and one more where a family goes nowhere. */
-const RELAYED_ROUND_TRIPS = 8.8
+/** The peer's record is known, as it is soon after both joined, and nothing is open between the two. */
+const FIRST_ANSWER_ROUND_TRIPS = 4
+/** The first answer over a relay, by whatever family. */
+const RELAYED_ROUND_TRIPS = 6
 /** A direct path where nothing has to be guessed. */
 const DIRECT_ROUND_TRIPS = 10
 /** Of those pairs that have to guess, so many may fail within {@link IMPROVING_MS}. */

@@ -8,12 +8,15 @@ import type { Effect } from '../engine/effects.js'
 import type { Input } from '../engine/inputs.js'
 import { Unanswered, within } from '../io/mesh/exchange.js'
 import type { Mesh } from '../io/mesh/mesh.js'
+import { firstAnswer } from '../io/mesh/passing.js'
 import type { UdpProbeAnswer } from '../wire/udpProbe.js'
 import type { Logger } from './logger.js'
 
 /** Deadlines of our own: the library's are minutes. */
 const LOOK_UP_MS = 5 * SECOND
 const KNOCK_MS = 4 * SECOND
+/** A knock that was passed on and is not answered by then goes over a stream as well. */
+const PASSED_MS = 400
 const PUBLISH_MS = 15 * SECOND
 const PROBE_MS = 15 * SECOND
 const UDP_PROBE_MS = 6 * SECOND
@@ -21,7 +24,7 @@ const UDP_PROBE_MS = 6 * SECOND
 /** What errands are done with. */
 type Means = Pick<
   Mesh,
-  'lookUp' | 'knock' | 'publish' | 'gossip' | 'probeReachability' | 'askUdpProbe' | 'setServing'
+  'lookUp' | 'knock' | 'passKnock' | 'publish' | 'gossip' | 'probeReachability' | 'askUdpProbe' | 'setServing'
 >
 
 export class MeshErrands {
@@ -45,11 +48,25 @@ export class MeshErrands {
     })
   }
 
-  knock({ peer, identity, multiaddrs, knock }: Extract<Effect, { type: 'knock' }>): void {
+  /** Passed on by a relay of the peer's; over a stream where that fails, or takes long. */
+  knock(effect: Extract<Effect, { type: 'knock' }>): void {
+    const { peer, knock, sealedKnock } = effect
     this.#run(async () => {
       try {
-        const answer = await this.#mesh.knock({ identity, multiaddrs }, knock, this.#within(KNOCK_MS))
-        this.#handle({ type: 'knock-answered', peer, answer })
+        const signal = this.#within(KNOCK_MS)
+        const overStream = async () => ({ answer: await this.#mesh.knock(effect, knock, signal) })
+        const answered =
+          sealedKnock === undefined
+            ? await overStream()
+            : await firstAnswer<{ readonly answer: Uint8Array; readonly sealed?: true }>(
+                async () => ({
+                  answer: await this.#mesh.passKnock(effect, sealedKnock, signal),
+                  sealed: true,
+                }),
+                overStream,
+                PASSED_MS,
+              )
+        this.#handle({ type: 'knock-answered', peer, ...answered })
       } catch (error) {
         this.#log.debug({ peer, cause: causeOf(error) }, 'a knock failed')
         const closed = error instanceof Unanswered

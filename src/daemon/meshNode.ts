@@ -263,6 +263,12 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     },
     onKnock: ({ from, bytes }) =>
       knocks.ask((id) => loop.handle({ type: 'knock-received', id, from, knock: bytes })),
+    ...(wireguard === undefined
+      ? {}
+      : {
+          onSealedKnock: (sealedKnock: Uint8Array) =>
+            knocks.ask((id) => loop.handle({ type: 'knock-passed', id, sealedKnock })),
+        }),
     udpProbes: udpProbeSockets(loop.shared),
     mayDial: (ip) => !leavesByTunnel(machine.routes, ip) && (given.has(ip) || isForOthers(ip)),
     ...(fwMark === 0 ? {} : { socketMark: fwMark }),

@@ -3,12 +3,12 @@
  * who knocks, and what gossip brings.
  *
  *   record-found, record-gossiped ─► sealing ─► directory ─► the peer
- *   knock-received, knock-gossiped ─► knock door ─► directory ─► the peer; answered once we know where we are
+ *   knock-received, -passed, -gossiped ─► knock door ─► directory ─► the peer; answered once we know where we are
  *   mesh-changed ─► publications, freshness: what is to be said, and to be asked
  */
 
 import type { DropReason } from '../base/drops.js'
-import { type Dropped, isDropped } from '../base/drops.js'
+import { type Dropped, drop, isDropped } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
 import { forked, type Random } from '../base/random.js'
 import { TokenBucket } from '../base/rateLimit.js'
@@ -29,7 +29,7 @@ import { LookUps } from './directory/lookUps.js'
 import { OwnAppearance } from './directory/ownAppearance.js'
 import type { OwnRecord } from './directory/ownRecord.js'
 import type { Means } from './directory/pursuit.js'
-import { SealedKnocks } from './directory/sealedKnocks.js'
+import { type GossipedKnock, SealedKnocks } from './directory/sealedKnocks.js'
 import type { Emit } from './effects.js'
 import type { Input, LocalSocket } from './inputs.js'
 import { Externals } from './loopback/externals.js'
@@ -91,6 +91,7 @@ type MeshInput = Extract<
       | 'look-up-ended'
       | 'knock-received'
       | 'knock-gossiped'
+      | 'knock-passed'
       | 'knock-answered'
       | 'knock-failed'
       | 'publication-ended'
@@ -223,10 +224,13 @@ export class Discovery<Peer extends DiscoveredPeer> implements Means {
         this.#knockReceived(input.id, input.from, input.knock, now)
         break
       case 'knock-gossiped':
-        this.#knockGossiped(input.sealedKnock, now)
+        this.#sealedKnock(input.sealedKnock, undefined, now)
+        break
+      case 'knock-passed':
+        this.#knockPassed(input, now)
         break
       case 'knock-answered':
-        this.#knockAnswered(input.peer, input.answer, now)
+        this.#knockAnswered(input, now)
         break
       case 'knock-failed':
         this.#parts.peers.get(input.peer)?.knockFailed(input.reason, now, input.closed)
@@ -346,22 +350,34 @@ export class Discovery<Peer extends DiscoveredPeer> implements Means {
     else this.#knocked(received.peer, received.knock, now)
   }
 
-  #knockGossiped(sealedKnock: Uint8Array, now: Now): void {
-    const gossiped = this.sealedKnocks.open(sealedKnock, now.unix)
-    if (isDropped(gossiped)) {
-      this.#parts.drop(gossiped.dropped)
-      return
-    }
-    const { peer, kind, knock } = gossiped
+  /** One that was passed on waits for its answer, and is ended where there will be none. */
+  #knockPassed({ id, sealedKnock }: Extract<Input, { type: 'knock-passed' }>, now: Now): void {
+    if (!this.#sealedKnock(sealedKnock, id, now))
+      this.#parts.emit({ type: 'answer-knock', id, answer: undefined })
+  }
+
+  /** True where it is a knock, and waits for its answer. */
+  #sealedKnock(sealedKnock: Uint8Array, id: number | undefined, now: Now): boolean {
+    const opened = this.#opened(sealedKnock, now)
+    if (opened === undefined) return false
+    const { peer, kind, knock } = opened
     if (kind === 'knock') {
-      const dropped = this.#knocks.receiveGossiped(gossiped, now)
+      const dropped = this.#knocks.receiveSealed(opened, id, now)
       if (dropped === undefined) this.#knocked(peer, knock, now)
       else this.#parts.drop(dropped.dropped)
-      return
+      return dropped === undefined
     }
-    if (this.#parts.peers.get(peer)?.awaitsAnswer(now.instant) === true)
-      this.#answerReceived(peer, knock, now)
+    const isAsked = id === undefined && this.#parts.peers.get(peer)?.awaitsAnswer(now.instant) === true
+    if (isAsked) this.#answerReceived(peer, knock, now)
     else this.#parts.drop('knock-unasked')
+    return false
+  }
+
+  #opened(sealedKnock: Uint8Array, now: Now): GossipedKnock | undefined {
+    const opened = this.sealedKnocks.open(sealedKnock, now.unix)
+    if (!isDropped(opened)) return opened
+    this.#parts.drop(opened.dropped)
+    return undefined
   }
 
   #knocked(sender: PublicKey, { relayed = [] }: Knock, now: Now): void {
@@ -372,13 +388,21 @@ export class Discovery<Peer extends DiscoveredPeer> implements Means {
     peer.knocked(relayed, now)
   }
 
-  #knockAnswered(key: PublicKey, bytes: Uint8Array, now: Now): void {
+  #knockAnswered(input: Extract<Input, { type: 'knock-answered' }>, now: Now): void {
+    const key = input.peer
     const peer = this.#parts.peers.get(key)
     if (peer === undefined) return
-    const answer = decodeKnockAnswer(bytes)
+    const answer =
+      input.sealed === true ? this.#sealedAnswer(key, input.answer, now) : decodeKnockAnswer(input.answer)
     if (isDropped(answer)) this.#parts.drop(answer.dropped)
     else if (this.#answerReceived(key, answer, now)) return
     peer.knockFailed('its answer was not usable', now)
+  }
+
+  #sealedAnswer(key: PublicKey, sealedKnock: Uint8Array, now: Now): Knock | Dropped {
+    const opened = this.sealedKnocks.open(sealedKnock, now.unix)
+    if (isDropped(opened)) return opened
+    return opened.peer === key && opened.kind === 'answer' ? opened.knock : drop('knock-unasked')
   }
 
   /** True where the answer could be used. */

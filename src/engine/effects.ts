@@ -52,8 +52,10 @@ export type Effect =
       readonly identity: Uint8Array
       readonly multiaddrs: readonly string[]
       readonly knock: Uint8Array
+      /** The same, sealed to the peer: a relay of its may pass it on, which takes no connection with the peer. */
+      readonly sealedKnock?: Uint8Array
     }
-  /** Answer a knock that was received; without an answer, just end it. */
+  /** Answer a knock that was received, one that was passed on by a sealed answer; without an answer, just end it. */
   | { readonly type: 'answer-knock'; readonly id: number; readonly answer: Uint8Array | undefined }
   /** Tell the whole mesh; only the peer that it is for can read it. */
   | { readonly type: 'gossip-knock'; readonly sealedKnock: Uint8Array }

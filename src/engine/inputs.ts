@@ -149,7 +149,13 @@ export type Input =
       readonly from: Uint8Array
       readonly knock: Uint8Array
     }
-  | { readonly type: 'knock-answered'; readonly peer: PublicKey; readonly answer: Uint8Array }
+  | {
+      readonly type: 'knock-answered'
+      readonly peer: PublicKey
+      readonly answer: Uint8Array
+      /** True for one that was passed on, which is a sealed knock. */
+      readonly sealed?: boolean
+    }
   | {
       readonly type: 'knock-failed'
       readonly peer: PublicKey
@@ -170,6 +176,8 @@ export type Input =
       readonly ttlMs: number | undefined
     }
   | { readonly type: 'name-failed'; readonly name: string; readonly reason: string }
+  /** A sealed knock was passed on to us by a relay of ours, which waits for the answer. */
+  | { readonly type: 'knock-passed'; readonly id: number; readonly sealedKnock: Uint8Array }
   /** The peer's loopback endpoint could not be opened. */
   | { readonly type: 'loopback-failed'; readonly peer: PublicKey }
   /** A publication ended; with no acknowledgement nobody holds the record. */

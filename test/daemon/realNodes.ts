@@ -158,6 +158,8 @@ export async function startRealNode(
     services: () => encodeServices({ version: 1, reflectors: [] }),
     onKnock: ({ from, bytes }) =>
       knocking.ask((id) => loop.handle({ type: 'knock-received', id, from, knock: bytes })),
+    onSealedKnock: (sealedKnock) =>
+      knocking.ask((id) => loop.handle({ type: 'knock-passed', id, sealedKnock })),
     onDrop: (reason) => engine.drop(reason),
     onChange: meshChanged,
     log,

@@ -1,5 +1,5 @@
 /**
- * Knocks that come in, over a stream or by gossip: whose they are, and when they are answered.
+ * Knocks that come in, over a stream, passed on by a relay or by gossip: whose they are, and when they are answered.
  *
  * A knock makes us check the sender's addresses, so it is believed only from the author of the record that it carries,
  * and only so often. Its answer waits until the reflectors have said where we are now; the checks do not wait.
@@ -30,6 +30,8 @@ const MAX_WAITING = 256
 interface Waiting {
   readonly id: number | undefined
   readonly peer: PublicKey
+  /** True where the answer is to be sealed. */
+  readonly isSealed: boolean
 }
 
 /** A knock that is believed: its record is the peer's. */
@@ -65,16 +67,23 @@ export class KnockDoor {
   ): ReceivedKnock | Dropped {
     const received = this.#identify(from, bytes, isPeer, now)
     if (isDropped(received)) this.#emit({ type: 'answer-knock', id, answer: undefined })
-    else this.#waiting.push({ id, peer: received.peer })
+    else this.#waiting.push({ id, peer: received.peer, isSealed: false })
     return received
   }
 
-  /** A knock that a peer sealed and gossiped. Returns undefined, and lets it wait; or says why it is dropped. */
-  receiveGossiped({ peer, knock: { signedRecord } }: GossipedKnock, now: Now): Dropped | undefined {
+  /**
+   * A knock that a peer sealed, and gossiped or, with an id, had passed on. Returns undefined, and lets it wait; or says
+   * why it is dropped.
+   */
+  receiveSealed(
+    { peer, knock: { signedRecord } }: GossipedKnock,
+    id: number | undefined,
+    now: Now,
+  ): Dropped | undefined {
     if (!this.#mayEnter(this.#gossipLimiter, peer, now.instant)) return drop('knock-rate-limited')
     const accepted = this.#directory.accept(signedRecord, (author) => author === peer, now)
     if (isDropped(accepted)) return accepted
-    this.#waiting.push({ id: undefined, peer })
+    this.#waiting.push({ id, peer, isSealed: true })
     return undefined
   }
 
@@ -92,15 +101,15 @@ export class KnockDoor {
     const waiting = this.#waiting
     this.#waiting = []
     for (const each of waiting) {
-      const { id, peer } = each
+      const { id, peer, isSealed } = each
       const relayed = relayedFor(peer)
       if (relayed === undefined) {
         this.#waiting.push(each)
         continue
       }
       const answer = { version: 1, signedRecord, relayed } as const
-      if (id !== undefined) this.#emit({ type: 'answer-knock', id, answer: encodeKnockAnswer(answer) })
-      else this.#gossip(peer, answer, now)
+      if (isSealed) this.#answerSealed(id, peer, answer, now)
+      else if (id !== undefined) this.#emit({ type: 'answer-knock', id, answer: encodeKnockAnswer(answer) })
     }
   }
 
@@ -112,9 +121,10 @@ export class KnockDoor {
     this.#waiting = this.#waiting.filter((waiting) => waiting.peer !== peer)
   }
 
-  #gossip(peer: PublicKey, answer: Knock, now: Now): void {
+  #answerSealed(id: number | undefined, peer: PublicKey, answer: Knock, now: Now): void {
     const sealedKnock = this.#sealedKnocks.seal(peer, 'answer', answer, now.unix)
-    if (sealedKnock !== undefined) this.#emit({ type: 'gossip-knock', sealedKnock })
+    if (id !== undefined) this.#emit({ type: 'answer-knock', id, answer: sealedKnock })
+    else if (sealedKnock !== undefined) this.#emit({ type: 'gossip-knock', sealedKnock })
   }
 
   #identify(

@@ -191,8 +191,15 @@ export class Pursuit {
     const { emit, log } = this.#parts
     log('knocking')
     this.#tells(now.instant)
-    const knock = encodeKnock(this.#ownKnock(now))
-    emit({ type: 'knock', peer: this.#peer, ...this.#way(record), knock })
+    const own = this.#ownKnock(now)
+    const sealedKnock = this.#parts.means.sealedKnocks.seal(this.#peer, 'knock', own, now.unix)
+    emit({
+      type: 'knock',
+      peer: this.#peer,
+      ...this.#way(record),
+      knock: encodeKnock(own),
+      ...(sealedKnock === undefined ? {} : { sealedKnock }),
+    })
   }
 
   /** Where libp2p may reach the owner of a record. */

@@ -8,7 +8,7 @@
  * first, and waits until this has settled.
  */
 
-import { familyOf, type SocketAddress, sameSocketAddress } from '../../base/address.js'
+import { type AddressFamily, familyOf, type SocketAddress, sameSocketAddress } from '../../base/address.js'
 import { type Dropped, type DropReason, drop } from '../../base/drops.js'
 import type { Random } from '../../base/random.js'
 import { isStreamAddress } from '../../base/streamAddress.js'
@@ -129,13 +129,12 @@ export class Reflection {
 
   /** True where reflectors were asked, and none of them answered in the last round, nor was one awaited. */
   get isSilent(): boolean {
-    return (
-      this.#inquiries.length > 0 &&
-      this.#inquiries.every(
-        ({ expected, state }) =>
-          !expected && (state.name === 'silent' || (state.name === 'asking' && state.former === undefined)),
-      )
-    )
+    return areSilent(this.#inquiries)
+  }
+
+  /** The same of one family alone: its packets go nowhere. */
+  isSilentOver(family: AddressFamily): boolean {
+    return areSilent(this.#inquiries.filter(({ remote }) => familyOf(remote.ip) === family))
   }
 
   /** Whether a response is to a request of ours. */
@@ -354,6 +353,17 @@ export class Reflection {
     )
     return told === 'unknown' && isAsked ? (this.#formerMappings.get(socket.id) ?? 'unknown') : told
   }
+}
+
+/** True where some were asked, and none has answered in the last round, nor is awaited. */
+function areSilent(inquiries: readonly Inquiry[]): boolean {
+  return (
+    inquiries.length > 0 &&
+    inquiries.every(
+      ({ expected, state }) =>
+        !expected && (state.name === 'silent' || (state.name === 'asking' && state.former === undefined)),
+    )
+  )
 }
 
 function unusable(response: DecodedStun, from: Route): DropReason | undefined {

@@ -4,6 +4,7 @@
  */
 
 import { equals, toString as toText } from 'uint8arrays'
+import { type AddressFamily, familyOf, type SocketAddress } from '../../base/address.js'
 import { type Backoff, backoffMs } from '../../base/backoff.js'
 import { after, type Instant, MINUTE, SECOND } from '../../base/time.js'
 import type { HmacSha256 } from '../../crypto/hmacSha256.js'
@@ -41,6 +42,8 @@ export interface OffersParts {
   readonly rttTo: (ip: string) => number | undefined
   /** True where UDP was tried, and nobody answers. */
   readonly isSilent: () => boolean
+  /** The same where only those of one family were asked. */
+  readonly isSilentOver: (family: AddressFamily) => boolean
   readonly machine: () => {
     readonly sockets: readonly LocalSocket[]
     readonly routes: readonly MachineRoute[]
@@ -186,6 +189,12 @@ export class RelayOffers {
   /** The sockets by which a relay is reached, the one to prefer first: a stream, where UDP is known not to work. */
   inOrder(sockets: readonly LocalSocket[]): readonly LocalSocket[] {
     return this.isSilent ? sockets.toReversed() : sockets
+  }
+
+  /** Those of a family that is known to go nowhere come last. */
+  likelyFirst(addresses: readonly SocketAddress[]): readonly SocketAddress[] {
+    const isLost = ({ ip }: SocketAddress) => this.#parts.isSilentOver(familyOf(ip))
+    return [...addresses].sort((a, b) => Number(isLost(a)) - Number(isLost(b)))
   }
 
   #rttTo(offer: RelayOffer): number | undefined {

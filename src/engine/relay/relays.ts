@@ -85,6 +85,7 @@ export class Relays {
       credentialFor: (offer) => this.#credential(offer),
       rttTo: (ip) => reflection.rttTo(ip),
       isSilent: () => reflection.isSilent,
+      isSilentOver: (family) => reflection.isSilentOver(family),
       machine: reachable,
     })
     this.#streams = new RelayStreams({

@@ -13,9 +13,11 @@ export function waysTo(
   { machine, offers }: Pick<RelayContext, 'machine' | 'offers'>,
 ): readonly Route[] {
   const { sockets, routes } = machine()
-  const each = addresses.map((remote) =>
-    offers.inOrder(socketsFor(remote.ip, sockets, routes)).map(({ id }) => ({ socket: id, remote })),
-  )
+  const each = offers
+    .likelyFirst(addresses)
+    .map((remote) =>
+      offers.inOrder(socketsFor(remote.ip, sockets, routes)).map(({ id }) => ({ socket: id, remote })),
+    )
   return [...each.flatMap((ways) => ways.slice(0, 1)), ...each.flatMap((ways) => ways.slice(1))].slice(
     0,
     MAX_WAYS,

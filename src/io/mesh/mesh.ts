@@ -36,6 +36,7 @@ import { systemNames } from './names.js'
 import { MAX_CONNECTIONS, makeNode } from './node.js'
 import { MAX_REMEMBERED } from './nodeMemory.js'
 import type { LanPlace, MeshOptions } from './options.js'
+import { Passing } from './passing.js'
 import { publish } from './publish.js'
 import { type Probe, Reachability } from './reachability.js'
 import { OWN, RecordStore } from './recordStore.js'
@@ -79,6 +80,15 @@ export interface Mesh {
   knock(
     to: { readonly identity: Uint8Array; readonly multiaddrs: readonly string[] },
     bytes: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Uint8Array>
+  /**
+   * Has a relay that the peer names, and that we are connected to, pass a sealed knock on; resolves to the sealed answer.
+   * Rejects soon where there is none, or where we are connected to the peer.
+   */
+  passKnock(
+    to: { readonly identity: Uint8Array; readonly multiaddrs: readonly string[] },
+    sealedKnock: Uint8Array,
     signal: AbortSignal,
   ): Promise<Uint8Array>
   /**
@@ -147,6 +157,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     relays.retired(peer)
     dht.forget(peer).catch(() => {})
   })
+  const passing = new Passing(network, options.onSealedKnock, onDrop, () => servers.connected)
   const knocking = new Knocking(network, options.onKnock, onDrop, () => servers.connected)
   const knownNodes = new KnownNodes(
     options.bootstrap,
@@ -265,6 +276,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     if (!serves) await servers.offer(parts, undefined)
     await relayServer.setServing(serves)
     await dialBack.setServing(parts, serves)
+    await passing.setServing(parts, serves)
     await relayStreams?.setServing(parts, serves)
     await udpProbes.setServing(parts, serves && options.udpProbes !== undefined)
     // Last: who hears of it may use all the rest.
@@ -282,6 +294,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
     await servers.start(parts)
     await takeRole()
     await knocking.start(parts)
+    await passing.start(parts)
     await gossip?.start(parts)
     await remembered.load()
     await libp2p.start()
@@ -338,6 +351,15 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
       idleConnections.use(peer, KNOCKED_MS)
       return knocking.knock(parts, peer, multiaddrs, bytes, AbortSignal.any([signal, stopped.signal]))
     },
+
+    passKnock: async ({ identity, multiaddrs }, sealedKnock, signal) =>
+      passing.knock(
+        parts,
+        peerIdOfIdentity(identity),
+        multiaddrs,
+        sealedKnock,
+        AbortSignal.any([signal, stopped.signal]),
+      ),
 
     gossip: async (topic, bytes) => (await gossip?.publish(topic, bytes)) ?? 0,
 
@@ -403,6 +425,7 @@ export async function makeMesh(options: MeshOptions): Promise<Mesh> {
         relays.setActive(false)
         await relayServer.setServing(false)
         await dialBack.setServing(parts, false)
+        await passing.setServing(parts, false)
         await relayStreams?.setServing(parts, false)
         relayStreams?.stop()
         await udpProbes.setServing(parts, false)

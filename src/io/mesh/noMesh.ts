@@ -27,6 +27,7 @@ export function noMesh(identity: Uint8Array, peerId: string): Mesh {
     publish: async () => 0,
     lookUp: async function* () {},
     knock: refuse,
+    passKnock: refuse,
     gossip: async () => 0,
     networkChanged: () => undefined,
     setMapped: () => undefined,

@@ -8,6 +8,7 @@ import type { Knock } from './knock.js'
 import type { LanInterface } from './lanSocket.js'
 import type { NameResolver } from './names.js'
 import type { NodeMemory } from './nodeMemory.js'
+import type { OnSealedKnock } from './passing.js'
 import type { RecordJudge } from './recordStore.js'
 import type { RelayStreamsHandlers } from './relayStreams.js'
 import type { RequestLimits } from './requests.js'
@@ -65,6 +66,8 @@ export interface MeshOptions {
   readonly gossip?: GossipOptions
   /** Answers a knock; undefined closes its stream without an answer. */
   readonly onKnock: (knock: Knock) => Promise<Uint8Array | undefined>
+  /** The same for a sealed knock that a relay passes on, and a sealed answer; without it none is taken. */
+  readonly onSealedKnock?: OnSealedKnock
   /** What comes through streams that stand in for UDP. Without it the node neither takes nor opens any. */
   readonly relayStreams?: RelayStreamsHandlers
   /** With what UDP probes are sent to those who ask; without it none is. */

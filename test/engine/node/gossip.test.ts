@@ -6,6 +6,7 @@ import { SealedKnocks } from '../../../src/engine/directory/sealedKnocks.js'
 import type { Effect } from '../../../src/engine/effects.js'
 import type { Input } from '../../../src/engine/inputs.js'
 import { encodeKnock } from '../../../src/wire/knock.js'
+import { SEALED_KNOCK_LENGTH } from '../../../src/wire/sealedKnock.js'
 import {
   firstMessage,
   pairKeysOf,
@@ -194,6 +195,42 @@ describe('a gossiped knock', () => {
     assert.ok(sealedKnock)
     assert.deepEqual(types(ana.tell({ type: 'knock-gossiped', sealedKnock })), [])
     assert.deepEqual(ana.node.drops.toJSON(), { 'record-unknown-author': 1 })
+  })
+
+  it('that a relay passed on is answered there and nowhere else, and ended where it is not believed', () => {
+    const { ana, knock } = knocked()
+    const passed = knock(0)
+    assert.ok(passed.type === 'knock-gossiped')
+    const { sealedKnock } = passed
+    const answers = (id: number) =>
+      ana
+        .tell({ type: 'knock-passed', id, sealedKnock })
+        .filter(({ type }) => type === 'answer-knock' || type === 'gossip-knock')
+    const [answer, ...more] = answers(5)
+    assert.ok(answer?.type === 'answer-knock' && answer.answer !== undefined)
+    assert.deepEqual([answer.id, answer.answer.length, more], [5, SEALED_KNOCK_LENGTH, []])
+    assert.deepEqual(answers(6), [{ type: 'answer-knock', id: 6, answer: undefined }])
+    assert.deepEqual(ana.node.drops.toJSON(), { 'knock-replayed': 1 })
+  })
+
+  it('that is answered in a seal counts as answered only by the peer that was knocked on', () => {
+    const { ana } = knocked()
+    const content = { version: 1, signedRecord: BENS_RECORD } as const
+    const bens = knocksOf(BEN, ANA)
+    const answer = bens.seal(ANA.publicKey, 'answer', content, UNIX_START)
+    const asKnock = bens.seal(ANA.publicKey, 'knock', content, UNIX_START)
+    assert.ok(answer && asKnock)
+    const tell = (bytes: Uint8Array) =>
+      ana.tell({ type: 'knock-answered', peer: BEN.publicKey, answer: bytes, sealed: true })
+    assert.ok(types(tell(answer)).includes('remember'))
+    tell(answer)
+    tell(asKnock)
+    tell(Uint8Array.of(1))
+    assert.deepEqual(ana.node.drops.toJSON(), {
+      'knock-malformed': 1,
+      'knock-replayed': 1,
+      'knock-unasked': 1,
+    })
   })
 
   it('that is an answer is taken only while it was asked for', () => {

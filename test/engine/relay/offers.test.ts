@@ -127,6 +127,7 @@ function relayOffers(credentialFor: (offer: RelayOffer) => Credential | undefine
   return new RelayOffers({
     credentialFor,
     isSilent: () => false,
+    isSilentOver: () => false,
     rttTo: (ip) => ROUND_TRIPS.get(ip),
     machine: () => machine,
   })

@@ -1,12 +1,40 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { PASSED_MS } from '../../../simulations/discovery/knock.js'
 import { MAX_KNOCKS_AT_ONCE, MAX_KNOCKS_AT_ONCE_EACH } from '../../../simulations/discovery/knockDesk.js'
 import { LONGEST_MS, MOST_BYTES } from '../../../simulations/discovery/relayed.js'
 import { MINUTE, SECOND } from '../../../src/base/time.js'
 import { nth, ROUND_TRIP_MS, type TestMember, TestWorld } from './members.js'
 
+const ANSWER = Uint8Array.of(1, 9)
+
 /** From a member to another through a server, and back. */
 const RELAYED_MS = 2 * ROUND_TRIP_MS
+
+describe('a sealed knock', () => {
+  it('is passed on by a relay, to and fro in one round trip, and leaves no connection', () => {
+    const { world, ana, ben } = pair()
+    for (const multiaddrs of [ben.circuits, []]) {
+      ana.knock(ben, multiaddrs, Uint8Array.of(7), Uint8Array.of(9))
+      assert.equal(world.until(ben, 'knock-passed'), 0.5 * RELAYED_MS)
+      world.mesh.answerKnock(nth(ben.told('knock-passed'), -1 + ben.told('knock-passed').length).id, ANSWER)
+      assert.equal(world.until(ana, 'knock-answered'), 0.5 * RELAYED_MS)
+      assert.deepEqual(ana.told('knock-answered').at(-1), {
+        type: 'knock-answered',
+        peer: ben.publicKey,
+        answer: ANSWER,
+        sealed: true,
+      })
+    }
+    assert.deepEqual(ben.times('knock-received'), [])
+  })
+
+  it('that is not answered in time is sent over a stream as well', () => {
+    const { world, ana, ben } = pair()
+    ana.knock(ben, ben.circuits, Uint8Array.of(7), Uint8Array.of(9))
+    assert.equal(world.until(ana, 'knock-answered'), PASSED_MS + 3 * RELAYED_MS)
+  })
+})
 
 describe('a knock through a relay', () => {
   it('is answered after 3 round trips, and over the same connection after 1', () => {

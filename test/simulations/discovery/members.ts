@@ -160,9 +160,16 @@ export class TestMember implements Member {
     this.#mesh.publish(this, { type: 'publish', period, key, sealedRecord, sequence: 0, gossip: true })
   }
 
-  knock(peer: TestMember, multiaddrs: readonly string[] = peer.circuits, knock = Uint8Array.of(7)): void {
+  /** A sealed one is passed on where it can be. */
+  knock(
+    peer: TestMember,
+    multiaddrs: readonly string[] = peer.circuits,
+    knock = Uint8Array.of(7),
+    sealedKnock?: Uint8Array,
+  ): void {
     const { publicKey, identity } = peer
-    this.#mesh.knock(this, { type: 'knock', peer: publicKey, identity, multiaddrs, knock })
+    const sealed = sealedKnock === undefined ? {} : { sealedKnock }
+    this.#mesh.knock(this, { type: 'knock', peer: publicKey, identity, multiaddrs, knock, ...sealed })
   }
 }
 

@@ -14,10 +14,11 @@ import {
   MAX_RECENT,
   SEEN_MS,
 } from '../../../simulations/discovery/gossipIntake.js'
-import { HEDGE_MS, KNOCK_MS } from '../../../simulations/discovery/knock.js'
+import { HEDGE_MS, KNOCK_MS, PASSED_MS } from '../../../simulations/discovery/knock.js'
 import { MAX_KNOCKS_AT_ONCE, MAX_KNOCKS_AT_ONCE_EACH } from '../../../simulations/discovery/knockDesk.js'
 import { GRACE_MS, LOOK_UP_MS, QUORUM } from '../../../simulations/discovery/lookUp.js'
 import { PING_TIMEOUT_MS } from '../../../simulations/discovery/monitor.js'
+import { MAX_PASSING_RELAYS } from '../../../simulations/discovery/passing.js'
 import { peerIdText } from '../../../simulations/discovery/peerId.js'
 import { PROBE_MS } from '../../../simulations/discovery/probe.js'
 import { PUBLISH_GRACE_MS, PUBLISH_MS } from '../../../simulations/discovery/publish.js'
@@ -40,6 +41,7 @@ const SOURCES: readonly { readonly file: string; readonly says: readonly string[
     says: [
       `LOOK_UP_MS = ${LOOK_UP_MS / 1_000} * SECOND`,
       `KNOCK_MS = ${KNOCK_MS / 1_000} * SECOND`,
+      `PASSED_MS = ${PASSED_MS}`,
       `PUBLISH_MS = ${PUBLISH_MS / 1_000} * SECOND`,
     ],
   },
@@ -63,6 +65,7 @@ const SOURCES: readonly { readonly file: string; readonly says: readonly string[
       `MAX_KNOCKS_AT_ONCE_EACH = ${MAX_KNOCKS_AT_ONCE_EACH}`,
     ],
   },
+  { file: 'io/mesh/passing.ts', says: [`MAX_RELAYS = ${MAX_PASSING_RELAYS}`] },
   { file: 'io/mesh/dials.ts', says: [`DIRECT_DIAL_MS = 1_${DIAL_MS - 1_000}`] },
   {
     file: 'io/mesh/knownNodes.ts',
