@@ -15,6 +15,7 @@ import { isDropped } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
 import { elapsed, SECOND } from '../base/time.js'
 import { VERSION } from '../base/version.js'
+import { identityKeys } from '../crypto/identity.js'
 import { mappingNonce } from '../crypto/mappingNonce.js'
 import type { NodeKeys } from '../crypto/nodeKeys.js'
 import { membershipKey } from '../crypto/relayGrant.js'
@@ -62,7 +63,7 @@ import { NamedReflectors } from './namedReflectors.js'
 import { natStatus } from './natStatus.js'
 import { rankOwnMultiaddrs } from './ownMultiaddrs.js'
 import { checkFurtherPorts, chooseListenPort, loopbackPort } from './ports.js'
-import { reflectorsToAsk, reflectorsToTell, relaysToAsk } from './reflectors.js'
+import { reflectorsToAsk, reflectorsToTell, relaysToAsk, witnessesOf } from './reflectors.js'
 import { controlSocketPath } from './runDirectory.js'
 import type { StateFile } from './state.js'
 import { type MeshStatus, type ResolvedRecord, resolvedRecord, type Status } from './status.js'
@@ -164,6 +165,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     {
       keys,
       identity,
+      identityKeys: identityKeys(keys.identitySeed()),
       random: systemRandom,
       loopback: { style, port: loopbackPort(port) },
       formerEndpoints: wireguard?.formerEndpoints ?? new Map(),
@@ -223,6 +225,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       multiaddrs: rankOwnMultiaddrs(multiaddrs, serves),
       reflectors: reflectorsToAsk(servers, stun.addresses, (reason) => engine.drop(reason)),
       relays: relaysToAsk(servers),
+      witnesses: witnessesOf(servers),
       gossips,
       udpProbers: udpProbersOf(servers),
     })

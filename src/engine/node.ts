@@ -15,6 +15,7 @@ import { type PublicKey, publicKeyBytes } from '../base/publicKey.js'
 import { TokenBucket } from '../base/rateLimit.js'
 import { earliest, type Instant, type Now } from '../base/time.js'
 import { type HmacSha256, hmacSha256 } from '../crypto/hmacSha256.js'
+import { type IdentityKeys, type VerifyIdentity, verifyIdentity } from '../crypto/identity.js'
 import { mac1Key, mac1Matches } from '../crypto/mac1.js'
 import { classify } from '../wire/classify.js'
 import type { PeerRecord } from '../wire/record.js'
@@ -29,6 +30,9 @@ import { Forwarding } from './loopback/forwarding.js'
 import { Strangers } from './loopback/strangers.js'
 import { Takeover } from './loopback/takeover.js'
 import { PairNames } from './pairNames.js'
+import { AddressProofDesk } from './path/addressProofDesk.js'
+import { AddressProofs } from './path/addressProofs.js'
+import { AddressWitnesses } from './path/addressWitnesses.js'
 import type { CheckSubject, PathContext } from './path/agent.js'
 import { Birthdays } from './path/birthdays.js'
 import { NatKnowledge } from './path/natKnowledge.js'
@@ -60,6 +64,10 @@ export interface NodeOptions extends DiscoveryOptions {
   readonly relay?: RelayQuotas
   /** The key by which members of a closed network know each other; absent in an open one. */
   readonly membership?: Uint8Array
+  /** What signs as its libp2p identity; without it a node that serves gives no address proofs. */
+  readonly identityKeys?: IdentityKeys
+  /** Verifies what identities sign; by default as they do. A simulation may do it without the arithmetic. */
+  readonly verifyIdentity?: VerifyIdentity
   /** What checks that bore holes may cost, for all peers together. */
   readonly punching?: PunchLimits
   /** Absent where no gateway is to be asked for ports. */
@@ -91,6 +99,8 @@ export class Node {
   readonly #strangers: Strangers
   readonly #discovery: Discovery<Peer>
   readonly #reflection: Reflection
+  readonly #proofs: AddressProofs
+  readonly #witnesses: AddressWitnesses
   readonly #nat: NatKnowledge
   readonly #portMapping: PortMapping
   readonly #names = new PairNames<Peer>()
@@ -116,7 +126,10 @@ export class Node {
     this.#endpoints = new LoopbackEndpoints(options.loopback)
     this.#takeover = new Takeover(this.#endpoints, options.formerEndpoints, emit)
     this.#strangers = new Strangers(keys, now.instant)
-    this.#reflection = new Reflection(emit, random)
+    const verify = options.verifyIdentity ?? verifyIdentity
+    this.#proofs = new AddressProofs({ ownKey: keys.publicKey, random, verify })
+    this.#witnesses = new AddressWitnesses(verify)
+    this.#reflection = new Reflection(emit, random, this.#proofs)
     this.#nat = new NatKnowledge(emit, random, this.#reflection)
     this.#portMapping = new PortMapping(options.portMapping, emit)
     this.#role = new Role(options.role, random, emit)
@@ -143,8 +156,10 @@ export class Node {
       { emit, drop, peers: this.#peers, takeover: this.#takeover, reflection: this.#reflection },
       now,
     )
+    const desk = options.identityKeys && new AddressProofDesk(options.identityKeys, now)
     this.#stun = new StunDesk(
       {
+        prove: desk && ((ip, name, at) => desk.give(ip, name, at)),
         reflects: () => this.#role.serves,
         names: this.#names,
         transactions,
@@ -179,6 +194,7 @@ export class Node {
       paths,
       birthdays: new Birthdays(punching, paths, random),
       mapped: () => this.#portMapping.candidates,
+      witnesses: this.#witnesses,
       relays: {
         emit,
         transactions: relayRequests,
@@ -357,6 +373,8 @@ export class Node {
         break
       default:
         if (input.type === 'mesh-changed') {
+          this.#proofs.told(input.witnesses ?? [])
+          this.#witnesses.told(input.witnesses ?? [])
           this.#role.setConnected(input.connected, now.instant)
           if (this.#relayOffers.set(input.relays))
             for (const peer of this.#peers.values()) peer.relaysChanged()

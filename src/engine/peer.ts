@@ -31,6 +31,7 @@ import type { Flow, Forwarding } from './loopback/forwarding.js'
 import { Handshakes, type OwnHandshake } from './loopback/handshakes.js'
 import { Refusals } from './loopback/refusals.js'
 import type { Takeover } from './loopback/takeover.js'
+import type { AddressWitnesses } from './path/addressWitnesses.js'
 import { PathAgent, type PathContext, type Proved } from './path/agent.js'
 import { Birthday } from './path/birthday.js'
 import { type BirthdaySituation, hopelessMeeting, planBirthday } from './path/birthdayPlan.js'
@@ -60,6 +61,8 @@ export interface PeerContext {
   readonly paths: PathContext
   readonly relays: RelayContext
   readonly birthdays: Birthdays
+  /** Who proves where a peer is. */
+  readonly witnesses: AddressWitnesses
   /** Our ports that gateways have opened. */
   readonly mapped: () => readonly Candidate[]
   readonly nat: Pick<NatKnowledge, 'keepaliveMs'>
@@ -617,11 +620,19 @@ export class Peer implements DiscoveredPeer {
 
   /** What is known of the gateways between the peer and us. */
   #gateways(now: Now): BirthdaySituation | undefined {
-    const { paths, reflection, mapped } = this.#context
+    const { paths, reflection, mapped, witnesses } = this.#context
     const peer = this.#record(now)
     if (peer === undefined) return undefined
     const { findings } = reflection
-    return { own: natOf(findings), reflexive: findings.candidates, mapped: mapped(), ...paths, peer }
+    const isProved = (ip: string) => witnesses.prove(peer, ip, now.unix)
+    return {
+      own: natOf(findings),
+      reflexive: findings.candidates,
+      mapped: mapped(),
+      ...paths,
+      peer,
+      isProved,
+    }
   }
 
   /** Where it failed between these two gateways, when it may be tried again. */

@@ -10,10 +10,18 @@
  *
  *  SEALED                             GRANTED                               BIND-SEQUENCE
  *    0  see crypto/relayGrant.ts        0  see wire/relayGrant.ts             0  milliseconds   8
+ *
+ *  PROOF-WANTED, ADDRESS-PROOF: see wire/addressProof.ts
  * ```
  */
 
 import { familyOf, ipFromBytes, ipToBytes, isPort, type SocketAddress } from '../../base/address.js'
+import {
+  type AddressProof,
+  decodeAddressProof,
+  encodeAddressProof,
+  PROOF_NAME_LENGTH,
+} from '../addressProof.js'
 import { readUint16, readUint32, writeUint16, writeUint32 } from '../integers.js'
 import { ATTRIBUTE } from './registry.js'
 
@@ -42,6 +50,10 @@ export interface StunAttributes {
   readonly granted?: Uint8Array
   /** BIND-SEQUENCE: a safe integer from 0. The sender's wall clock in ms, raised by one where that has not moved. */
   readonly bindSequence?: number
+  /** PROOF-WANTED: the name, of 16 bytes, under which the sender wants its address proved. */
+  readonly proofWanted?: Uint8Array
+  /** ADDRESS-PROOF: that whoever asked took the answer at the address that it names. */
+  readonly addressProof?: AddressProof
   /** PADDING: so many bytes that mean nothing, sent as zeros. */
   readonly padding?: number
 }
@@ -79,7 +91,7 @@ export function encodeAttributes(
 ): readonly (readonly [type: number, value: Uint8Array])[] {
   const attributes: [number, Uint8Array][] = []
   const { username, mappedAddress, priority, error, unknownAttributes, software } = message
-  const { holdsFirstMessage, padding, sealed, granted, bindSequence } = message
+  const { holdsFirstMessage, padding, sealed, granted, bindSequence, proofWanted, addressProof } = message
   if (username !== undefined) attributes.push([ATTRIBUTE.username, encodeUsername(username)])
   if (mappedAddress !== undefined)
     attributes.push([ATTRIBUTE.xorMappedAddress, encodeXorAddress(mappedAddress, mask)])
@@ -92,6 +104,8 @@ export function encodeAttributes(
   if (sealed !== undefined) attributes.push([ATTRIBUTE.sealed, encodeOpaque(sealed)])
   if (granted !== undefined) attributes.push([ATTRIBUTE.granted, encodeOpaque(granted)])
   if (bindSequence !== undefined) attributes.push([ATTRIBUTE.bindSequence, encodeSequence(bindSequence)])
+  if (proofWanted !== undefined) attributes.push([ATTRIBUTE.proofWanted, encodeName(proofWanted)])
+  if (addressProof !== undefined) attributes.push([ATTRIBUTE.addressProof, encodeAddressProof(addressProof)])
   if (padding !== undefined) attributes.push([ATTRIBUTE.padding, new Uint8Array(padding)])
   return attributes
 }
@@ -155,6 +169,16 @@ export function decodeAttribute(
       message.bindSequence = bindSequence
       return 'read'
     }
+    case ATTRIBUTE.proofWanted:
+      if (value.length !== PROOF_NAME_LENGTH) return 'malformed'
+      message.proofWanted = value
+      return 'read'
+    case ATTRIBUTE.addressProof: {
+      const addressProof = decodeAddressProof(value)
+      if (addressProof === undefined) return 'malformed'
+      message.addressProof = addressProof
+      return 'read'
+    }
     case ATTRIBUTE.padding:
       message.padding = value.length
       return 'read'
@@ -176,6 +200,12 @@ function encodeOpaque(value: Uint8Array): Uint8Array {
   if (value.length > MAX_OPAQUE_LENGTH)
     throw new RangeError(`such an attribute has at most ${MAX_OPAQUE_LENGTH} bytes, not ${value.length}`)
   return value
+}
+
+function encodeName(name: Uint8Array): Uint8Array {
+  if (name.length !== PROOF_NAME_LENGTH)
+    throw new RangeError(`a name for proofs has ${PROOF_NAME_LENGTH} bytes, not ${name.length}`)
+  return name
 }
 
 function encodeSequence(sequence: number): Uint8Array {

@@ -41,6 +41,10 @@ export const ATTRIBUTE = {
   granted: 0xc0b2,
   /** Likewise: which of two binds is the newer. */
   bindSequence: 0xc0b3,
+  /** Likewise: asks a reflector for a proof of where one is. */
+  proofWanted: 0xc0b4,
+  /** Likewise: that proof. */
+  addressProof: 0xc0b5,
   /** Our own, from the same range: zeros that make a check as long as a packet of WireGuard's. */
   padding: 0xc0bf,
 } as const

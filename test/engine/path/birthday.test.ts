@@ -110,8 +110,8 @@ class TestPeer {
     const between = { own: '198.51.100.1', peer: ip }
     this.plan =
       role === 'hard'
-        ? { role, between, isMapped: false, ip: HOME.address.ip, target: remote(number) }
-        : { role, between, isMapped: false, socket: HOME.id, ip, seen: [] }
+        ? { role, between, isMapped: false, isProved: true, ip: HOME.address.ip, target: remote(number) }
+        : { role, between, isMapped: false, isProved: true, socket: HOME.id, ip, seen: [] }
     this.agent = new PathAgent(peer.publicKey, pairKeysOf(ALICE, peer), scene.paths, () => false)
     this.birthday = new Birthday({
       birthdays: scene.birthdays,
@@ -128,7 +128,7 @@ class TestPeer {
   /** Its record says that it is there. */
   claim(ip: string): void {
     const between = { own: '198.51.100.1', peer: ip }
-    this.plan = { role: 'easy', between, isMapped: false, socket: HOME.id, ip, seen: [] }
+    this.plan = { role: 'easy', between, isMapped: false, isProved: true, socket: HOME.id, ip, seen: [] }
   }
 
   /** The peer and we are in touch. */
