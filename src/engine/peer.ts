@@ -415,7 +415,9 @@ export class Peer implements DiscoveredPeer {
     ) {
       candidates.push({ type: 'configured', address: configured })
     }
-    this.agent.offer(candidates)
+    const ip = record?.provedAddress?.ip
+    const isProved = record && ip && this.#context.witnesses.prove(record, ip, now.unix)
+    this.agent.offer(candidates, isProved === true ? ip : undefined)
   }
 
   wake(now: Now): void {
@@ -641,7 +643,8 @@ export class Peer implements DiscoveredPeer {
     const situation = this.#gateways(now)
     const hopeless = situation && hopelessMeeting(situation)
     const plan = situation && planBirthday(situation)
-    const failed = hopeless === undefined ? birthdays.failed : birthdays.hopeless
+    const isLongOdds = hopeless !== undefined || plan?.isProved === false
+    const failed = isLongOdds ? birthdays.hopeless : birthdays.failed
     const between = hopeless ?? plan?.between
     return (between && failed.notBefore(between)) ?? now.instant
   }
@@ -649,9 +652,10 @@ export class Peer implements DiscoveredPeer {
   #contactFailed(now: Now): void {
     this.agent.giveUp()
     const situation = this.#gateways(now)
-    const hopeless = situation && hopelessMeeting(situation)
-    if (hopeless !== undefined && this.agent.current?.type === 'relayed')
-      this.#context.birthdays.hopeless.failed(hopeless, now.instant)
+    if (situation === undefined || this.agent.current?.type !== 'relayed') return
+    const plan = planBirthday(situation)
+    const hopeless = hopelessMeeting(situation) ?? (plan?.isProved === false ? plan.between : undefined)
+    if (hopeless !== undefined) this.#context.birthdays.hopeless.failed(hopeless, now.instant)
   }
 
   // Watching the path in use

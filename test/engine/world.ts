@@ -25,6 +25,7 @@ import { forked, type Random, randomBelow, seededRandom } from '../../src/base/r
 import { asUnixTime, SECOND } from '../../src/base/time.js'
 import { proveAddress } from '../../src/crypto/addressProof.js'
 import { identityKeys } from '../../src/crypto/identity.js'
+import type { OpenRecord } from '../../src/engine/directory/admission.js'
 import type { Witness } from '../../src/engine/inputs.js'
 import { OneServerMesh } from './oneServerMesh.js'
 
@@ -58,6 +59,8 @@ export interface WorldOptions {
   readonly gossips?: boolean
   /** False where reflectors know nothing of address proofs. */
   readonly proofs?: boolean
+  /** How everybody opens signed records; by default as they are signed. */
+  readonly openRecord?: OpenRecord
 }
 
 export class World {
@@ -67,12 +70,14 @@ export class World {
   readonly random: Random
   readonly reflectors: readonly SocketAddress[]
   readonly #uneven: boolean
+  readonly #openRecord: OpenRecord | undefined
 
-  constructor({ seed, start = 1_000, uneven = false, gossips = false, proofs = true }: WorldOptions) {
+  constructor({ seed, start = 1_000, uneven = false, gossips = false, proofs = true, openRecord }: WorldOptions) {
     this.queue = new EventQueue(start, UNIX_START)
     this.internet = new Internet(this.queue, seededRandom(seed), [], { delayBetween: () => 0 })
     this.random = seededRandom(seed)
     this.#uneven = uneven
+    this.#openRecord = openRecord
     const witnesses: Witness[] = []
     this.reflectors = ['reflector 1', 'reflector 2'].map((name, index) => {
       const place = this.internet.publicPlace(REGION, perfectLink(0), false)
@@ -157,6 +162,7 @@ export class World {
       random,
       mesh: this.mesh,
       stateFile: new StateFile(),
+      ...(this.#openRecord === undefined ? {} : { openRecord: this.#openRecord }),
     })
   }
 

@@ -5,11 +5,11 @@
  *   question (name, padded) ─► answer (proof) ─► verified, kept ─► the record: the newest of each reflector, for one address
  *
  * The name is made of our key and a salt, and both change when we ask from elsewhere: who sees the questions cannot follow
- * us by it. Only IPv4 is asked of, for only there do NATs map by destination.
+ * us by it.
  */
 
 import { equals } from 'uint8arrays'
-import { familyOf, formatSocketAddress, type SocketAddress, sameSocketAddress } from '../../base/address.js'
+import { formatSocketAddress, type SocketAddress, sameSocketAddress } from '../../base/address.js'
 import { type Dropped, drop } from '../../base/drops.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import type { Random } from '../../base/random.js'
@@ -69,7 +69,7 @@ export class AddressProofs {
 
   /** What a question over this route says beside. */
   question(route: Route, now: Instant): Pick<StunAttributes, 'proofWanted' | 'padding'> {
-    if (familyOf(route.remote.ip) !== 4 || this.#witnessAt(route.remote) === undefined) return {}
+    if (this.#witnessAt(route.remote) === undefined) return {}
     const kept = this.#kept.get(nameOf(route))
     if (kept !== undefined && elapsed(kept.at, now) < RENEW_MS) return {}
     return { proofWanted: this.#own().name, padding: PROOF_PADDING }

@@ -15,7 +15,7 @@ import { type SocketAddress, sameSocketAddress } from '../../base/address.js'
 import { type Backoff, backoffMs } from '../../base/backoff.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import { isStreamAddress } from '../../base/streamAddress.js'
-import { after, earliest, elapsed, type Instant, type Now, SECOND } from '../../base/time.js'
+import { after, earliest, elapsed, HOUR, type Instant, type Now, SECOND } from '../../base/time.js'
 import type { PairKeys } from '../../crypto/pair.js'
 import type { Candidate, CandidateType } from '../../wire/candidate.js'
 import type { Emit } from '../effects.js'
@@ -51,6 +51,9 @@ const MAX_ASKED_BESIDES = 4
 /** A peer that knocks has an address checked so often at once; if that comes to nothing, ever more rarely. It may be another's. */
 const FREE_SERIES = 3
 const ON_KNOCK_MS: Backoff = { first: 8 * SECOND, longest: 60 * SECOND }
+
+/** The same of an address where nobody else says that the peer is, while a relay carries what there is: it may wait. */
+const ON_KNOCK_UNPROVED_MS: Backoff = { first: 8 * SECOND, longest: 1 * HOUR }
 
 /** What comes in brings no check to that address forward to less than this after the last (Ta of RFC 8445 section 14.2). */
 const PACE_MS = 50
@@ -137,6 +140,8 @@ export class PathAgent {
   /** Whether we hold a first message back; each check says so. */
   readonly #holdsFirstMessage: () => boolean
   #candidates: readonly Candidate[] = []
+  /** Where a reflector says that the peer is; see addressWitnesses.ts. */
+  #provedIp: string | undefined = undefined
   /** Where member relays pass on what goes to the peer. */
   #relayed: readonly Route[] = []
   #pairs: Pair[] = []
@@ -207,8 +212,12 @@ export class PathAgent {
     return isUsable(route, [...sockets, ...punchingSockets, ...streamSockets], routes)
   }
 
-  /** The peer is at these addresses now; those no longer named are forgotten unless they are proved. */
-  offer(candidates: readonly Candidate[]): void {
+  /**
+   * The peer is at these addresses now; those no longer named are forgotten unless they are proved. That it is at
+   * `provedIp`, others say too.
+   */
+  offer(candidates: readonly Candidate[], provedIp?: string): void {
+    this.#provedIp = provedIp
     // Which addresses are relays is not for the peer to say. Whoever sent to a mapped address sees the peer there as well:
     // what is said of an address first counts.
     this.#candidates = candidates.filter(
@@ -260,8 +269,10 @@ export class PathAgent {
    */
   punch(now: Instant, onKnock = false): void {
     this.#chase.begin(now)
+    const mayWait = this.isSound && !this.isDirect
     for (const pair of this.#pairs) {
-      if (onKnock && pair.proof === undefined && !mayPunchOnKnock(pair, now)) continue
+      if (onKnock && pair.proof === undefined && !mayPunchOnKnock(pair, mayWait && pair.remote.ip !== this.#provedIp, now))
+        continue
       // An address that only a check named is tried once for that check.
       if (pair.type === 'peer-reflexive' && pair.series?.waits === PUNCH) continue
       if (pair.proof !== undefined && !pair.proof.suspect) this.#ask(pair, pair.proof, now)
@@ -575,11 +586,11 @@ function without(routes: readonly Route[], others: readonly Route[]): readonly R
 }
 
 /** Whether a knock may begin a series over an unproved pair; if so, it is counted. */
-function mayPunchOnKnock({ onKnock }: Pair, now: Instant): boolean {
+function mayPunchOnKnock({ onKnock }: Pair, mayWait: boolean, now: Instant): boolean {
   if (onKnock.count > 0 && now < onKnock.notBefore) return false
   onKnock.count += 1
   const inVain = onKnock.count - FREE_SERIES
-  onKnock.notBefore = inVain < 0 ? now : after(now, backoffMs(ON_KNOCK_MS, inVain))
+  onKnock.notBefore = inVain < 0 ? now : after(now, backoffMs(mayWait ? ON_KNOCK_UNPROVED_MS : ON_KNOCK_MS, inVain))
   return true
 }
 

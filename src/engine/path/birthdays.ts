@@ -27,7 +27,7 @@ interface Running {
 
 export class Birthdays {
   readonly failed = new FailedMeetings()
-  /** Where both gateways map by destination, and ordinary checks failed: nothing else is tried there. */
+  /** Where both gateways map by destination, or nobody says that the peer is there, and ordinary checks failed. */
   readonly hopeless = new FailedMeetings()
   readonly #limits: PunchLimits
   readonly #paths: PathContext
