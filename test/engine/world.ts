@@ -72,7 +72,14 @@ export class World {
   readonly #uneven: boolean
   readonly #openRecord: OpenRecord | undefined
 
-  constructor({ seed, start = 1_000, uneven = false, gossips = false, proofs = true, openRecord }: WorldOptions) {
+  constructor({
+    seed,
+    start = 1_000,
+    uneven = false,
+    gossips = false,
+    proofs = true,
+    openRecord,
+  }: WorldOptions) {
     this.queue = new EventQueue(start, UNIX_START)
     this.internet = new Internet(this.queue, seededRandom(seed), [], { delayBetween: () => 0 })
     this.random = seededRandom(seed)

@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { concat, fromString, toString as toText } from 'uint8arrays'
 import { formatSocketAddress } from '../../src/base/address.js'
 import { isDropped } from '../../src/base/drops.js'
+import { asUnixTime } from '../../src/base/time.js'
 import { fingerprint } from '../../src/wire/stun/fingerprint.js'
 import { type Hmac, verifyIntegrity } from '../../src/wire/stun/integrity.js'
 import {
@@ -368,6 +369,8 @@ const IANA_ATTRIBUTES = {
   sealed: 0xc0b1, // likewise
   granted: 0xc0b2, // likewise
   bindSequence: 0xc0b3, // likewise
+  proofWanted: 0xc0b4, // likewise
+  addressProof: 0xc0b5, // likewise
   padding: 0xc0bf, // ours, from the same part
 }
 
@@ -414,6 +417,12 @@ const anyMessage: fc.Arbitrary<StunMessage> = fc.record(
     sealed: fc.uint8Array({ maxLength: 300 }),
     granted: fc.uint8Array({ maxLength: 100 }),
     bindSequence: fc.maxSafeNat(),
+    proofWanted: bytes(16),
+    addressProof: plain({
+      signer: bytes(32),
+      time: fc.maxSafeNat().map(asUnixTime),
+      signature: bytes(64),
+    }),
     padding: fc.integer({ min: 0, max: 2_000 }),
   },
   { requiredKeys: ['messageClass', 'method', 'transactionId'], noNullPrototype: true },

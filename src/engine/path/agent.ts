@@ -271,7 +271,11 @@ export class PathAgent {
     this.#chase.begin(now)
     const mayWait = this.isSound && !this.isDirect
     for (const pair of this.#pairs) {
-      if (onKnock && pair.proof === undefined && !mayPunchOnKnock(pair, mayWait && pair.remote.ip !== this.#provedIp, now))
+      if (
+        onKnock &&
+        pair.proof === undefined &&
+        !mayPunchOnKnock(pair, mayWait && pair.remote.ip !== this.#provedIp, now)
+      )
         continue
       // An address that only a check named is tried once for that check.
       if (pair.type === 'peer-reflexive' && pair.series?.waits === PUNCH) continue
@@ -590,7 +594,8 @@ function mayPunchOnKnock({ onKnock }: Pair, mayWait: boolean, now: Instant): boo
   if (onKnock.count > 0 && now < onKnock.notBefore) return false
   onKnock.count += 1
   const inVain = onKnock.count - FREE_SERIES
-  onKnock.notBefore = inVain < 0 ? now : after(now, backoffMs(mayWait ? ON_KNOCK_UNPROVED_MS : ON_KNOCK_MS, inVain))
+  onKnock.notBefore =
+    inVain < 0 ? now : after(now, backoffMs(mayWait ? ON_KNOCK_UNPROVED_MS : ON_KNOCK_MS, inVain))
   return true
 }
 
