@@ -23,6 +23,7 @@ import {
   PROOF_SALT_LENGTH,
   type ProvedAddress,
 } from '../../wire/addressProof.js'
+import { isPublishable } from '../../wire/publishedAddress.js'
 import type { StunAttributes } from '../../wire/stun/attributes.js'
 import type { Witness } from '../inputs.js'
 import type { Route } from './path.js'
@@ -86,6 +87,8 @@ export class AddressProofs {
     // The mapping is at another address now.
     if (this.#kept.get(name)?.ip !== ip) this.#kept.delete(name)
     if (proof === undefined) return undefined
+    // No record may name it, so it is of no use.
+    if (!isPublishable({ ip, port: 1 })) return drop('address-proof-bad')
     const witness = this.#witnessAt(route.remote)
     if (this.#alias === undefined || witness === undefined || !equals(witness.identity, proof.signer))
       return drop('address-proof-bad')
