@@ -5,6 +5,7 @@
  * ```
  *   signing key of A             = mix(secret, signing, A)
  *   blinded key of A             = mix(secret, blinding, A || parameter)
+ *   signing key of an identity   = mix(secret, identity-signing, identity)
  *   signing key of a blinded key = mix(secret, blinded-signing, blinded key)
  *   what A and B share           = mix(secret, pair, lower || higher)
  *   what B and whoever writes to
@@ -49,11 +50,13 @@ export const PURPOSE = {
   blinding: 20,
   blindedSigning: 21,
   sealedContent: 22,
+  identitySigning: 23,
 } as const
 
 const SECRET = fromString('known to nobody in the simulation').subarray(0, KEY_LENGTH)
 
 const NONCE_LENGTH = 32
+const NO_RANDOMNESS = new Uint8Array(0)
 
 /** What the owners of two public keys share; whichever is named first. */
 export function sharedSecret(a: Uint8Array, b: Uint8Array): Uint8Array {
@@ -90,6 +93,11 @@ export function isBlindedSignatureOf(
   signature: Uint8Array,
 ): boolean {
   return isSignatureUnder(blindedSigningKey(blindedKey), message, signature)
+}
+
+/** What the owner of a libp2p identity signs: the same each time, as with Ed25519. */
+export function identitySignatureOf(identity: Uint8Array, message: Uint8Array): Uint8Array {
+  return signatureUnder(mix(SECRET, PURPOSE.identitySigning, identity, 32), message, NO_RANDOMNESS)
 }
 
 function signatureUnder(key: Uint8Array, message: Uint8Array, z: Uint8Array): Uint8Array {

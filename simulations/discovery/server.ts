@@ -50,6 +50,8 @@ export interface ServerSetting extends Setting {
 
 export class Server implements Party, Owner {
   readonly name: string
+  /** A raw Ed25519 public key. */
+  readonly identity: Uint8Array
   readonly key: string
   readonly ips: readonly string[]
   readonly peerId: string
@@ -74,10 +76,10 @@ export class Server implements Party, Owner {
     this.#options = options
     this.#setting = setting
     this.#startedAt = setting.queue.now.instant
-    const identity = random.bytes(32)
-    this.key = identityKey(identity)
-    this.peerId = peerIdText(identity)
-    this.multihash = multihashOf(identity)
+    this.identity = random.bytes(32)
+    this.key = identityKey(this.identity)
+    this.peerId = peerIdText(this.identity)
+    this.multihash = multihashOf(this.identity)
     const { strangersRecord } = setting
     const maxRecords = options.maxRecords ?? MAX_STORED_RECORDS
     this.storer = new Storer({ setting, random, maxRecords, strangersRecord })

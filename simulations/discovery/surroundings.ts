@@ -6,8 +6,8 @@
 
 import { familyOf, type SocketAddress } from '../../src/base/address.js'
 import { rankOwnMultiaddrs } from '../../src/daemon/ownMultiaddrs.js'
-import { reflectorsToAsk, relaysToAsk } from '../../src/daemon/reflectors.js'
-import type { RelayOffer } from '../../src/engine/inputs.js'
+import { reflectorsToAsk, relaysToAsk, witnessesOf } from '../../src/daemon/reflectors.js'
+import type { RelayOffer, Witness } from '../../src/engine/inputs.js'
 import type { EventQueue } from '../network/eventQueue.js'
 import type { Seat } from './seat.js'
 import { SERVER_PORT, type Server } from './server.js'
@@ -29,6 +29,7 @@ function tcpMultiaddr(ip: string, port: number): string {
 interface Offers {
   readonly reflectors: readonly SocketAddress[]
   readonly relays: readonly RelayOffer[]
+  readonly witnesses: readonly Witness[]
 }
 
 export class Surroundings {
@@ -82,7 +83,7 @@ export class Surroundings {
       const reflectors = reflectorsToAsk(states, [], (reason) => {
         throw new Error(`the services of a server are refused: ${reason}`)
       })
-      offers = { reflectors, relays: relaysToAsk(states) }
+      offers = { reflectors, relays: relaysToAsk(states), witnesses: witnessesOf(states) }
       this.#offers.set(servers, offers)
     }
     return offers

@@ -5,6 +5,7 @@ import type { NodeKeys } from '../../src/crypto/nodeKeys.js'
 import { recordSealing } from '../../src/crypto/sealedRecord.js'
 import { Node } from '../../src/engine/node.js'
 import type { RelayQuotas } from '../../src/engine/relay/quotas.js'
+import { standInIdentity } from '../crypto/identity.js'
 import { LOOPBACK_PORT } from './daemon.js'
 import { EngineLoop } from './engineLoop.js'
 import type { Host } from './host.js'
@@ -31,6 +32,7 @@ export class BootstrapDaemon {
       {
         keys,
         identity,
+        identityKeys: standInIdentity(identity),
         random,
         loopback: { style: 'range', port: LOOPBACK_PORT },
         formerEndpoints: new Map(),

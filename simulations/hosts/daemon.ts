@@ -7,6 +7,7 @@ import { type SocketAddress, sameSocketAddress } from '../../src/base/address.js
 import type { DropReason } from '../../src/base/drops.js'
 import type { PublicKey } from '../../src/base/publicKey.js'
 import type { Random } from '../../src/base/random.js'
+import type { VerifyIdentity } from '../../src/crypto/identity.js'
 import type { NodeKeys } from '../../src/crypto/nodeKeys.js'
 import type { RecordSealing } from '../../src/crypto/sealedRecord.js'
 import type { OpenRecord } from '../../src/engine/directory/admission.js'
@@ -46,6 +47,8 @@ export interface DaemonOptions {
   readonly names?: NameServer
   /** False for one that joins no mesh. */
   readonly hasMesh?: boolean
+  /** See {@link NodeOptions.verifyIdentity}. */
+  readonly verifyIdentity?: VerifyIdentity
   /** True where the interface is read every second, also where that is known to change nothing. */
   readonly readsAlways?: boolean
 }
@@ -70,7 +73,7 @@ export class Daemon implements Member {
   #networkChanged = false
 
   constructor(options: DaemonOptions) {
-    const { host, keys, identity, random, sealing, stateFile, openRecord } = options
+    const { host, keys, identity, random, sealing, stateFile, openRecord, verifyIdentity } = options
     this.host = host
     this.identity = identity
     this.#mesh = options.mesh
@@ -93,6 +96,7 @@ export class Daemon implements Member {
       ...(openRecord === undefined ? {} : { openRecord }),
       ...(options.named === undefined ? {} : { named: options.named }),
       hasMesh: options.hasMesh ?? true,
+      ...(verifyIdentity === undefined ? {} : { verifyIdentity }),
     }
     this.#loop = new EngineLoop(new Node(this.nodeOptions, host.clock.now), host, {
       perform: (errand) => this.#perform(errand),

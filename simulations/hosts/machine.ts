@@ -12,6 +12,7 @@ import type { PublicKey } from '../../src/base/publicKey.js'
 import { forked, type Random } from '../../src/base/random.js'
 import type { NodeKeys } from '../../src/crypto/nodeKeys.js'
 import type { Cryptography } from '../crypto/cryptography.js'
+import { verifyStandInIdentity } from '../crypto/identity.js'
 import type { EventQueue } from '../network/eventQueue.js'
 import type { Place } from '../network/place.js'
 import type { Observer } from '../observer.js'
@@ -126,6 +127,7 @@ export class Machine {
       keys,
       sealing: cryptography.recordSealing(keys, NETWORK),
       identity: this.identity,
+      verifyIdentity: verifyStandInIdentity,
       random: forked(this.#daemonRandom),
       mesh,
       stateFile: this.stateFile,

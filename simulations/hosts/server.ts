@@ -129,7 +129,7 @@ export class Server {
   #start(): void {
     const { keys, random, relays } = this.#options
     const relay = relays ? relayQuotas() : undefined
-    this.#daemon = new BootstrapDaemon({ host: this.host, keys, identity: random.bytes(32), random, relay })
+    this.#daemon = new BootstrapDaemon({ host: this.host, keys, identity: this.mesh.identity, random, relay })
     this.#daemon.relays.behaviour = this.#relaying
     this.#daemon.start()
   }

@@ -29,6 +29,8 @@ export const DROP_REASONS = {
     'a STUN response to no transaction of ours, or from another address than was asked',
   'stun-unsupported': 'a STUN method, class or attribute that is not served here',
   'stun-rate-limited': 'a Binding request beyond what is reflected for a source, or in all, each second',
+  'address-proof-bad':
+    "a reflector's proof of where we are that is not its own, or of another address or name",
   'relay-grant-malformed':
     "a request for a relay's session that does not decode, or is of a version not spoken here",
   'relay-grant-unreadable': "a request for a relay's session that is not sealed to our key",

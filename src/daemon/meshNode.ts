@@ -14,6 +14,7 @@ import type { SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
 import { elapsed, SECOND } from '../base/time.js'
 import { VERSION } from '../base/version.js'
+import { identityKeys } from '../crypto/identity.js'
 import { mappingNonce } from '../crypto/mappingNonce.js'
 import type { NodeKeys } from '../crypto/nodeKeys.js'
 import { membershipKey } from '../crypto/relayGrant.js'
@@ -58,7 +59,7 @@ import { NameErrands } from './nameErrands.js'
 import { readNetworkKey } from './networkKey.js'
 import { rankOwnMultiaddrs } from './ownMultiaddrs.js'
 import { checkFurtherPorts, chooseListenPort, loopbackPort } from './ports.js'
-import { reflectorsToAsk, reflectorsToTell, relaysToAsk } from './reflectors.js'
+import { reflectorsToAsk, reflectorsToTell, relaysToAsk, witnessesOf } from './reflectors.js'
 import { resolve } from './resolve.js'
 import { controlSocketPath } from './runDirectory.js'
 import type { HostPort } from './settingReaders.js'
@@ -164,6 +165,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     {
       keys,
       identity,
+      identityKeys: identityKeys(keys.identitySeed()),
       random: systemRandom,
       loopback: { style, port: loopbackPort(port) },
       formerEndpoints: wireguard?.formerEndpoints ?? new Map(),
@@ -225,6 +227,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
       multiaddrs: rankOwnMultiaddrs(multiaddrs, serves),
       reflectors: reflectorsToAsk(servers, stun.addresses, (reason) => engine.drop(reason)),
       relays: relaysToAsk(servers),
+      witnesses: witnessesOf(servers),
       gossips,
       udpProbers: udpProbersOf(servers),
     })

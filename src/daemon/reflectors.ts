@@ -7,7 +7,7 @@
 
 import { formatSocketAddress, isGlobal, type SocketAddress } from '../base/address.js'
 import { type DropReason, isDropped } from '../base/drops.js'
-import type { RelayOffer } from '../engine/inputs.js'
+import type { RelayOffer, Witness } from '../engine/inputs.js'
 import { identityOfPeerId } from '../io/mesh/identity.js'
 import type { ServerState } from '../io/mesh/state.js'
 import { decodeServices, MAX_REFLECTORS } from '../wire/services.js'
@@ -50,6 +50,18 @@ export function relaysToAsk(servers: readonly ServerState[]): readonly RelayOffe
     if (identity === undefined || addresses.length === 0) return []
     const claimed = addresses.filter(({ ip }) => ip !== server.ip)
     return [{ identity, ...services.relay, addresses, ...(claimed.length === 0 ? {} : { claimed }) }]
+  })
+}
+
+/**
+ * The servers that reflect, each with its reflectors as {@link reflectorsToAsk} has them: what they prove of addresses is
+ * believed. What does not decode was counted there.
+ */
+export function witnessesOf(servers: readonly ServerState[]): readonly Witness[] {
+  return servers.flatMap((server) => {
+    const identity = identityOfPeerId(server.peerId)
+    const addresses = reflectorsOf(server, () => {})
+    return identity === undefined || addresses.length === 0 ? [] : [{ identity, addresses }]
   })
 }
 

@@ -12,6 +12,7 @@ import type { Forwarding } from './loopback/forwarding.js'
 import type { Strangers } from './loopback/strangers.js'
 import type { OwnAddresses } from './ownAddresses.js'
 import type { PairNames } from './pairNames.js'
+import type { AddressProofDesk } from './path/addressProofDesk.js'
 import type { CheckSubject } from './path/agent.js'
 import type { Route } from './path/path.js'
 import { StunDesk, type StunEvent } from './path/stunDesk.js'
@@ -29,6 +30,8 @@ export interface ArrivalsParts {
   readonly transactions: Transactions<CheckSubject>
   readonly relays: Relays
   readonly own: OwnAddresses
+  /** Gives others proofs of where they are; absent where we cannot. */
+  readonly proofDesk: AddressProofDesk | undefined
   readonly emit: Emit
   readonly peers: ReadonlyMap<PublicKey, Peer>
   /** Index of a handshake or session of our WireGuard → whose it is. */
@@ -47,9 +50,10 @@ export class Arrivals {
 
   constructor(parts: ArrivalsParts, now: Instant) {
     this.#parts = parts
-    const { names, transactions, relays, own, emit, drop, canAnswer } = parts
+    const { names, transactions, relays, own, proofDesk, emit, drop, canAnswer } = parts
     this.#stun = new StunDesk<Peer>(
       {
+        prove: proofDesk && ((ip, name, at) => proofDesk.give(ip, name, at)),
         reflects: () => own.role.serves,
         names,
         transactions,

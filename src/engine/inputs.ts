@@ -73,6 +73,14 @@ export interface RelayOffer {
   readonly load: number
 }
 
+/** A reflector that can prove where we are. */
+export interface Witness {
+  /** Its libp2p identity: a raw Ed25519 public key. */
+  readonly identity: Uint8Array
+  /** Its reflectors. */
+  readonly addresses: readonly SocketAddress[]
+}
+
 /** What a probe of our reachability came to. */
 export interface ReachabilityVerdict {
   /** Undefined where nobody could be asked, or nobody knew. */
@@ -136,6 +144,8 @@ export type Input =
       readonly relays: readonly RelayOffer[]
       /** True where somebody hears what we gossip. */
       readonly gossips: boolean
+      /** Who of the reflectors can prove where one is; nobody where absent. */
+      readonly witnesses?: readonly Witness[]
       /** Who sends UDP probes, in the order to prefer; nobody where absent. */
       readonly udpProbers?: readonly UdpProber[]
     }

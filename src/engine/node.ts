@@ -13,6 +13,7 @@ import { DropCounters, type DropReason } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
 import { earliest, type Instant, type Now } from '../base/time.js'
 import { hmacSha256 } from '../crypto/hmacSha256.js'
+import { type IdentityKeys, type VerifyIdentity, verifyIdentity } from '../crypto/identity.js'
 import type { PeerRecord } from '../wire/record.js'
 import type { RelayService } from '../wire/services.js'
 import { wireguardType } from '../wire/wireguard.js'
@@ -28,6 +29,9 @@ import { Takeover } from './loopback/takeover.js'
 import { HostNames, type NameAnswer, type NamedHost } from './names/hostNames.js'
 import { OwnAddresses } from './ownAddresses.js'
 import { PairNames } from './pairNames.js'
+import { AddressProofDesk } from './path/addressProofDesk.js'
+import { AddressProofs } from './path/addressProofs.js'
+import { AddressWitnesses } from './path/addressWitnesses.js'
 import type { CheckSubject, PathContext } from './path/agent.js'
 import { Birthdays } from './path/birthdays.js'
 import { openSockets } from './path/machine.js'
@@ -54,6 +58,10 @@ export interface NodeOptions extends DiscoveryOptions {
   readonly relay?: RelayQuotas
   /** The key by which members of a closed network know each other; absent in an open one. */
   readonly membership?: Uint8Array
+  /** What signs as its libp2p identity; without it a node that serves gives no address proofs. */
+  readonly identityKeys?: IdentityKeys
+  /** Verifies what identities sign; by default as they do. A simulation may do it without the arithmetic. */
+  readonly verifyIdentity?: VerifyIdentity
   /** What checks that bore holes may cost, for all peers together. */
   readonly punching?: PunchLimits
   /** Where peers are, by a name or an address that the user gave; nobody by default. */
@@ -76,6 +84,7 @@ export class Node {
   readonly #endpoints: LoopbackEndpoints
   readonly #takeover: Takeover
   readonly #own: OwnAddresses
+  readonly #witnesses: AddressWitnesses
   readonly #discovery: Discovery<Peer>
   readonly #relays: Relays
   readonly #peers = new Map<PublicKey, Peer>()
@@ -96,9 +105,11 @@ export class Node {
     const endpoints = new LoopbackEndpoints(options.loopback)
     const takeover = new Takeover(endpoints, options.formerEndpoints, emit)
     const strangers = new Strangers(keys, now.instant)
+    const verify = options.verifyIdentity ?? verifyIdentity
     const own = new OwnAddresses({
       emit,
       random,
+      proofs: new AddressProofs({ ownKey: keys.publicKey, random, verify }),
       role: options.role,
       portMapping: options.portMapping,
       record: () => this.#discovery,
@@ -139,6 +150,7 @@ export class Node {
     this.#endpoints = endpoints
     this.#takeover = takeover
     this.#own = own
+    this.#witnesses = new AddressWitnesses(verify)
     this.#discovery = discovery
     this.#relays = relays
     this.relayTable = relays.table
@@ -158,6 +170,7 @@ export class Node {
       reflection,
       paths,
       birthdays: new Birthdays(punching, paths, random),
+      witnesses: this.#witnesses,
       mapped: () => own.mapped,
       relays: relays.context,
       nat: own.nat,
@@ -182,6 +195,7 @@ export class Node {
         transactions,
         relays,
         own,
+        proofDesk: options.identityKeys && new AddressProofDesk(options.identityKeys, now),
         emit,
         peers,
         indices,
@@ -325,6 +339,7 @@ export class Node {
       default:
         if (input.type === 'mesh-changed') {
           this.#own.role.setConnected(input.connected, now.instant)
+          this.#witnesses.told(input.witnesses ?? [])
           this.#relays.setOffers(input.relays)
         }
         this.#discovery.handle(input, now)

@@ -9,6 +9,7 @@ import type { Candidate } from '../wire/candidate.js'
 import { natOf } from './directory/ownContent.js'
 import type { Emit } from './effects.js'
 import type { Input, LocalSocket, MachineRoute } from './inputs.js'
+import type { AddressProofs } from './path/addressProofs.js'
 import { type NatInput, NatKnowledge } from './path/natKnowledge.js'
 import { type MappingInput, PortMapping, type PortMappingOptions } from './path/portMapping.js'
 import { Reflection } from './path/reflection.js'
@@ -18,6 +19,8 @@ import type { NodeStatus } from './status.js'
 export interface OwnAddressesParts {
   readonly emit: Emit
   readonly random: Random
+  /** What reflectors prove of where we are. */
+  readonly proofs: AddressProofs
   readonly role: RoleOption
   /** Absent where no gateway is to be asked for ports. */
   readonly portMapping: PortMappingOptions | undefined
@@ -37,8 +40,8 @@ export class OwnAddresses {
 
   constructor(parts: OwnAddressesParts) {
     this.#parts = parts
-    const { emit, random } = parts
-    this.reflection = new Reflection(emit, random)
+    const { emit, random, proofs } = parts
+    this.reflection = new Reflection(emit, random, proofs)
     this.nat = new NatKnowledge(emit, random, this.reflection)
     this.#portMapping = new PortMapping(parts.portMapping, emit)
     this.role = new Role(parts.role, random, emit)
@@ -92,7 +95,11 @@ export class OwnAddresses {
     this.#parts.record().describe(now)
   }
 
-  meshChanged({ connected, udpProbers }: Extract<Input, { type: 'mesh-changed' }>, now: Now): void {
+  meshChanged(
+    { connected, udpProbers, witnesses = [] }: Extract<Input, { type: 'mesh-changed' }>,
+    now: Now,
+  ): void {
+    this.#parts.proofs.told(witnesses)
     this.nat.meshChanged(connected, udpProbers ?? [], now.instant)
   }
 

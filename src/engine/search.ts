@@ -24,6 +24,7 @@ import { Whereabouts } from './directory/whereabouts.js'
 import type { Emit } from './effects.js'
 import type { SocketId } from './inputs.js'
 import type { Takeover } from './loopback/takeover.js'
+import type { AddressWitnesses } from './path/addressWitnesses.js'
 import type { PathAgent } from './path/agent.js'
 import { Birthday } from './path/birthday.js'
 import type { Birthdays } from './path/birthdays.js'
@@ -45,6 +46,8 @@ export interface SearchContext {
   readonly paths: Machine
   readonly relays: RelayContext
   readonly birthdays: Birthdays
+  /** Who proves where a peer is. */
+  readonly witnesses: AddressWitnesses
   /** Our ports that gateways have opened. */
   readonly mapped: () => readonly Candidate[]
 }
@@ -76,7 +79,7 @@ export class Search {
     this.#context = context
     this.#parts = parts
     const { agent, watch, log, named } = parts
-    const { discovery, reflection, birthdays, takeover, paths, mapped } = context
+    const { discovery, reflection, birthdays, witnesses, takeover, paths, mapped } = context
     const { directory } = discovery
     this.#whereabouts = new Whereabouts(key, { directory, takeover, named, machine: paths, reflection })
     const known = () => this.#whereabouts.latest
@@ -84,6 +87,7 @@ export class Search {
       machine: paths,
       reflection,
       birthdays,
+      witnesses,
       mapped,
       record: (now) => this.#whereabouts.record(now),
     })
@@ -191,7 +195,10 @@ export class Search {
 
   /** Tells the agent where the peer may be. */
   offerCandidates(now: Now): void {
-    this.#parts.agent.offer(this.#whereabouts.candidates(now))
+    const record = this.record(now)
+    const ip = record?.provedAddress?.ip
+    const isProved = record && ip && this.#context.witnesses.prove(record, ip, now.unix)
+    this.#parts.agent.offer(this.#whereabouts.candidates(now), isProved === true ? ip : undefined)
   }
 
   recordKnown(isNews: boolean, now: Now): void {

@@ -17,6 +17,7 @@
  *    8  multiaddrs     at most 8, binary, without the final /p2p/…
  *    9  NAT mapping    0 unknown, 1 none, 2 endpoint-independent, 3 address-dependent,
  *   10  NAT filtering  4 address-and-port-dependent
+ *   11  proved address, where there is one: its IP, a salt of 16 bytes, one to three proofs (addressProof.ts)
  * ```
  *
  * One record has one encoding here, but the signature is over the bytes as they came: never encode again to verify.
@@ -28,9 +29,10 @@ import { ipToBytes } from '../base/address.js'
 import { type Dropped, drop } from '../base/drops.js'
 import { PUBLIC_KEY_LENGTH, type PublicKey, publicKeyBytes, publicKeyFromBytes } from '../base/publicKey.js'
 import { asUnixTime, elapsed, HOUR, type UnixTime } from '../base/time.js'
+import { brokenProofRule, MAX_ADDRESS_PROOFS, PROOF_SALT_LENGTH, type ProvedAddress } from './addressProof.js'
 import type { Candidate, CandidateType } from './candidate.js'
 import { multiaddrFromBytes, multiaddrToBytes } from './multiaddr.js'
-import { PeerRecordMessage, SignedRecordMessage } from './protobuf/record.js'
+import { PeerRecordMessage, type ProvedAddressMessage, SignedRecordMessage } from './protobuf/record.js'
 import { decodeProtobuf } from './protons.js'
 import { isPublishable, publishedAddress } from './publishedAddress.js'
 
@@ -68,6 +70,8 @@ export interface PeerRecord {
   /** Where libp2p reaches the node, direct and through circuit relays, without the final `/p2p/…`. At most {@link MAX_MULTIADDRS}. */
   readonly multiaddrs: readonly string[]
   readonly nat: NatBehaviour
+  /** Where reflectors say that the author takes what is sent; absent where none has said so. */
+  readonly provedAddress?: ProvedAddress
 }
 
 export const MAX_CANDIDATES = 16
@@ -127,6 +131,9 @@ export function encodeRecord(record: PeerRecord): Uint8Array {
     multiaddrs: record.multiaddrs.map((text) => withArrayBuffer(multiaddrToBytes(text))),
     natMapping: BEHAVIOURS.indexOf(record.nat.mapping),
     natFiltering: BEHAVIOURS.indexOf(record.nat.filtering),
+    ...(record.provedAddress === undefined
+      ? {}
+      : { provedAddress: encodeProvedAddress(record.provedAddress) }),
   })
 }
 
@@ -153,6 +160,8 @@ export function decodeRecord(bytes: Uint8Array): PeerRecord | Dropped {
     if (text === undefined) return drop('record-malformed')
     multiaddrs.push(text)
   }
+  const provedAddress = message.provedAddress && decodeProvedAddress(message.provedAddress)
+  if (message.provedAddress !== undefined && provedAddress === undefined) return drop('record-malformed')
   const record: PeerRecord = {
     publicKey: publicKeyFromBytes(message.publicKey),
     sequence: Number(message.sequence),
@@ -166,6 +175,7 @@ export function decodeRecord(bytes: Uint8Array): PeerRecord | Dropped {
       mapping: BEHAVIOURS[message.natMapping] ?? 'unknown',
       filtering: BEHAVIOURS[message.natFiltering] ?? 'unknown',
     },
+    ...(provedAddress === undefined ? {} : { provedAddress }),
   }
   return brokenRule(record) === undefined ? record : drop('record-malformed')
 }
@@ -199,7 +209,7 @@ export function decodeSignedRecord(bytes: Uint8Array): SignedRecord | Dropped {
 
 /** The rule of the format that a record breaks, in words; undefined where it keeps all. Multiaddrs have a codec of their own. */
 function brokenRule(record: PeerRecord): string | undefined {
-  const { sequence, issuedAt, expiresAt, candidates, identity, multiaddrs } = record
+  const { sequence, issuedAt, expiresAt, candidates, identity, multiaddrs, provedAddress } = record
   if (!Number.isSafeInteger(sequence) || sequence <= 0) return 'the sequence is no safe integer above zero'
   if (!Number.isSafeInteger(issuedAt) || issuedAt < 0)
     return 'the issue time is no whole millisecond since 1970'
@@ -213,5 +223,40 @@ function brokenRule(record: PeerRecord): string | undefined {
   }
   if (identity.length !== IDENTITY_LENGTH) return `the identity has ${identity.length} bytes, not 32`
   if (multiaddrs.length > MAX_MULTIADDRS) return `it has more than ${MAX_MULTIADDRS} multiaddrs`
-  return undefined
+  return provedAddress && brokenProvedRule(provedAddress)
+}
+
+function brokenProvedRule({ ip, salt, proofs }: ProvedAddress): string | undefined {
+  if (!isPublishable({ ip, port: 1 })) return `${ip} is not for others`
+  if (salt.length !== PROOF_SALT_LENGTH) return `the salt has ${salt.length} bytes, not ${PROOF_SALT_LENGTH}`
+  if (proofs.length === 0 || proofs.length > MAX_ADDRESS_PROOFS)
+    return `an address has 1 to ${MAX_ADDRESS_PROOFS} proofs, not ${proofs.length}`
+  return proofs.map(brokenProofRule).find((broken) => broken !== undefined)
+}
+
+function encodeProvedAddress({ ip, salt, proofs }: ProvedAddress): ProvedAddressMessage {
+  return {
+    ip: withArrayBuffer(ipToBytes(ip)),
+    salt: withArrayBuffer(salt),
+    proofs: proofs.map(({ signer, time, signature }) => ({
+      signer: withArrayBuffer(signer),
+      time: BigInt(time),
+      signature: withArrayBuffer(signature),
+    })),
+  }
+}
+
+/** As copies of the bytes, for a record is kept. Whether it keeps the rules, {@link brokenRule} says. */
+function decodeProvedAddress(message: ProvedAddressMessage): ProvedAddress | undefined {
+  const address = publishedAddress(message.ip, 1)
+  if (address === undefined) return undefined
+  return {
+    ip: address.ip,
+    salt: new Uint8Array(message.salt),
+    proofs: message.proofs.map(({ signer, time, signature }) => ({
+      signer: new Uint8Array(signer),
+      time: asUnixTime(Number(time)),
+      signature: new Uint8Array(signature),
+    })),
+  }
 }

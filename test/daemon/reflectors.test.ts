@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { SocketAddress } from '../../src/base/address.js'
 import type { DropReason } from '../../src/base/drops.js'
-import { reflectorsToAsk, reflectorsToTell, relaysToAsk } from '../../src/daemon/reflectors.js'
+import { reflectorsToAsk, reflectorsToTell, relaysToAsk, witnessesOf } from '../../src/daemon/reflectors.js'
 import { peerIdOfIdentity } from '../../src/io/mesh/identity.js'
 import type { ServerState } from '../../src/io/mesh/state.js'
 import { encodeServices, MAX_REFLECTORS } from '../../src/wire/services.js'
@@ -115,5 +115,14 @@ describe('Relays are asked', () => {
     const nowhere = encodeServices({ version: 1, reflectors: [], relay })
     for (const services of [none, nowhere, new Uint8Array(3)])
       assert.deepEqual(relaysToAsk([{ peerId, services, ip: '8.8.8.8' }]), [])
+  })
+
+  test('for proofs of addresses wherever they reflect, relay or not', () => {
+    const services = encodeServices({ version: 1, reflectors: [at('10.0.0.1', 7), at('2a00::1')] })
+    const expected = { identity, addresses: [at('8.8.8.8', 7), at('2a00::1')] }
+    const nowhere = encodeServices({ version: 1, reflectors: [] })
+    const garbled = new Uint8Array(3)
+    const servers = [services, nowhere, garbled].map((each) => ({ peerId, services: each, ip: '8.8.8.8' }))
+    assert.deepEqual(witnessesOf(servers), [expected])
   })
 })

@@ -18,7 +18,7 @@ import type { PublicKey } from '../../src/base/publicKey.js'
 import { SECOND } from '../../src/base/time.js'
 import { admitStoredRecord, recordKey } from '../../src/engine/directory/admission.js'
 import type { Effect } from '../../src/engine/effects.js'
-import type { Input, RelayOffer } from '../../src/engine/inputs.js'
+import type { Input, RelayOffer, Witness } from '../../src/engine/inputs.js'
 import { periodOf } from '../../src/wire/period.js'
 
 const KNOCK_DEADLINE_MS = 4 * SECOND
@@ -43,6 +43,8 @@ export interface OneServerMeshOptions {
   readonly delayMs: number
   /** What members are told of where plain Binding requests are answered. */
   readonly reflectors: readonly SocketAddress[]
+  /** Which of them prove addresses. */
+  readonly witnesses?: readonly Witness[]
   /** True where gossip reaches everybody at once; by default there is none. */
   readonly gossips?: boolean
 }
@@ -51,6 +53,7 @@ export class OneServerMesh implements MeshAccess {
   readonly #queue: EventQueue
   readonly #delayMs: number
   readonly #reflectors: readonly SocketAddress[]
+  readonly #witnesses: readonly Witness[]
   readonly #gossips: boolean
   readonly #members = new Set<Member>()
   readonly #records = new Map<RecordName, { readonly sequence: number; readonly bytes: Uint8Array }>()
@@ -63,10 +66,11 @@ export class OneServerMesh implements MeshAccess {
   /** Member relays, as whoever joins from now on is told. */
   relays: readonly RelayOffer[] = []
 
-  constructor({ queue, delayMs, reflectors, gossips = false }: OneServerMeshOptions) {
+  constructor({ queue, delayMs, reflectors, witnesses = [], gossips = false }: OneServerMeshOptions) {
     this.#queue = queue
     this.#delayMs = delayMs
     this.#reflectors = reflectors
+    this.#witnesses = witnesses
     this.#gossips = gossips
   }
 
@@ -179,6 +183,7 @@ export class OneServerMesh implements MeshAccess {
       multiaddrs: connected ? [`/ip4/198.51.100.1/tcp/${SHARED_PORT}`] : [],
       reflectors: this.#reflectors,
       relays: this.relays,
+      witnesses: this.#witnesses,
       gossips: connected && this.#gossips,
     })
   }

@@ -23,7 +23,11 @@ import type { Site } from '../../simulations/network/site.js'
 import type { LinkSpec, NatSpec } from '../../simulations/topology.js'
 import type { SocketAddress } from '../../src/base/address.js'
 import { forked, type Random, randomBelow, seededRandom } from '../../src/base/random.js'
-import { SECOND } from '../../src/base/time.js'
+import { asUnixTime, SECOND } from '../../src/base/time.js'
+import { proveAddress } from '../../src/crypto/addressProof.js'
+import { identityKeys } from '../../src/crypto/identity.js'
+import type { OpenRecord } from '../../src/engine/directory/admission.js'
+import type { Witness } from '../../src/engine/inputs.js'
 import { OneServerMesh } from './oneServerMesh.js'
 
 /** A host's way to the middle of the internet and back to another host. */
@@ -54,6 +58,10 @@ export interface WorldOptions {
   readonly uneven?: boolean
   /** See {@link OneServerMeshOptions.gossips}. */
   readonly gossips?: boolean
+  /** False where reflectors know nothing of address proofs. */
+  readonly proofs?: boolean
+  /** How everybody opens signed records; by default as they are signed. */
+  readonly openRecord?: OpenRecord
 }
 
 export class World {
@@ -64,21 +72,37 @@ export class World {
   readonly reflectors: readonly SocketAddress[]
   readonly names = new NameServer()
   readonly #uneven: boolean
+  readonly #openRecord: OpenRecord | undefined
 
-  constructor({ seed, start = 1_000, uneven = false, gossips = false }: WorldOptions) {
+  constructor({
+    seed,
+    start = 1_000,
+    uneven = false,
+    gossips = false,
+    proofs = true,
+    openRecord,
+  }: WorldOptions) {
     this.queue = new EventQueue(start, UNIX_START)
     this.internet = new Internet(this.queue, seededRandom(seed), [], { delayBetween: () => 0 })
     this.random = seededRandom(seed)
     this.#uneven = uneven
-    this.reflectors = ['reflector 1', 'reflector 2'].map((name) => {
+    this.#openRecord = openRecord
+    const witnesses: Witness[] = []
+    this.reflectors = ['reflector 1', 'reflector 2'].map((name, index) => {
       const place = this.internet.publicPlace(REGION, perfectLink(0), false)
-      attachReflector(place, name, SHARED_PORT)
-      return { ip: place.ips[0] ?? '', port: SHARED_PORT }
+      const address = { ip: place.ips[0] ?? '', port: SHARED_PORT }
+      const keys = identityKeys(new Uint8Array(32).fill(index + 1))
+      const prove = (ip: string, by: Uint8Array) =>
+        proveAddress(keys, ip, by, asUnixTime(Math.floor(this.queue.now.unix)))
+      attachReflector(place, name, SHARED_PORT, proofs ? prove : undefined)
+      witnesses.push({ identity: keys.identity, addresses: [address] })
+      return address
     })
     this.mesh = new OneServerMesh({
       queue: this.queue,
       delayMs: TO_THE_MIDDLE_MS,
       reflectors: this.reflectors,
+      witnesses,
       gossips,
     })
   }
@@ -158,6 +182,7 @@ export class World {
       stateFile: new StateFile(),
       names: this.names,
       ...further,
+      ...(this.#openRecord === undefined ? {} : { openRecord: this.#openRecord }),
     })
   }
 

@@ -5,6 +5,7 @@ import { concat, fromString } from 'uint8arrays'
 import { isDropped } from '../../src/base/drops.js'
 import { publicKeyFromBytes } from '../../src/base/publicKey.js'
 import { asUnixTime, HOUR } from '../../src/base/time.js'
+import { MAX_ADDRESS_PROOFS, type ProvedAddress } from '../../src/wire/addressProof.js'
 import type { Candidate } from '../../src/wire/candidate.js'
 import { PeerRecordMessage } from '../../src/wire/protobuf/record.js'
 import {
@@ -76,6 +77,29 @@ describe('records', () => {
     assert.deepEqual(decoded, { ...record, nat: { mapping: 'unknown', filtering: 'unknown' } })
   })
 
+  it('have these very bytes where an address is proved', () => {
+    const proof = `0a20 ${'11'.repeat(32)} 11 00505c18a3010000 1a40 ${'22'.repeat(64)}`
+    const proved = `5a8701 0a04cb00710a 1210${'33'.repeat(16)} 1a6d ${proof}`.replaceAll(' ', '')
+    const provedAddress: ProvedAddress = {
+      ip: '203.0.113.10',
+      salt: new Uint8Array(16).fill(0x33),
+      proofs: [
+        {
+          signer: new Uint8Array(32).fill(0x11),
+          time: record.issuedAt,
+          signature: new Uint8Array(64).fill(0x22),
+        },
+      ],
+    }
+    const encoded = concat([golden(), fromString(proved, 'hex')])
+    assert.deepEqual(encodeRecord({ ...record, provedAddress }), encoded)
+    assert.deepEqual(decodeRecord(encoded), { ...record, provedAddress })
+    assert.throws(
+      () => encodeRecord({ ...record, provedAddress: { ...provedAddress, proofs: [] } }),
+      RangeError,
+    )
+  })
+
   it('own their identity’s bytes', () => {
     const encoded = golden()
     const decoded = decodeRecord(encoded)
@@ -126,6 +150,7 @@ describe('records', () => {
       { multiaddrs: [new Uint8Array(0)] },
       { multiaddrs: [Uint8Array.of(4, 203, 0)] },
       { sequence: 2n ** 64n - 1n },
+      { provedAddress: { ip: Uint8Array.of(203, 0, 113, 1), salt: new Uint8Array(16), proofs: [] } },
     ]
     for (const change of wrong)
       assert.deepEqual(decodeRecord(encodedWith(change)), { dropped: 'record-malformed' })
@@ -269,6 +294,15 @@ const behaviour = fc.constantFrom(
   'address-and-port-dependent' as const,
 )
 
+const provedAddress: fc.Arbitrary<ProvedAddress> = plain({
+  ip: publishableAddress.map(({ ip }) => ip),
+  salt: bytes(16),
+  proofs: fc.array(
+    plain({ signer: bytes(32), time: fc.maxSafeNat().map(asUnixTime), signature: bytes(64) }),
+    { minLength: 1, maxLength: MAX_ADDRESS_PROOFS },
+  ),
+})
+
 const anyRecord: fc.Arbitrary<PeerRecord> = plain({
   publicKey: bytes(32).map(publicKeyFromBytes),
   sequence: fc.maxSafeNat().map((sequence) => Math.max(1, sequence)),
@@ -291,5 +325,10 @@ const anyRecord: fc.Arbitrary<PeerRecord> = plain({
     { maxLength: MAX_MULTIADDRS },
   ),
   nat: plain({ mapping: behaviour, filtering: behaviour }),
+  provedAddress: fc.option(provedAddress, { nil: undefined }),
   lifetime: fc.integer({ min: 1, max: MAX_RECORD_LIFETIME }),
-}).map(({ lifetime, ...rest }) => ({ ...rest, expiresAt: asUnixTime(rest.issuedAt + lifetime) }))
+}).map(({ lifetime, provedAddress: proved, ...rest }) => ({
+  ...rest,
+  ...(proved === undefined ? {} : { provedAddress: proved }),
+  expiresAt: asUnixTime(rest.issuedAt + lifetime),
+}))

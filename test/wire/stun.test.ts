@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { concat, fromString, toString as toText } from 'uint8arrays'
 import { formatSocketAddress } from '../../src/base/address.js'
 import { isDropped } from '../../src/base/drops.js'
+import { asUnixTime } from '../../src/base/time.js'
 import { fingerprint } from '../../src/wire/stun/fingerprint.js'
 import { type Hmac, verifyIntegrity } from '../../src/wire/stun/integrity.js'
 import {
@@ -375,6 +376,8 @@ const IANA_ATTRIBUTES = {
   granted: 0xc0b2, // likewise
   bindSequence: 0xc0b3, // likewise
   bindCookie: 0xc0b4, // likewise
+  proofWanted: 0xc0b5, // likewise
+  addressProof: 0xc0b6, // likewise
   padding: 0xc0bf, // ours, from the same part
 }
 
@@ -422,6 +425,12 @@ const anyMessage: fc.Arbitrary<StunMessage> = fc.record(
     granted: fc.uint8Array({ maxLength: 100 }),
     bindSequence: fc.maxSafeNat(),
     bindCookie: bytes(8),
+    proofWanted: bytes(16),
+    addressProof: plain({
+      signer: bytes(32),
+      time: fc.maxSafeNat().map(asUnixTime),
+      signature: bytes(64),
+    }),
     padding: fc.integer({ min: 0, max: 2_000 }),
   },
   { requiredKeys: ['messageClass', 'method', 'transactionId'], noNullPrototype: true },

@@ -4,6 +4,7 @@ import { isGlobal } from '../../base/address.js'
 import type { Candidate } from '../../wire/candidate.js'
 import type { NatBehaviour } from '../../wire/record.js'
 import type { LocalSocket } from '../inputs.js'
+import { mayNeedGuessing } from '../path/birthdayPlan.js'
 import type { Findings } from '../path/findings.js'
 import type { OwnContent } from './ownRecord.js'
 
@@ -17,7 +18,11 @@ export function ownContent(
   const hosts: Candidate[] = sockets
     .map(({ address }): Candidate => ({ type: 'host', address }))
     .sort((a, b) => Number(isGlobal(b.address.ip)) - Number(isGlobal(a.address.ip)))
-  return { candidates: [...mapped, ...findings.candidates, ...hosts], multiaddrs, nat: natOf(findings) }
+  const nat = natOf(findings)
+  const candidates = [...mapped, ...findings.candidates, ...hosts]
+  const { proved } = findings
+  if (proved === undefined || !mayNeedGuessing(nat)) return { candidates, multiaddrs, nat }
+  return { candidates, multiaddrs, nat, provedAddress: proved }
 }
 
 export function natOf({ mapping, filtering }: Findings): NatBehaviour {

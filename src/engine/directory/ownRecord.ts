@@ -8,6 +8,7 @@ import type { Random } from '../../base/random.js'
 import { after, asUnixTime, elapsed, HOUR, MINUTE, type Now, type UnixTime } from '../../base/time.js'
 import type { NodeKeys } from '../../crypto/nodeKeys.js'
 import { signRecord } from '../../crypto/signedRecord.js'
+import type { ProvedAddress } from '../../wire/addressProof.js'
 import type { Candidate } from '../../wire/candidate.js'
 import { RECORD_SKEW } from '../../wire/period.js'
 import {
@@ -26,6 +27,8 @@ export interface OwnContent {
   readonly candidates: readonly Candidate[]
   readonly multiaddrs: readonly string[]
   readonly nat: NatBehaviour
+  /** What others may verify of where we are. */
+  readonly provedAddress?: ProvedAddress
 }
 
 /** Who writes the record. */
@@ -111,15 +114,20 @@ export class OwnRecord {
     return { publicKey: keys.publicKey, sequence, issuedAt, expiresAt, identity, ...content }
   }
 
-  /** What there is room for. The last multiaddrs go first, then the last candidates: the first are worth most. */
-  #fitted({ candidates, multiaddrs, nat }: OwnContent): OwnContent {
+  /** What there is room for. All proofs but the newest go first, then the last multiaddrs, then the last candidates: the first are worth most. */
+  #fitted({ candidates, multiaddrs, nat, provedAddress }: OwnContent): OwnContent {
     const content = {
       candidates: candidates.slice(0, MAX_CANDIDATES),
       multiaddrs: multiaddrs.slice(0, MAX_MULTIADDRS),
       nat,
+      ...(provedAddress === undefined
+        ? {}
+        : { provedAddress: { ...provedAddress, proofs: [...provedAddress.proofs] } }),
     }
     while (this.#lengthOf(content) > MAX_RECORD_LENGTH) {
-      if (content.multiaddrs.length > 0) content.multiaddrs.pop()
+      const { proofs = [] } = content.provedAddress ?? {}
+      if (proofs.length > 1) proofs.pop()
+      else if (content.multiaddrs.length > 0) content.multiaddrs.pop()
       else content.candidates.pop()
     }
     return content

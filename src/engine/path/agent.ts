@@ -63,6 +63,8 @@ export class PathAgent {
   /** Whether we hold a first message back; each check says so. */
   readonly #holdsFirstMessage: () => boolean
   #candidates: readonly Candidate[] = []
+  /** Where a reflector says that the peer is; see addressWitnesses.ts. */
+  #provedIp: string | undefined = undefined
   /** Where member relays pass on what goes to the peer. */
   #relayed: readonly Route[] = []
   readonly #pairs: Pairs
@@ -133,8 +135,12 @@ export class PathAgent {
     return this.#pairs.mayUse(route)
   }
 
-  /** The peer is at these addresses now; those no longer named are forgotten unless they are proved. */
-  offer(candidates: readonly Candidate[]): void {
+  /**
+   * The peer is at these addresses now; those no longer named are forgotten unless they are proved. That it is at
+   * `provedIp`, others say too.
+   */
+  offer(candidates: readonly Candidate[], provedIp?: string): void {
+    this.#provedIp = provedIp
     // Which addresses are relays is not for the peer to say. Whoever sent to a mapped address sees the peer there as well:
     // what is said of an address first counts.
     this.#candidates = candidates.filter(
@@ -186,8 +192,10 @@ export class PathAgent {
    */
   punch(now: Instant, onKnock = false): void {
     this.#chase.begin(now)
+    const canWait = this.isSound && !this.isDirect
     for (const pair of this.#pairs.all) {
-      if (onKnock && pair.proof === undefined && !mayPunchOnKnock(pair, now)) continue
+      const mayWait = canWait && pair.remote.ip !== this.#provedIp
+      if (onKnock && pair.proof === undefined && !mayPunchOnKnock(pair, mayWait, now)) continue
       // An address that only a check named is tried once for that check.
       if (pair.type === 'peer-reflexive' && pair.series?.waits === PUNCH) continue
       if (pair.proof !== undefined && !pair.proof.suspect) ask(pair, pair.proof, now)

@@ -8,9 +8,10 @@
  * The knock makes both begin: it is answered within a round trip, and each counts from when it came. A relayed path is no
  * reason not to try; a direct one is. Over a relay an effort is made only while there is traffic.
  *
- * Nothing proves that the peer is at the address that its record names: what it sends from there is what does not get
- * through. So an effort has one address, begins only when the peer has just been heard of, and each that was in vain makes
- * the pause longer, whatever address comes next. Only a path that an effort won, or another network of ours, ends that.
+ * What the peer sends from the address that its record names is what does not get through. So an effort has one address,
+ * begins only when the peer has just been heard of, and each that was in vain makes the pause longer, whatever address
+ * comes next. Only a path that an effort won, or another network of ours, ends that. And where no reflector says that the
+ * peer is there (addressWitnesses.ts), it has one effort of a few checks, and then none, until one says so.
  */
 
 import { type Backoff, backoffMs } from '../../base/backoff.js'
@@ -47,6 +48,12 @@ const PEER_AGAIN_MS: Backoff = { first: 1 * MINUTE, longest: 1 * HOUR }
 /** The peer's pause ends as much before ours at most. */
 const SLACK_MS = 5 * SECOND
 
+/** The peer's proof may come a little later than the peer: with its answer to a knock, or its record. */
+const PROOF_MS = 5 * SECOND
+
+/** How often it is looked again whether there is a proof by now. */
+const PROOF_AGAIN_MS = 5 * MINUTE
+
 const NOW_OR_LATER = Number.NEGATIVE_INFINITY as Instant
 
 export interface BirthdayParts {
@@ -66,8 +73,8 @@ export class Birthday {
   /** When the peer and we began to speak to each other, if that is still to lead to an effort. */
   #touchedAt: Instant | undefined = undefined
   #notBefore = NOW_OR_LATER
-  /** Efforts in vain since the last that led to a path, from behind `own`. */
-  #failures = { count: 0, own: '' }
+  /** Efforts in vain since the last that led to a path, from behind `own`; and whether one had an address without a proof. */
+  #failures = { count: 0, own: '', unproved: false }
   /** When to try again, after an effort in vain. */
   #againAt: Instant | undefined = undefined
   #nextWake: Instant | undefined = undefined
@@ -126,7 +133,7 @@ export class Birthday {
       // Another way to the peer says nothing of the address that was tried.
       if (agent.current !== undefined && this.expects(agent.current)) {
         birthdays.failed.met(between)
-        this.#failures = { count: 0, own: between.own }
+        this.#failures = { count: 0, own: between.own, unproved: false }
         this.#notBefore = NOW_OR_LATER
       }
       birthdays.end(this.#effort)
@@ -140,6 +147,13 @@ export class Birthday {
     const { birthdays, agent, isActive } = this.#parts
     const isOver = now.instant >= effort.endsAt
     const { plan } = effort
+    if (!plan.isProved && this.#parts.plan(now)?.isProved === true) {
+      // What a few checks had little hope for is worth an effort now.
+      this.#effort = undefined
+      birthdays.end(effort)
+      this.#mayBegin(after(now.instant, -GRACE_MS), now)
+      return
+    }
     const hasMoved =
       plan.role === 'easy' && !agent.mayUse({ socket: plan.socket, remote: { ip: plan.ip, port: 1 } })
     // Without any path the knock says that there is traffic.
@@ -147,9 +161,13 @@ export class Birthday {
       this.#nextWake = effort.endsAt
       return
     }
-    if (isOver) birthdays.failed.failed(plan.between, effort.endsAt)
+    if (isOver && plan.isProved) birthdays.failed.failed(plan.between, effort.endsAt)
     this.#effort = undefined
     birthdays.end(effort)
+    if (!plan.isProved) {
+      this.#awaitProof(now)
+      return
+    }
     this.#againAt = later(birthdays.failed.notBefore(plan.between) ?? this.#notBefore, this.#notBefore)
     this.#mayKnock(this.#againAt, now)
   }
@@ -176,11 +194,19 @@ export class Birthday {
       else this.#nextWake = earliest(until, after(now.instant, SECOND))
       return
     }
-    this.#touchedAt = undefined
     const { own } = plan.between
     if (own !== this.#failures.own) {
-      this.#failures = { count: 0, own }
+      this.#failures = { count: 0, own, unproved: false }
       this.#notBefore = NOW_OR_LATER
+    }
+    if (!plan.isProved && elapsed(touchedAt, now.instant) < PROOF_MS) {
+      this.#nextWake = earliest(after(touchedAt, PROOF_MS), after(now.instant, SECOND))
+      return
+    }
+    this.#touchedAt = undefined
+    if (!plan.isProved && this.#failures.unproved) {
+      this.#awaitProof(now)
+      return
     }
     const notBefore = later(birthdays.failed.notBefore(plan.between) ?? now.instant, this.#notBefore)
     if (after(now.instant, SLACK_MS) < notBefore) {
@@ -189,13 +215,21 @@ export class Birthday {
       return
     }
     this.#effort = birthdays.begin(plan, agent, now.instant)
-    if (this.#effort !== undefined) {
+    if (!plan.isProved) {
+      this.#failures = { ...this.#failures, unproved: this.#effort !== undefined }
+    } else if (this.#effort !== undefined) {
       // Until it leads to a path it is one in vain, however it ends.
       this.#notBefore = after(this.#effort.endsAt, backoffMs(PEER_AGAIN_MS, this.#failures.count))
-      this.#failures = { count: this.#failures.count + 1, own }
+      this.#failures = { ...this.#failures, count: this.#failures.count + 1 }
     }
     this.#againAt = undefined
     this.#nextWake = this.#effort?.endsAt
+  }
+
+  /** There is nothing to do but wait for a proof, while there is traffic. */
+  #awaitProof(now: Now): void {
+    this.#againAt = after(now.instant, PROOF_AGAIN_MS)
+    this.#nextWake = this.#againAt
   }
 
   /** Over a relay nobody knocks any more, so that is for us to do; without one whoever looks for the peer does. */
@@ -206,6 +240,10 @@ export class Birthday {
       return
     }
     if (!agent.isSound || !isActive(now)) return
+    if (this.#parts.plan(now)?.isProved === false) {
+      this.#awaitProof(now)
+      return
+    }
     // The answer counts as being in touch; without one it is tried again.
     this.#againAt = after(now.instant, PEER_AGAIN_MS.first)
     this.#nextWake = this.#againAt

@@ -4,12 +4,14 @@
  *   hard   from each of many sockets one check to the peer, and again before its mapping dies
  *   easy   from one socket a check to each of many ports of the peer's NAT
  *
+ * Where nobody but the peer itself says that it is at the address, that may be anybody's: it gets a few checks, slowly.
+ *
  * With 256 sockets and one probe each of n of the 64,512 ports, the two meet with probability 1 - (1 - 256 / 64,512)^n:
  * 0.64 after 256 probes, 0.98 after 1,024, 0.9997 after 2,048.
  */
 
 import type { Random } from '../../base/random.js'
-import { after, earliest, type Instant, SECOND } from '../../base/time.js'
+import { after, earliest, type Instant, later, SECOND } from '../../base/time.js'
 import type { LocalSocket, SocketId } from '../inputs.js'
 import type { BirthdayPlan } from './birthdayPlan.js'
 import type { Route } from './path.js'
@@ -20,6 +22,10 @@ export const EFFORT_MS = 40 * SECOND
 
 /** After so many probes those that come next are hardly worth their packets. */
 const MAX_PROBES = 2_048
+
+/** To an address that is not proved: so few, so far apart. */
+export const UNPROVED_CHECKS = 8
+const UNPROVED_PACE_MS = 500
 
 /** NATs keep a mapping for 30 s or more, as a rule; the whole round of checks takes a few seconds of it. */
 const REFRESH_MS = 20 * SECOND
@@ -41,10 +47,13 @@ export class HardEffort implements Effort {
   readonly #fresh = new Map<SocketId, Instant>()
   /** When each of the others is due again: the first of them first. */
   readonly #again = new Map<SocketId, Instant>()
+  /** When the next may be sent. */
+  #notBefore: Instant
 
   constructor(plan: Extract<BirthdayPlan, { role: 'hard' }>, now: Instant) {
     this.plan = plan
     this.endsAt = after(now, EFFORT_MS)
+    this.#notBefore = now
   }
 
   /** Those that hold mappings first. */
@@ -70,15 +79,19 @@ export class HardEffort implements Effort {
   get dueAt(): Instant | undefined {
     const [fresh] = this.#fresh.values()
     const [again] = this.#again.values()
-    return earliest(fresh, again)
+    const due = earliest(fresh, again)
+    return due && later(due, this.#notBefore)
   }
 
   next(now: Instant): Route | undefined {
+    if (now < this.#notBefore) return undefined
     // What holds a mapping must not lose it.
     const socket = firstDue(this.#again, now) ?? firstDue(this.#fresh, now)
     if (socket === undefined) return undefined
     this.remove(socket)
-    this.#again.set(socket, after(now, REFRESH_MS))
+    const { isProved } = this.plan
+    if (!isProved) this.#notBefore = after(now, UNPROVED_PACE_MS)
+    this.#again.set(socket, isProved ? after(now, REFRESH_MS) : this.endsAt)
     return { socket, remote: this.plan.target }
   }
 }
@@ -97,7 +110,9 @@ export class EasyEffort implements Effort {
   }
 
   get dueAt(): Instant | undefined {
-    return this.#ports.count < MAX_PROBES ? this.#begunAt : undefined
+    const { count } = this.#ports
+    if (this.plan.isProved) return count < MAX_PROBES ? this.#begunAt : undefined
+    return count < UNPROVED_CHECKS ? after(this.#begunAt, count * UNPROVED_PACE_MS) : undefined
   }
 
   next(): Route | undefined {

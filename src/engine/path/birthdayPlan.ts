@@ -21,6 +21,8 @@ export type BirthdayPlan = {
   readonly between: Gateways
   /** True where a gateway of one of the two says that it has opened a port for it. */
   readonly isMapped: boolean
+  /** False where nothing but the peer itself says that it is at the address that checks go to. */
+  readonly isProved: boolean
 } & (
   | {
       readonly role: 'hard'
@@ -48,6 +50,8 @@ export interface BirthdaySituation {
   readonly sockets: readonly LocalSocket[]
   readonly routes: readonly MachineRoute[]
   readonly peer: PeerRecord
+  /** Whether somebody else says that the peer is at this address. */
+  readonly isProved: (ip: string) => boolean
 }
 
 /** Undefined where birthday punching is of no use, or not enough is known. */
@@ -56,13 +60,14 @@ export function planBirthday(situation: BirthdaySituation): BirthdayPlan | undef
   const isHardSide = isHard(own) && isEasy(peer.nat)
   if (!isHardSide && !(isEasy(own) && isHard(peer.nat))) return undefined
   const seen = outerAddresses(peer.candidates)
-  for (const target of seen) {
+  const proved = seen.filter(({ ip }) => situation.isProved(ip))
+  for (const target of [...proved, ...seen]) {
     const [socket] = socketsFor(target.ip, sockets, routes)
     const gateway = situation.reflexive[0]?.address.ip ?? socket?.address.ip
     // Who is behind the same gateway is not behind another.
     if (socket === undefined || gateway === undefined || gateway === target.ip) continue
     const between: Gateways = { own: gateway, peer: target.ip }
-    const common = { between, isMapped: isMapped(situation) }
+    const common = { between, isMapped: isMapped(situation), isProved: proved.includes(target) }
     if (isHardSide) return { role: 'hard', ...common, ip: socket.address.ip, target }
     const ports = seen.flatMap(({ ip, port }) => (ip === target.ip ? [port] : []))
     return { role: 'easy', ...common, socket: socket.id, ip: target.ip, seen: ports }
@@ -78,6 +83,11 @@ export function hopelessMeeting(situation: BirthdaySituation): Gateways | undefi
   if (!isHard(own) || !isHard(peer.nat) || isMapped(situation)) return undefined
   if (ours === undefined || theirs === undefined || ours.address.ip === theirs.ip) return undefined
   return { own: ours.address.ip, peer: theirs.ip }
+}
+
+/** Whether what a NAT does may make it worth guessing ports: then it matters to others where we are. */
+export function mayNeedGuessing(nat: NatBehaviour): boolean {
+  return isHard(nat) || isEasy(nat)
 }
 
 function isMapped({ mapped, peer }: BirthdaySituation): boolean {

@@ -10,7 +10,7 @@ import { earliest, type Instant, later, type Now } from '../../base/time.js'
 import type { Emit } from '../effects.js'
 import type { LocalSocket, SocketId } from '../inputs.js'
 import type { PathAgent, PathContext } from './agent.js'
-import { EasyEffort, type Effort, HardEffort } from './birthdayEffort.js'
+import { EasyEffort, type Effort, HardEffort, UNPROVED_CHECKS } from './birthdayEffort.js'
 import type { BirthdayPlan } from './birthdayPlan.js'
 import { FailedMeetings } from './failedMeetings.js'
 import type { PunchLimits } from './punchLimits.js'
@@ -27,7 +27,7 @@ interface Running {
 
 export class Birthdays {
   readonly failed = new FailedMeetings()
-  /** Where both gateways map by destination, and ordinary checks failed: nothing else is tried there. */
+  /** Where both gateways map by destination, or nobody says that the peer is there, and ordinary checks failed. */
   readonly hopeless = new FailedMeetings()
   readonly #limits: PunchLimits
   readonly #paths: PathContext
@@ -146,7 +146,7 @@ export class Birthdays {
     const effort = new HardEffort(plan, now)
     const running: Running = { effort, agent, opening: undefined }
     this.#running.push(running)
-    this.#open(running, plan.ip, share)
+    this.#open(running, plan.ip, mostSockets(plan, share))
     return effort
   }
 
@@ -163,7 +163,7 @@ export class Birthdays {
     for (const running of rest) {
       const { effort, opening } = running
       if (!(effort instanceof HardEffort) || opening !== undefined) continue
-      const missing = share - effort.sockets.length
+      const missing = mostSockets(effort.plan, share) - effort.sockets.length
       if (missing > 0) this.#open(running, effort.plan.ip, missing)
     }
   }
@@ -198,4 +198,9 @@ export class Birthdays {
     this.#paths.punchingSockets = this.#paths.punchingSockets.filter(({ id }) => !closed.has(id))
     for (const id of sockets) this.#emit({ type: 'close-socket', id })
   }
+}
+
+/** A socket has one check to send to an address that is not proved. */
+function mostSockets({ isProved }: BirthdayPlan, share: number): number {
+  return isProved ? share : Math.min(share, UNPROVED_CHECKS)
 }

@@ -1,6 +1,7 @@
 /** What is found out about how we look from outside. */
 
 import type { SocketAddress } from '../../base/address.js'
+import type { ProvedAddress } from '../../wire/addressProof.js'
 import type { Candidate } from '../../wire/candidate.js'
 import type { NatFiltering, NatMapping } from '../../wire/record.js'
 import type { LocalSocket } from '../inputs.js'
@@ -13,6 +14,8 @@ export interface Findings {
   readonly mapping: NatMapping
   /** As probes told it; see natProbing.ts. */
   readonly filtering: NatFiltering
+  /** That we are where we seem to be, as reflectors say for others to verify. */
+  readonly proved?: ProvedAddress | undefined
 }
 
 /** A socket, and how reflectors at different addresses see it. */

@@ -1,7 +1,7 @@
 /** One of our sockets and one address of the peer's: what was proved over the two, and the checks that are under way. */
 
 import { type Backoff, backoffMs } from '../../base/backoff.js'
-import { after, type Instant, SECOND } from '../../base/time.js'
+import { after, HOUR, type Instant, SECOND } from '../../base/time.js'
 import type { CandidateType } from '../../wire/candidate.js'
 import type { Path, Proof, Route } from './path.js'
 import { PROBE, PROBE_ROUND_TRIPS, PUNCH, type Series, type SeriesState } from './series.js'
@@ -9,6 +9,9 @@ import { PROBE, PROBE_ROUND_TRIPS, PUNCH, type Series, type SeriesState } from '
 /** A peer that knocks has an address checked so often at once; if that comes to nothing, ever more rarely. It may be another's. */
 const FREE_SERIES = 3
 const ON_KNOCK_MS: Backoff = { first: 8 * SECOND, longest: 60 * SECOND }
+
+/** The same of an address where nobody else says that the peer is, while a relay carries what there is: it may wait. */
+const ON_KNOCK_UNPROVED_MS: Backoff = { first: 8 * SECOND, longest: 1 * HOUR }
 
 export interface ProofState {
   readonly kind: Proof
@@ -29,12 +32,16 @@ export interface Pair extends Route {
   readonly onKnock: { count: number; notBefore: Instant }
 }
 
-/** Whether a knock may begin a series over an unproved pair; if so, it is counted. */
-export function mayPunchOnKnock({ onKnock }: Pair, now: Instant): boolean {
+/**
+ * Whether a knock may begin a series over an unproved pair; if so, it is counted. `mayWait` where nobody else says that the
+ * peer is there, and a relay carries what there is.
+ */
+export function mayPunchOnKnock({ onKnock }: Pair, mayWait: boolean, now: Instant): boolean {
   if (onKnock.count > 0 && now < onKnock.notBefore) return false
   onKnock.count += 1
   const inVain = onKnock.count - FREE_SERIES
-  onKnock.notBefore = inVain < 0 ? now : after(now, backoffMs(ON_KNOCK_MS, inVain))
+  const pause = mayWait ? ON_KNOCK_UNPROVED_MS : ON_KNOCK_MS
+  onKnock.notBefore = inVain < 0 ? now : after(now, backoffMs(pause, inVain))
   return true
 }
 

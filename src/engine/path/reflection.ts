@@ -19,6 +19,7 @@ import { type DecodedStun, encodeStun } from '../../wire/stun/message.js'
 import { BINDING } from '../../wire/stun/registry.js'
 import type { Emit } from '../effects.js'
 import type { LocalSocket, MachineRoute, SocketId } from '../inputs.js'
+import type { AddressProofs } from './addressProofs.js'
 import type { Findings, Probed, Uplink } from './findings.js'
 import { strictestMapping, toldMapping } from './natMapping.js'
 import { type Route, sameRoute } from './path.js'
@@ -59,6 +60,7 @@ interface Inquiry extends Route {
 export class Reflection {
   readonly #emit: Emit
   readonly #transactions: Transactions<Route>
+  readonly #proofs: AddressProofs | undefined
   /** Round trips to reflectors by IP, smoothed, of those that are asked now. */
   readonly #roundTrips = new Map<string, number>()
   #sockets: readonly LocalSocket[] = []
@@ -72,8 +74,9 @@ export class Reflection {
   #findings: Findings | undefined = undefined
   #probed: Probed = { filtering: 'unknown', portDependent: false }
 
-  constructor(emit: Emit, random: Random) {
+  constructor(emit: Emit, random: Random, proofs?: AddressProofs) {
     this.#emit = emit
+    this.#proofs = proofs
     this.#transactions = new Transactions(random, 256)
   }
 
@@ -99,6 +102,7 @@ export class Reflection {
           state: { name: 'silent' },
         },
     )
+    this.#proofs?.ask(this.#inquiries)
     for (const ip of [...this.#roundTrips.keys()])
       if (!this.#inquiries.some(({ remote }) => remote.ip === ip)) this.#roundTrips.delete(ip)
     if (this.#inquiries.some((inquiry) => !former.includes(inquiry))) this.#begin(now)
@@ -153,7 +157,9 @@ export class Reflection {
     this.#timed(from.remote.ip, elapsed(transaction.sentAt, now))
     const inquiry = this.#inquiries.find((known) => sameRoute(known, from))
     const seen = response.mappedAddress
+    let dropped: Dropped | undefined
     if (inquiry !== undefined && seen !== undefined) {
+      dropped = this.#proofs?.answered(from, seen, response.addressProof, now)
       const { state } = inquiry
       inquiry.expected = true
       inquiry.state = { name: 'answered', at: now, seen }
@@ -161,7 +167,7 @@ export class Reflection {
       if (state.name === 'asking' && state.former !== undefined)
         this.#replace(state.former, seen, from.socket)
     }
-    return undefined
+    return dropped
   }
 
   /** The round trip to the reflector at this IP, in milliseconds; undefined where none was measured. */
@@ -176,8 +182,10 @@ export class Reflection {
 
   /** The same object until there is a new answer, or none came. */
   get findings(): Findings {
+    const candidates = this.#findings?.candidates ?? this.#candidates()
     this.#findings ??= {
-      candidates: this.#candidates(),
+      candidates,
+      proved: this.#proofs?.proved(candidates.map(({ address }) => address.ip)),
       mapping: this.#mapping(),
       filtering: this.#probed.filtering,
     }
@@ -247,6 +255,7 @@ export class Reflection {
           messageClass: 'request',
           method: BINDING,
           transactionId: this.#transactions.begin({ socket: inquiry.socket, remote: inquiry.remote }, now),
+          ...this.#proofs?.question(inquiry, now),
         }),
       })
       inquiry.state = { ...state, sent: state.sent + 1, nextAt: after(now, wait) }

@@ -13,6 +13,7 @@ import type { DropReason } from '../../base/drops.js'
 import { isDropped } from '../../base/drops.js'
 import { SourceLimiter } from '../../base/rateLimit.js'
 import type { Instant, Now } from '../../base/time.js'
+import { type AddressProof, PROOF_PADDING } from '../../wire/addressProof.js'
 import { verifyIntegrity } from '../../wire/stun/integrity.js'
 import { type DecodedStun, decodeStun, encodeStun } from '../../wire/stun/message.js'
 import { BINDING, GRANT } from '../../wire/stun/registry.js'
@@ -41,6 +42,8 @@ export interface CheckedPeer {
 export interface StunDeskParts<Checked extends CheckedPeer> {
   /** Whether plain Binding requests of anybody are answered now. */
   readonly reflects: () => boolean
+  /** A proof for whoever asks from there under a name; undefined where it is to go without. */
+  readonly prove?: ((ip: string, name: Uint8Array, now: Now) => AddressProof | undefined) | undefined
   readonly names: PairNames<Checked>
   readonly transactions: Transactions<CheckSubject>
   /** What we asked of member relays. */
@@ -91,7 +94,7 @@ export class StunDesk<Checked extends CheckedPeer> {
       case 'request':
         if (message.method === GRANT) return this.#parts.askedForSession(message, from, now)
         return message.username === undefined
-          ? this.#reflect(message, from, now.instant)
+          ? this.#reflect(message, from, now)
           : this.#check(message, message.username, from, now)
       case 'success':
       case 'error':
@@ -101,22 +104,31 @@ export class StunDesk<Checked extends CheckedPeer> {
     }
   }
 
-  #reflect(request: DecodedStun, from: Route, now: Instant): DropReason | undefined {
+  #reflect(request: DecodedStun, from: Route, now: Now): DropReason | undefined {
     const { reflects, canAnswer, emit } = this.#parts
     if (!reflects() || request.method !== BINDING) return 'stun-unsupported'
-    if (!this.#reflections.admit(senderBlock(from.remote.ip), now)) return 'stun-rate-limited'
+    if (!this.#reflections.admit(senderBlock(from.remote.ip), now.instant)) return 'stun-rate-limited'
     if (!canAnswer(from)) return undefined
     const datagram =
       request.unknownRequired.length > 0
         ? encodeUnknownAttributes(request, undefined)
-        : encodeStun({
-            messageClass: 'success',
-            method: BINDING,
-            transactionId: request.transactionId,
-            mappedAddress: from.remote,
-          })
+        : this.#reflected(request, from, now)
     emit({ type: 'send', ...from, datagram })
     return undefined
+  }
+
+  /** With a proof where one is asked for, and the answer is no longer than the question with it. */
+  #reflected(request: DecodedStun, { remote }: Route, now: Now): Uint8Array {
+    const { transactionId, proofWanted, padding = 0 } = request
+    const isPadded = proofWanted !== undefined && padding >= PROOF_PADDING
+    const addressProof = isPadded ? this.#parts.prove?.(remote.ip, proofWanted, now) : undefined
+    return encodeStun({
+      messageClass: 'success',
+      method: BINDING,
+      transactionId,
+      mappedAddress: remote,
+      ...(addressProof === undefined ? {} : { addressProof }),
+    })
   }
 
   #check(

@@ -13,10 +13,17 @@
  *
  *  BIND-COOKIE
  *    0  opaque   8; zeros for none
+ *  PROOF-WANTED, ADDRESS-PROOF: see wire/addressProof.ts
  * ```
  */
 
 import { familyOf, ipFromBytes, ipToBytes, isPort, type SocketAddress } from '../../base/address.js'
+import {
+  type AddressProof,
+  decodeAddressProof,
+  encodeAddressProof,
+  PROOF_NAME_LENGTH,
+} from '../addressProof.js'
 import { readUint16, readUint32, writeUint16, writeUint32 } from '../integers.js'
 import { ATTRIBUTE } from './registry.js'
 
@@ -47,6 +54,10 @@ export interface StunAttributes {
   readonly bindSequence?: number
   /** BIND-COOKIE: 8 bytes that a relay gave, and is given back; zeros where it gave none yet. */
   readonly bindCookie?: Uint8Array
+  /** PROOF-WANTED: the name, of 16 bytes, under which the sender wants its address proved. */
+  readonly proofWanted?: Uint8Array
+  /** ADDRESS-PROOF: that whoever asked took the answer at the address that it names. */
+  readonly addressProof?: AddressProof
   /** PADDING: so many bytes that mean nothing, sent as zeros. */
   readonly padding?: number
 }
@@ -88,6 +99,7 @@ export function encodeAttributes(
   const attributes: [number, Uint8Array][] = []
   const { username, mappedAddress, priority, error, unknownAttributes, software } = message
   const { holdsFirstMessage, padding, sealed, granted, bindSequence, bindCookie } = message
+  const { proofWanted, addressProof } = message
   if (username !== undefined) attributes.push([ATTRIBUTE.username, encodeUsername(username)])
   if (mappedAddress !== undefined)
     attributes.push([ATTRIBUTE.xorMappedAddress, encodeXorAddress(mappedAddress, mask)])
@@ -101,6 +113,8 @@ export function encodeAttributes(
   if (granted !== undefined) attributes.push([ATTRIBUTE.granted, encodeOpaque(granted)])
   if (bindSequence !== undefined) attributes.push([ATTRIBUTE.bindSequence, encodeSequence(bindSequence)])
   if (bindCookie !== undefined) attributes.push([ATTRIBUTE.bindCookie, encodeCookie(bindCookie)])
+  if (proofWanted !== undefined) attributes.push([ATTRIBUTE.proofWanted, encodeName(proofWanted)])
+  if (addressProof !== undefined) attributes.push([ATTRIBUTE.addressProof, encodeAddressProof(addressProof)])
   if (padding !== undefined) attributes.push([ATTRIBUTE.padding, new Uint8Array(padding)])
   return attributes
 }
@@ -168,6 +182,16 @@ export function decodeAttribute(
       if (value.length !== COOKIE_LENGTH) return 'malformed'
       message.bindCookie = value
       return 'read'
+    case ATTRIBUTE.proofWanted:
+      if (value.length !== PROOF_NAME_LENGTH) return 'malformed'
+      message.proofWanted = value
+      return 'read'
+    case ATTRIBUTE.addressProof: {
+      const addressProof = decodeAddressProof(value)
+      if (addressProof === undefined) return 'malformed'
+      message.addressProof = addressProof
+      return 'read'
+    }
     case ATTRIBUTE.padding:
       message.padding = value.length
       return 'read'
@@ -189,6 +213,12 @@ function encodeOpaque(value: Uint8Array): Uint8Array {
   if (value.length > MAX_OPAQUE_LENGTH)
     throw new RangeError(`such an attribute has at most ${MAX_OPAQUE_LENGTH} bytes, not ${value.length}`)
   return value
+}
+
+function encodeName(name: Uint8Array): Uint8Array {
+  if (name.length !== PROOF_NAME_LENGTH)
+    throw new RangeError(`a name for proofs has ${PROOF_NAME_LENGTH} bytes, not ${name.length}`)
+  return name
 }
 
 function encodeSequence(sequence: number): Uint8Array {

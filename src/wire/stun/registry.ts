@@ -43,6 +43,10 @@ export const ATTRIBUTE = {
   bindSequence: 0xc0b3,
   /** Likewise: shows that who binds hears what is sent to where he binds from. */
   bindCookie: 0xc0b4,
+  /** Likewise: asks a reflector for a proof of where one is. */
+  proofWanted: 0xc0b5,
+  /** Likewise: that proof. */
+  addressProof: 0xc0b6,
   /** Our own, from the same range: zeros that make a check as long as a packet of WireGuard's. */
   padding: 0xc0bf,
 } as const

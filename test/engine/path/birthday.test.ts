@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { seededRandom } from '../../../src/base/random.js'
-import { elapsed, MINUTE, SECOND } from '../../../src/base/time.js'
+import { elapsed, HOUR, MINUTE, SECOND } from '../../../src/base/time.js'
 import type { LocalSocket } from '../../../src/engine/inputs.js'
 import { PathAgent, type PathContext } from '../../../src/engine/path/agent.js'
 import { Birthday } from '../../../src/engine/path/birthday.js'
@@ -110,8 +110,8 @@ class TestPeer {
     const between = { own: '198.51.100.1', peer: ip }
     this.plan =
       role === 'hard'
-        ? { role, between, isMapped: false, ip: HOME.address.ip, target: remote(number) }
-        : { role, between, isMapped: false, socket: HOME.id, ip, seen: [] }
+        ? { role, between, isMapped: false, isProved: true, ip: HOME.address.ip, target: remote(number) }
+        : { role, between, isMapped: false, isProved: true, socket: HOME.id, ip, seen: [] }
     this.agent = new PathAgent(peer.publicKey, pairKeysOf(ALICE, peer), scene.paths, () => false)
     this.birthday = new Birthday({
       birthdays: scene.birthdays,
@@ -128,7 +128,12 @@ class TestPeer {
   /** Its record says that it is there. */
   claim(ip: string): void {
     const between = { own: '198.51.100.1', peer: ip }
-    this.plan = { role: 'easy', between, isMapped: false, socket: HOME.id, ip, seen: [] }
+    this.plan = { role: 'easy', between, isMapped: false, isProved: true, socket: HOME.id, ip, seen: [] }
+  }
+
+  /** Nobody else says that it is there. */
+  unprove(): void {
+    this.plan = this.plan && { ...this.plan, isProved: false }
   }
 
   /** The peer and we are in touch. */
@@ -392,6 +397,51 @@ describe('where a gateway has opened a port for one of the two', () => {
     assert.equal(ben.birthday.isUnderWay, false)
     scene.pass(2 * SECOND)
     assert.equal(ben.birthday.isUnderWay, true)
+  })
+})
+
+describe('an address at which nobody but the peer itself says that it is', () => {
+  for (const role of ['easy', 'hard'] as const) {
+    it(`gets one effort of eight paced checks, and no more in a day: ${role}`, () => {
+      const ben = new TestPeer(scene, 2, role)
+      ben.relay()
+      ben.unprove()
+      for (let minute = 0; minute < 24 * 60; minute++) {
+        ben.touch()
+        scene.pass(MINUTE)
+      }
+      assert.equal(scene.sent.length, 8)
+      for (const [index, { ms }] of scene.sent.entries())
+        assert.ok(ms - (scene.sent[index - 1]?.ms ?? 0) >= 500)
+      assert.deepEqual([scene.open.length, ben.knocks], [0, 0])
+    })
+  }
+
+  it('gets a whole effort as soon as somebody else says so', () => {
+    const ben = new TestPeer(scene, 2, 'easy')
+    const { plan } = ben
+    ben.relay()
+    ben.unprove()
+    ben.touch()
+    scene.pass(10 * SECOND)
+    assert.equal(ben.birthday.isUnderWay, true)
+    ben.plan = plan
+    scene.settle()
+    scene.pass(10 * SECOND)
+    assert.ok(scene.sent.length > 500, `${scene.sent.length} checks`)
+  })
+
+  it('is looked at again without a knock, and knocked on once somebody says so', () => {
+    const ben = new TestPeer(scene, 2, 'easy')
+    const { plan } = ben
+    ben.relay()
+    ben.unprove()
+    ben.touch()
+    scene.pass(HOUR)
+    assert.equal(ben.knocks, 0)
+    ben.plan = plan
+    scene.pass(5 * MINUTE)
+    assert.equal(ben.knocks > 0, true)
   })
 })
 

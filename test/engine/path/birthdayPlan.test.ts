@@ -28,6 +28,7 @@ describe('the plan of birthday punching', () => {
       role: 'hard',
       between: { own: OWN.ip, peer: remote(1).ip },
       isMapped: false,
+      isProved: true,
       ip: HOME.address.ip,
       target: remote(1),
     })
@@ -39,6 +40,7 @@ describe('the plan of birthday punching', () => {
       role: 'easy',
       between: { own: OWN.ip, peer: remote(1).ip },
       isMapped: false,
+      isProved: true,
       socket: HOME.id,
       ip: remote(1).ip,
       seen: [5_000, 5_001, 5_002],
@@ -126,5 +128,6 @@ function situation(own: NatBehaviour, nat: NatBehaviour, seen = [remote(1)]): Bi
     sockets: [HOME],
     routes: [],
     peer: recordOf(testNode(2), { candidates, nat }),
+    isProved: () => true,
   }
 }
