@@ -338,7 +338,7 @@ export class Node {
         break
       default:
         if (input.type === 'mesh-changed') {
-          this.#own.role.setConnected(input.connected, now.instant)
+          this.#own.surrounded(input, now)
           this.#witnesses.told(input.witnesses ?? [])
           this.#relays.setOffers(input.relays)
         }

@@ -95,11 +95,14 @@ export class OwnAddresses {
     this.#parts.record().describe(now)
   }
 
-  meshChanged(
-    { connected, udpProbers, witnesses = [] }: Extract<Input, { type: 'mesh-changed' }>,
-    now: Now,
-  ): void {
+  /** Who is there to be asked; before any of them is. */
+  surrounded({ connected, witnesses = [] }: Extract<Input, { type: 'mesh-changed' }>, now: Now): void {
+    this.role.setConnected(connected, now.instant)
     this.#parts.proofs.told(witnesses)
+  }
+
+  /** Who can send us probes. */
+  meshChanged({ connected, udpProbers }: Extract<Input, { type: 'mesh-changed' }>, now: Now): void {
     this.nat.meshChanged(connected, udpProbers ?? [], now.instant)
   }
 
