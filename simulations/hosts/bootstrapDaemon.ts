@@ -5,6 +5,7 @@ import type { NodeKeys } from '../../src/crypto/nodeKeys.js'
 import { recordSealing } from '../../src/crypto/sealedRecord.js'
 import { Node } from '../../src/engine/node.js'
 import type { RelayQuotas } from '../../src/engine/relay/quotas.js'
+import type { StreamEnd, StreamHandlers } from '../discovery/datagramStream.js'
 import { LOOPBACK_PORT } from './daemon.js'
 import { EngineLoop } from './engineLoop.js'
 import type { Host } from './host.js'
@@ -44,6 +45,7 @@ export class BootstrapDaemon {
       host.clock.now,
     )
     this.#loop = new EngineLoop(node, host, {
+      openStream: (_relay, _handlers, done) => done('it opens no streams'),
       // Without peers there is nobody to find, and without a record nothing to publish.
       perform: () => undefined,
       deliver: () => undefined,
@@ -60,11 +62,21 @@ export class BootstrapDaemon {
     return this.#loop.relays
   }
 
+  /** Another node has opened a stream in place of UDP. */
+  takeStream(end: StreamEnd): StreamHandlers {
+    return this.#loop.streams.take(end)
+  }
+
+  /** Ends the streams of others. */
+  endStreams(): void {
+    this.#loop.streams.closeOthers()
+  }
+
   start(): void {
     this.#loop.start()
     this.#loop.sockets.follow()
     this.#loop.handle({ type: 'routes-read', routes: this.host.routes })
-    this.#loop.handle({ type: 'sockets-changed', sockets: this.#loop.sockets.all })
+    this.#loop.tellSockets()
   }
 
   stop(): void {

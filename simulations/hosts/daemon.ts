@@ -85,6 +85,7 @@ export class Daemon implements Member {
       ...(openRecord === undefined ? {} : { openRecord }),
     }
     this.#loop = new EngineLoop(new Node(this.nodeOptions, host.clock.now), host, {
+      openStream: (relay, handlers, done) => this.#mesh.openStream(this, relay, handlers, done),
       perform: (errand) => this.#perform(errand),
       deliver: (peer, datagram, author, isDirect) => this.#deliver(peer, datagram, author, isDirect),
       settled: (nextWake) => this.#reads?.settled(nextWake),
@@ -193,7 +194,7 @@ export class Daemon implements Member {
   /** Opens a socket at each address that the host has now, and closes the others. */
   changeSockets(): void {
     this.#loop.sockets.follow()
-    this.handle({ type: 'sockets-changed', sockets: this.#loop.sockets.all })
+    this.handle({ type: 'sockets-changed', sockets: this.#loop.allSockets })
   }
 
   changeRoutes(routes: readonly MachineRoute[]): void {
@@ -259,7 +260,12 @@ export class Daemon implements Member {
 
   /** Those that are open. */
   get sockets(): readonly LocalSocket[] {
-    return this.#loop.sockets.all
+    return this.#loop.allSockets
+  }
+
+  /** Streams that it has opened, and the most that waits in one, in bytes. */
+  get streams(): { readonly open: number; readonly queued: number } {
+    return { open: this.#loop.streams.all.length, queued: this.#loop.streams.queued }
   }
 
   /** Drops of all reasons. */

@@ -6,8 +6,6 @@ import type { Errand } from './engineLoop.js'
 /** Undefined where it does not wait for an answer. */
 export function failureOf(errand: Errand): Input | undefined {
   switch (errand.type) {
-    case 'open-stream':
-      return { type: 'stream-failed', relay: errand.relay.identity, reason: 'not simulated' }
     case 'open-spare-socket':
       return { type: 'spare-socket-failed', ip: errand.ip }
     case 'ask-udp-probe':

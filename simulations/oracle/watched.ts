@@ -27,6 +27,12 @@ export interface WatchedPlace {
   readonly ips: readonly string[]
 }
 
+export interface WatchedDaemon {
+  readonly node: WatchedNode
+  /** Those that stand in for UDP, and the most that waits in one, in bytes. */
+  readonly streams: { readonly open: number; readonly queued: number }
+}
+
 export interface WatchedMachine {
   readonly name: string
   readonly publicKey: PublicKey
@@ -35,7 +41,7 @@ export interface WatchedMachine {
   /** How often what its daemon has on disk was lost. */
   readonly diskLosses: number
   /** Another one after each start; undefined while none runs. */
-  readonly daemon: { readonly node: WatchedNode } | undefined
+  readonly daemon: WatchedDaemon | undefined
   readonly clock: { readonly now: Now; readonly asleep: boolean }
 }
 

@@ -58,6 +58,16 @@ export function guessingMeetings(count: number): readonly Meeting[] {
   )
 }
 
+/** Pairs that meet directly at once, after guessing, and never, as long as UDP gets out. */
+export function udpMeetings(): readonly Meeting[] {
+  return [
+    apart<Network>('port-restricted', 'port-restricted'),
+    apart<Network>('port-restricted', 'symmetric'),
+    apart<Network>('symmetric', 'symmetric'),
+    apart<Network>('dual-stack', 'ipv6-only'),
+  ]
+}
+
 /** The meetings in one world, each of hosts of its own. */
 export function topologyOf(meetings: readonly Meeting[], servers: Topology['servers']): Topology {
   const sites: SiteSpec[] = []

@@ -167,7 +167,9 @@ export class Relaying {
       const isWorking = isUsable(way, sockets, routes)
       if (best === undefined || (isWorking && isStream(way.socket) === isStream(best.socket))) continue
       // It carries the traffic until another one does: a session is known at one address at a time.
-      const others = this.#sessions.filter((other) => other !== session && other.way !== undefined)
+      const others = this.#sessions.filter(
+        (other) => other !== session && (other.way !== undefined || other.isBinding),
+      )
       if (isWorking && this.#isInUse(way) && others.length > 0) continue
       session.bind(ways, now)
     }
@@ -344,6 +346,7 @@ export class Relaying {
         // Once: one that carries on must not hide that the other relays come to nothing.
         if (!session.wasProved && session.offer !== undefined) this.#pace.succeeded()
         session.wasProved = true
+        session.former = undefined
         session.isDoubted = false
       } else if (proof !== undefined && !session.isDoubted) {
         session.isDoubted = true
@@ -420,7 +423,7 @@ export class Relaying {
 
   #offer(now: Instant): void {
     this.#parts.agent.offerRelayed(
-      this.#sessions.flatMap(({ way }) => way ?? []),
+      this.#sessions.flatMap(({ way, former }) => [way ?? [], former ?? []].flat()),
       now,
     )
   }

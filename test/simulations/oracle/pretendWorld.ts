@@ -63,6 +63,7 @@ export class PretendMachine implements WatchedMachine {
   readonly name: string
   readonly publicKey: PublicKey
   node = new PretendNode()
+  streams = { open: 0, queued: 0 }
   runs = true
   diskLosses = 0
   places: readonly WatchedPlace[]
@@ -90,7 +91,7 @@ export class PretendMachine implements WatchedMachine {
     }
   }
 
-  get daemon(): { readonly node: PretendNode } | undefined {
+  get daemon(): PretendMachine | undefined {
     return this.runs ? this : undefined
   }
 
