@@ -20,6 +20,7 @@ import { InterfaceReads } from './interfaceReads.js'
 import { LoopbackTable } from './loopbackTable.js'
 import { MEMBERSHIP } from './membership.js'
 import type { MeshAccess } from './meshAccess.js'
+import { PortMapper } from './portMapper.js'
 import type { DaemonState, StateFile } from './stateFile.js'
 import { failureOf } from './unsimulated.js'
 import type { WireGuardHost } from './wireguardHost.js'
@@ -54,6 +55,7 @@ export class Daemon implements Member {
   readonly #stateFile: StateFile
   readonly #readsAlways: boolean
   readonly #loopback = new LoopbackTable()
+  readonly #mapper: PortMapper
   /** What the file says, unless it was lost. */
   #state: DaemonState
   #reads: InterfaceReads | undefined = undefined
@@ -81,9 +83,11 @@ export class Daemon implements Member {
       sealing,
       membership: MEMBERSHIP,
       lastSequence: this.#state.sequence,
+      portMapping: { nonce: identity.slice(0, 12) },
       remembered: [...this.#state.records.values()],
       ...(openRecord === undefined ? {} : { openRecord }),
     }
+    this.#mapper = new PortMapper(host, (input) => this.handle(input))
     this.#loop = new EngineLoop(new Node(this.nodeOptions, host.clock.now), host, {
       openStream: (relay, handlers, done) => this.#mesh.openStream(this, relay, handlers, done),
       perform: (errand) => this.#perform(errand),
@@ -164,6 +168,7 @@ export class Daemon implements Member {
       else wireguard.setEndpoint(peer, endpoint)
     }
     this.#remember({ formerEndpoints: new Map() })
+    this.#mapper.stop()
     this.#end('clean')
   }
 
@@ -307,6 +312,15 @@ export class Daemon implements Member {
       case 'remember':
         this.#remember({ records: new Map(this.#state.records).set(errand.peer, errand.signedRecord) })
         break
+      case 'probe-gateway':
+        this.#mapper.probe(errand)
+        break
+      case 'map-port':
+        this.#mapper.map(errand)
+        break
+      case 'unmap-port':
+        this.#mapper.unmap(errand)
+        break
       default: {
         const failure = failureOf(errand)
         if (failure !== undefined) this.handle(failure)
@@ -338,6 +352,7 @@ export class Daemon implements Member {
     this.#reads?.stop()
     this.host.wireguard.onChange = () => undefined
     this.host.loopback = undefined
+    this.#mapper.end()
     this.#loop.stop()
     this.#mesh.leave(this, how)
   }

@@ -10,8 +10,6 @@ export function failureOf(errand: Errand): Input | undefined {
       return { type: 'spare-socket-failed', ip: errand.ip }
     case 'ask-udp-probe':
       return { type: 'udp-probe-answered', nonce: errand.nonce, ip: undefined, otherPort: undefined }
-    case 'probe-gateway':
-      return { type: 'gateway-probed', site: errand.site }
     case 'probe-reachability':
       return { type: 'reachability-probed', reachable: undefined, server: undefined, servers: 0 }
     default:

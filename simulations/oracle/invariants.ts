@@ -14,6 +14,7 @@
  *   gets-ahead         an author who lost his disk overtakes his own old record
  *   settled            after the last fault, paths stay
  *   streams-end        a stream that stands in for UDP is closed when nobody uses it
+ *   released           who ends has its port at the gateway closed
  *   hedges-end         two paths are used for a moment only
  *   directly           no relay where there has been a direct way for a stated time
  */

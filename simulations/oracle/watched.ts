@@ -18,7 +18,7 @@ export interface WatchedSite {
   readonly passesUdp: boolean
   /** Of a partition. */
   readonly side: number
-  readonly gateway: { mappingsOf(innerIp: string): number } | undefined
+  readonly gateway: { mappingsOf(innerIp: string): number; openPortsOf(innerIp: string): number } | undefined
 }
 
 export interface WatchedPlace {
@@ -43,6 +43,8 @@ export interface WatchedMachine {
   /** Another one after each start; undefined while none runs. */
   readonly daemon: WatchedDaemon | undefined
   readonly clock: { readonly now: Now; readonly asleep: boolean }
+  /** True where no daemon runs, and the last one ended as it should. */
+  readonly hasEnded: boolean
 }
 
 export interface WatchedServer {

@@ -408,6 +408,18 @@ describe('streams end', () => {
   })
 })
 
+describe('released', () => {
+  it('is whatever a gateway opened for one who has ended', () => {
+    for (const hasEnded of [false, true]) {
+      const world = introduced([site({ nat: nat(APD, APD) }), site(), site()])
+      for (const watched of world.sites) watched.openPorts = 1
+      world.machine(0).hasEnded = hasEnded
+      pings(world, MINUTE, () => true)
+      assert.equal(violated(world), hasEnded ? 'released' : undefined)
+    }
+  })
+})
+
 describe('settled', () => {
   const addresses = [1, 2, 3].map((port) => ({ ip: '203.0.113.2', port }))
 
