@@ -136,7 +136,7 @@ export class Node {
       emit,
       offers: () => this.#relayOffers.all,
       isSilent: () => this.#reflection.isSilent,
-      isUsed: (socket) => [...this.#peers.values()].some((peer) => peer.usesSocket(socket)),
+      isUsed: (socket, now) => [...this.#peers.values()].some((peer) => peer.usesSocket(socket, now)),
     })
     this.#discovery = new Discovery(
       options,

@@ -310,8 +310,8 @@ export class Peer implements DiscoveredPeer {
   }
 
   /** True where the peer is reached, or may be, over this socket; whether or not there is traffic. */
-  usesSocket(socket: SocketId): boolean {
-    return this.agent.current?.socket === socket || this.#relaying.uses(socket)
+  usesSocket(socket: SocketId, now: Instant): boolean {
+    return this.agent.current?.socket === socket || this.#relaying.uses(socket, now)
   }
 
   /** The mesh offers further member relays. */

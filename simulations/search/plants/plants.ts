@@ -126,7 +126,7 @@ export const PLANTS: readonly Plant[] = [
     engine: 'relay',
     what: 'forgotten cleanup: a stream in place of UDP stays open when nobody uses it',
     file: 'engine/relay/streams.js',
-    find: 'if (now < after(state.since, LOOK_MS) || this.#parts.isUsed(state.socket))',
+    find: 'if (now < after(state.since, LOOK_MS) || this.#parts.isUsed(state.socket, now))',
     replace: 'if (state.socket < 0)',
     from: 536_870_960,
   },

@@ -148,6 +148,8 @@ export class Relaying {
 
   /** UDP works again, or streams have come or gone: sessions move to the best way there is. */
   waysChanged(now: Instant): void {
+    // Of those that their relays have ended none is to be bound anew.
+    this.#expire(now)
     this.#pace.encourage()
     const { sockets, routes } = this.#parts.context.machine()
     for (const session of this.#sessions) {
@@ -175,9 +177,12 @@ export class Relaying {
     }
   }
 
-  /** True where a session of this peer's is bound over a socket. */
-  uses(socket: number): boolean {
-    return this.#sessions.some(({ way }) => way?.socket === socket)
+  /** True where a session of this peer's is bound over a socket, and its relay has not ended it by now. */
+  uses(socket: number, now: Instant): boolean {
+    return this.#sessions.some(
+      ({ way, boundAt }) =>
+        way?.socket === socket && boundAt !== undefined && elapsed(boundAt, now) < IDLE_MS,
+    )
   }
 
   /** The mesh offers further relays. */
