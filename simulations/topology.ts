@@ -45,6 +45,18 @@ export interface LinkSpec {
 /** An address family that hosts have addresses of, while nothing of it passes their gateway. */
 export type BrokenFamily = 'none' | 'ipv4' | 'ipv6'
 
+/**
+ * How a gateway opens ports for those who ask.
+ *
+ * - `none`: it does not know what that is
+ * - `pcp`, `nat-pmp`, `upnp`: by that protocol
+ * - `refusing`: it speaks one, and opens nothing
+ * - `rubbish`: it says that it speaks one, and answers rubbish
+ * - `foreign`: it says that it has opened a port, at an address that is not its own
+ * - `hollow`: it says so, at its own address, and has opened none
+ */
+export type PortMapping = 'none' | 'pcp' | 'nat-pmp' | 'upnp' | 'refusing' | 'rubbish' | 'foreign' | 'hollow'
+
 /** A network of hosts: public, or behind a gateway. */
 export interface SiteSpec {
   readonly region: Region
@@ -64,6 +76,8 @@ export interface SiteSpec {
   readonly broken: BrokenFamily
   /** True where hosts, and the gateways behind it, reach only the gateway and not each other, as guests of a WLAN do. */
   readonly isolated: boolean
+  /** Of a gateway that translates. */
+  readonly portMapping: PortMapping
 }
 
 export interface HostSpec {

@@ -7,6 +7,7 @@
  *   link.ts, tcpDial.ts       from a member to a server       knock.ts, ways.ts         with relayed.ts, knockDesk.ts
  *   connection.ts, channel.ts what messages pass over         gossip.ts                 with gossipIntake.ts
  *   monitor.ts, probe.ts       how dead connections are found  surroundings.ts           `mesh-changed`
+ *   datagramStream.ts          datagrams in place of UDP       relayStreams.ts           to member relays
  *
  * Every member knows every server. Engines are told everything from events of their own, and nothing after they left.
  */
@@ -18,6 +19,7 @@ import type { VerifySealed } from '../../src/engine/directory/admission.js'
 import type { Effect } from '../../src/engine/effects.js'
 import { type Cryptography, realCryptography } from '../crypto/cryptography.js'
 import type { EventQueue } from '../network/eventQueue.js'
+import type { StreamEnd, StreamHandlers } from './datagramStream.js'
 import { strangersRecords } from './forgery.js'
 import { Gossip, type GossipOptions, inputOf, USUAL_GOSSIP } from './gossip.js'
 import type { GossipTopic } from './gossipIntake.js'
@@ -28,6 +30,7 @@ import type { Member } from './member.js'
 import { identityKey } from './peerId.js'
 import { publish } from './publish.js'
 import { RecordNames, recordName } from './recordNames.js'
+import { openRelayStream } from './relayStreams.js'
 import { Seat } from './seat.js'
 import { Server, type ServerOptions, type ServerSetting } from './server.js'
 import type { Counts, Practice } from './setting.js'
@@ -169,6 +172,19 @@ export class Mesh {
       this.#setting.names.published(publicKey, period, key)
       publish({ setting: this.#setting, seat, period, key, bytes, servers: this.#servers })
       if (effect.gossip) this.#gossip?.send(seat, 'records', bytes)
+    })
+  }
+
+  openStream(
+    member: Member,
+    relay: Uint8Array,
+    handlers: StreamHandlers,
+    done: (end: StreamEnd | string) => void,
+  ): void {
+    this.#soon(member, (seat) => {
+      const server = this.#servers.find(({ key }) => key === identityKey(relay))
+      if (server === undefined) done('nobody is known by its identity')
+      else openRelayStream(seat, server, this.#setting, handlers, done)
     })
   }
 

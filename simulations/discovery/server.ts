@@ -19,6 +19,7 @@ import type { StrangersRecord } from './forgery.js'
 import { identityKey, multihashOf, peerIdText } from './peerId.js'
 import { closeIfDead } from './probe.js'
 import type { RecordNames } from './recordNames.js'
+import { InboundStreams } from './relayStreams.js'
 import type { Setting } from './setting.js'
 import { MAX_STORED_RECORDS, Storer, type StorerBehaviour } from './storer.js'
 
@@ -58,6 +59,8 @@ export class Server implements Party, Owner {
   /** The bytes of the peer id, by which kad-dht places it. */
   readonly multihash: Uint8Array
   readonly storer: Storer
+  /** Those that stand in for UDP. */
+  readonly streams = new InboundStreams()
   readonly #setting: ServerSetting
   readonly #options: ServerOptions
   /** By the identity of the member at the other end, the oldest first. */

@@ -73,7 +73,10 @@ export class Attachments {
     const routes: MachineRoute[] = []
     for (const family of [4, 6] as const) {
       const place = this.#defaultPlace(family)
-      if (place !== undefined) routes.push(this.#routeBy(place, EVERYTHING[family]))
+      if (place === undefined) continue
+      const gateway = family === 4 ? place.gateway?.ip : undefined
+      const route = this.#routeBy(place, EVERYTHING[family])
+      routes.push(gateway === undefined ? route : { ...route, gateway })
     }
     for (const place of this.#places) {
       for (const ip of place.ips) {

@@ -6,6 +6,7 @@ import { recordSealing } from '../../src/crypto/sealedRecord.js'
 import { Node } from '../../src/engine/node.js'
 import type { RelayQuotas } from '../../src/engine/relay/quotas.js'
 import { standInIdentity } from '../crypto/identity.js'
+import type { StreamEnd, StreamHandlers } from '../discovery/datagramStream.js'
 import { LOOPBACK_PORT } from './daemon.js'
 import { EngineLoop } from './engineLoop.js'
 import type { Host } from './host.js'
@@ -46,6 +47,7 @@ export class BootstrapDaemon {
       host.clock.now,
     )
     this.#loop = new EngineLoop(node, host, {
+      openStream: (_relay, _handlers, done) => done('it opens no streams'),
       // Without peers there is nobody to find, and without a record nothing to publish.
       perform: () => undefined,
       deliver: () => undefined,
@@ -62,11 +64,21 @@ export class BootstrapDaemon {
     return this.#loop.relays
   }
 
+  /** Another node has opened a stream in place of UDP. */
+  takeStream(end: StreamEnd): StreamHandlers {
+    return this.#loop.streams.take(end)
+  }
+
+  /** Ends the streams of others. */
+  endStreams(): void {
+    this.#loop.streams.closeOthers()
+  }
+
   start(): void {
     this.#loop.start()
     this.#loop.sockets.follow()
     this.#loop.handle({ type: 'routes-read', routes: this.host.routes })
-    this.#loop.handle({ type: 'sockets-changed', sockets: this.#loop.sockets.all })
+    this.#loop.tellSockets()
   }
 
   stop(): void {

@@ -22,6 +22,7 @@ import { LoopbackTable } from './loopbackTable.js'
 import { MEMBERSHIP } from './membership.js'
 import type { MeshAccess } from './meshAccess.js'
 import type { NameServer } from './nameServer.js'
+import { PortMapper } from './portMapper.js'
 import type { DaemonState, StateFile } from './stateFile.js'
 import { failureOf } from './unsimulated.js'
 import type { WireGuardHost } from './wireguardHost.js'
@@ -64,6 +65,7 @@ export class Daemon implements Member {
   readonly #readsAlways: boolean
   readonly #names: NameServer | undefined
   readonly #loopback = new LoopbackTable()
+  readonly #mapper: PortMapper
   /** What the file says, unless it was lost. */
   #state: DaemonState
   #reads: InterfaceReads | undefined = undefined
@@ -92,13 +94,16 @@ export class Daemon implements Member {
       sealing,
       membership: MEMBERSHIP,
       lastSequence: this.#state.sequence,
+      portMapping: { nonce: identity.slice(0, 12) },
       remembered: [...this.#state.records.values()],
       ...(openRecord === undefined ? {} : { openRecord }),
       ...(options.named === undefined ? {} : { named: options.named }),
       hasMesh: options.hasMesh ?? true,
       ...(verifyIdentity === undefined ? {} : { verifyIdentity }),
     }
+    this.#mapper = new PortMapper(host, (input) => this.handle(input))
     this.#loop = new EngineLoop(new Node(this.nodeOptions, host.clock.now), host, {
+      openStream: (relay, handlers, done) => this.#mesh.openStream(this, relay, handlers, done),
       perform: (errand) => this.#perform(errand),
       deliver: (peer, datagram, author, isDirect) => this.#deliver(peer, datagram, author, isDirect),
       settled: (nextWake) => this.#reads?.settled(nextWake),
@@ -177,6 +182,7 @@ export class Daemon implements Member {
       else wireguard.setEndpoint(peer, endpoint)
     }
     this.#remember({ formerEndpoints: new Map() })
+    this.#mapper.stop()
     this.#end('clean')
   }
 
@@ -207,7 +213,7 @@ export class Daemon implements Member {
   /** Opens a socket at each address that the host has now, and closes the others. */
   changeSockets(): void {
     this.#loop.sockets.follow()
-    this.handle({ type: 'sockets-changed', sockets: this.#loop.sockets.all })
+    this.handle({ type: 'sockets-changed', sockets: this.#loop.allSockets })
   }
 
   changeRoutes(routes: readonly MachineRoute[]): void {
@@ -274,7 +280,12 @@ export class Daemon implements Member {
 
   /** Those that are open. */
   get sockets(): readonly LocalSocket[] {
-    return this.#loop.sockets.all
+    return this.#loop.allSockets
+  }
+
+  /** Streams that it has opened, and the most that waits in one, in bytes. */
+  get streams(): { readonly open: number; readonly queued: number } {
+    return { open: this.#loop.streams.all.length, queued: this.#loop.streams.queued }
   }
 
   /** Drops of all reasons. */
@@ -320,6 +331,15 @@ export class Daemon implements Member {
         if (this.#names === undefined) this.#failed(errand)
         else this.#names.resolve(errand.name, this.host.clock, (input) => this.handle(input))
         break
+      case 'probe-gateway':
+        this.#mapper.probe(errand)
+        break
+      case 'map-port':
+        this.#mapper.map(errand)
+        break
+      case 'unmap-port':
+        this.#mapper.unmap(errand)
+        break
       default:
         this.#failed(errand)
     }
@@ -354,6 +374,7 @@ export class Daemon implements Member {
     this.#reads?.stop()
     this.host.wireguard.onChange = () => undefined
     this.host.loopback = undefined
+    this.#mapper.end()
     this.#loop.stop()
     this.#mesh.leave(this, how)
   }

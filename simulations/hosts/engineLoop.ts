@@ -5,17 +5,19 @@
  * All calls of the engine are here, and here they are observed. A loop that was stopped never calls it again.
  */
 
-import type { SocketAddress } from '../../src/base/address.js'
+import { isGlobal, type SocketAddress } from '../../src/base/address.js'
 import type { PublicKey } from '../../src/base/publicKey.js'
+import { isStreamAddress } from '../../src/base/streamAddress.js'
 import { after, elapsed, type Instant, type Now } from '../../src/base/time.js'
 import type { Effect } from '../../src/engine/effects.js'
-import type { Input, SocketId } from '../../src/engine/inputs.js'
+import type { Input, LocalSocket, SocketId } from '../../src/engine/inputs.js'
 import type { Node } from '../../src/engine/node.js'
 import type { Route } from '../../src/engine/path/path.js'
 import type { Datagram } from '../network/datagram.js'
 import type { Host } from './host.js'
 import { RelaySessions } from './relaySessions.js'
 import { SharedSockets } from './sharedSockets.js'
+import { isStreamSocket, type OpenStream, StreamSockets } from './streamSockets.js'
 
 export const SHARED_PORT = 51_821
 
@@ -40,6 +42,7 @@ export type Errand = Exclude<
       | 'send'
       | 'deliver'
       | 'open-sockets'
+      | 'open-stream'
       | 'close-socket'
       | 'open-relay'
       | 'close-relay'
@@ -49,6 +52,7 @@ export type Errand = Exclude<
 >
 
 export interface Errands {
+  readonly openStream: OpenStream
   perform(errand: Errand): void
   /** Hands a message to WireGuard, which `author` sent; `isDirect` where the engine was not asked. */
   deliver(peer: PublicKey, datagram: Uint8Array, author: string, isDirect: boolean): void
@@ -66,6 +70,8 @@ export class EngineLoop {
   readonly sockets: SharedSockets
   /** What it relays for others. */
   readonly relays: RelaySessions
+  /** What stands in for UDP. */
+  readonly streams: StreamSockets
   /** Everything the engine was told and said, if a test wants it. */
   journal: JournalEntry[] | undefined = undefined
   /** Datagrams to the network and to WireGuard, and wake-ups. */
@@ -82,16 +88,35 @@ export class EngineLoop {
   constructor(node: Node, host: Host, errands: Errands) {
     this.node = node
     this.#host = host
-    this.sockets = new SharedSockets(host, SHARED_PORT, (datagram) => this.#received(datagram))
+    this.sockets = new SharedSockets(host, SHARED_PORT, (datagram) => this.#arrived(datagram))
     this.relays = new RelaySessions(host, {
       relayTable: node.relayTable,
       handle: (input, author) => this.handle(input, author),
+      sendThroughStream: (remote, port, bytes, author) => this.streams.sendTo(remote, port, bytes, author),
+    })
+    this.streams = new StreamSockets({
+      host,
+      open: errands.openStream,
+      onDatagram: (socket, { from, bytes, author }) => this.#received(socket, from, bytes, author),
+      onRelayed: (from, port, bytes, author) => this.#fromStream(from, port, bytes, author),
+      onChange: () => this.tellSockets(),
+      onFailure: ({ identity }, reason) => this.handle({ type: 'stream-failed', relay: identity, reason }),
+      onOverflow: () => node.drop('stream-overflow'),
     })
     this.#errands = errands
   }
 
   get running(): boolean {
     return this.#running
+  }
+
+  /** The open sockets, streams of ours among them. */
+  get allSockets(): readonly LocalSocket[] {
+    return [...this.sockets.all, ...this.streams.all]
+  }
+
+  tellSockets(): void {
+    this.handle({ type: 'sockets-changed', sockets: this.allSockets })
   }
 
   start(): void {
@@ -146,12 +171,28 @@ export class EngineLoop {
     this.#send(socket, remote, datagram)
   }
 
-  #received({ from, to, bytes, author }: Datagram): void {
+  #arrived({ from, to, bytes, author }: Datagram): void {
     const socket = this.sockets.at(to)
-    if (socket === undefined) return
+    if (socket !== undefined) this.#received(socket.id, from, bytes, author)
+  }
+
+  /** Through the stream of another node, for whom we are the relay: as if it had come to one of our own ports. */
+  #fromStream(from: SocketAddress, port: number, bytes: Uint8Array, author: string): void {
+    if (!this.#running) return
+    if (port !== SHARED_PORT) {
+      this.relays.receivedFromStream(port, from, bytes, author)
+      return
+    }
+    const sockets = this.sockets.all.filter(({ purpose }) => purpose === 'shared')
+    const socket = sockets.find(({ address }) => isGlobal(address.ip)) ?? sockets[0]
+    if (socket !== undefined) this.#received(socket.id, from, bytes, author)
+  }
+
+  #received(socket: SocketId, from: SocketAddress, bytes: Uint8Array, author: string): void {
+    if (!this.#running) return
     const peer = this.node.forwarding.inbound(from.ip, from.port, bytes, this.#host.clock.instant)
     if (peer === undefined) {
-      this.handle({ type: 'datagram-received', socket: socket.id, remote: from, datagram: bytes }, author)
+      this.handle({ type: 'datagram-received', socket, remote: from, datagram: bytes }, author)
       return
     }
     this.#note({ type: 'inbound', remote: from, datagram: bytes }, peer)
@@ -183,10 +224,14 @@ export class EngineLoop {
         break
       case 'open-sockets':
         this.sockets.openPunching(effect.ip, effect.count)
-        this.handle({ type: 'sockets-changed', sockets: this.sockets.all })
+        this.tellSockets()
+        break
+      case 'open-stream':
+        this.streams.open(effect.relay)
         break
       case 'close-socket':
-        this.sockets.closePunching(effect.id)
+        if (isStreamSocket(effect.id)) this.streams.close(effect.id)
+        else this.sockets.closePunching(effect.id)
         break
       case 'open-relay':
       case 'close-relay':
@@ -202,6 +247,14 @@ export class EngineLoop {
 
   #send(socket: SocketId, remote: SocketAddress, datagram: Uint8Array): void {
     this.counts.sent += 1
+    if (isStreamSocket(socket)) {
+      this.streams.sendFrom(socket, remote.port, datagram)
+      return
+    }
+    if (isStreamAddress(remote.ip)) {
+      this.streams.sendTo(remote, SHARED_PORT, datagram, this.#host.name)
+      return
+    }
     const from = this.sockets.get(socket)
     if (from === undefined) throw new Error(`socket ${socket} is not open on ${this.#host.name}`)
     this.#host.send(from.address, remote, datagram)

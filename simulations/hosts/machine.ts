@@ -57,6 +57,7 @@ export class Machine {
   readonly #privateKey: Uint8Array
   readonly #daemonRandom: Random
   #daemon: Daemon | undefined = undefined
+  #hasEnded = false
   /** Where it comes up again; undefined while it is up. */
   #waitingPlaces: readonly Place[] | undefined = undefined
 
@@ -105,6 +106,11 @@ export class Machine {
     return this.#daemon
   }
 
+  /** True where no daemon runs, and the last one was ended as it should be. */
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+
   /** How often what it has on disk was lost. */
   get diskLosses(): number {
     return this.stateFile.losses
@@ -135,6 +141,7 @@ export class Machine {
       readsAlways,
     })
     this.#daemon = daemon
+    this.#hasEnded = false
     daemon.start()
   }
 
@@ -144,6 +151,7 @@ export class Machine {
     this.#happened('stops tunnelbore')
     this.#daemon.stop()
     this.#daemon = undefined
+    this.#hasEnded = true
   }
 
   /** Kills it. */

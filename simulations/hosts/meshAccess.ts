@@ -2,6 +2,7 @@
 
 import type { PublicKey } from '../../src/base/publicKey.js'
 import type { Effect } from '../../src/engine/effects.js'
+import type { StreamEnd, StreamHandlers } from '../discovery/datagramStream.js'
 import type { Member } from '../discovery/member.js'
 
 export interface MeshAccess {
@@ -16,5 +17,12 @@ export interface MeshAccess {
   knock(member: Member, effect: Extract<Effect, { readonly type: 'knock' }>): void
   answerKnock(id: number, answer: Uint8Array | undefined): void
   publish(member: Member, effect: Extract<Effect, { readonly type: 'publish' }>): void
+  /** Opens a stream that stands in for UDP to the relay of an identity. Calls back once, or never where the member leaves. */
+  openStream(
+    member: Member,
+    relay: Uint8Array,
+    handlers: StreamHandlers,
+    done: (end: StreamEnd | string) => void,
+  ): void
   gossipKnock(member: Member, sealedKnock: Uint8Array): void
 }

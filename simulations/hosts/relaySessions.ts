@@ -7,6 +7,7 @@
  */
 
 import type { SocketAddress } from '../../src/base/address.js'
+import { isStreamAddress } from '../../src/base/streamAddress.js'
 import type { Effect } from '../../src/engine/effects.js'
 import type { Input, RelaySessionId } from '../../src/engine/inputs.js'
 import type { RelayTable } from '../../src/engine/relay/table.js'
@@ -32,6 +33,8 @@ export type RelayBehaviour =
 export interface RelayEngine {
   readonly relayTable: RelayTable
   handle(input: Input, author: string): void
+  /** From a port of a session back through a stream of another node's. */
+  sendThroughStream(remote: SocketAddress, port: number, bytes: Uint8Array, author: string): void
 }
 
 interface OpenSession {
@@ -71,6 +74,14 @@ export class RelaySessions {
     }
   }
 
+  /** Through a stream, which names a port and no address. */
+  receivedFromStream(port: number, from: SocketAddress, bytes: Uint8Array, author: string): void {
+    for (const [session, open] of this.#open) {
+      const local = open.ips.at(-1)
+      if (open.port === port && local !== undefined) this.#take(session, local, from, bytes, author)
+    }
+  }
+
   close(): void {
     for (const session of [...this.#open.keys()]) this.#closeSession(session)
   }
@@ -97,12 +108,21 @@ export class RelaySessions {
   }
 
   #received(session: RelaySessionId, { from, to, bytes, author }: Datagram): void {
-    if (this.#open.get(session)?.ips.includes(to.ip) !== true) return
+    if (this.#open.get(session)?.ips.includes(to.ip) === true) this.#take(session, to.ip, from, bytes, author)
+  }
+
+  #take(
+    session: RelaySessionId,
+    local: string,
+    from: SocketAddress,
+    bytes: Uint8Array,
+    author: string,
+  ): void {
     const { relayTable } = this.#engine
     const end = relayTable.passed(session, from.ip, from.port, bytes, this.#host.clock.instant)
     if (end === undefined) return
     if (end === 'for-node') {
-      const what = { type: 'relay-datagram', session, local: to.ip, remote: from, datagram: bytes } as const
+      const what = { type: 'relay-datagram', session, local, remote: from, datagram: bytes } as const
       this.#engine.handle(what, author)
       return
     }
@@ -146,7 +166,9 @@ export class RelaySessions {
     author: string,
   ): void {
     const open = this.#open.get(session)
-    if (open !== undefined) this.#host.send({ ip: local, port: open.port }, remote, bytes, author)
+    if (open === undefined) return
+    if (isStreamAddress(remote.ip)) this.#engine.sendThroughStream(remote, open.port, bytes, author)
+    else this.#host.send({ ip: local, port: open.port }, remote, bytes, author)
   }
 
   #freePort(): number | undefined {

@@ -37,6 +37,8 @@ export class Server {
   readonly mesh: MeshServer
   readonly #options: ServerOptions
   #daemon: BootstrapDaemon | undefined = undefined
+  /** Whose streams are open still, as the process stood still. */
+  #hung: BootstrapDaemon | undefined = undefined
   #isHonest = true
   #relaying: RelayBehaviour | undefined = undefined
 
@@ -71,6 +73,7 @@ export class Server {
 
   /** The process stands still: connections stay, and nothing is answered. */
   hang(): void {
+    this.#hung = this.#daemon
     this.#stop()
     this.mesh.hang()
     this.#happened('hangs')
@@ -87,6 +90,8 @@ export class Server {
   restore(): void {
     if (this.mesh.isAnswering) return
     this.mesh.restore()
+    this.#hung?.endStreams()
+    this.#hung = undefined
     this.#start()
     this.#happened('is back')
   }
@@ -132,6 +137,7 @@ export class Server {
     this.#daemon = new BootstrapDaemon({ host: this.host, keys, identity: this.mesh.identity, random, relay })
     this.#daemon.relays.behaviour = this.#relaying
     this.#daemon.start()
+    this.mesh.streams.taker = (end) => this.#daemon?.takeStream(end)
   }
 
   #stop(): void {

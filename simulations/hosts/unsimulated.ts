@@ -6,16 +6,12 @@ import type { Errand } from './engineLoop.js'
 /** Undefined where it does not wait for an answer. */
 export function failureOf(errand: Errand): Input | undefined {
   switch (errand.type) {
-    case 'open-stream':
-      return { type: 'stream-failed', relay: errand.relay.identity, reason: 'not simulated' }
     case 'open-spare-socket':
       return { type: 'spare-socket-failed', ip: errand.ip }
     case 'ask-udp-probe':
       return { type: 'udp-probe-answered', nonce: errand.nonce, ip: undefined, otherPort: undefined }
     case 'resolve-name':
       return { type: 'name-failed', name: errand.name, reason: 'not simulated' }
-    case 'probe-gateway':
-      return { type: 'gateway-probed', site: errand.site }
     case 'probe-reachability':
       return { type: 'reachability-probed', reachable: undefined, server: undefined, servers: 0 }
     default:

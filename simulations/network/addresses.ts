@@ -53,6 +53,11 @@ export function privateIp4(range: PrivateRange, number: number): string {
   }
 }
 
+/** The private IPv4 address of the gateway itself. */
+export function gatewayIp4(range: PrivateRange): string {
+  return privateIp4(range, -1)
+}
+
 /** The IPv6 address of a host with this number, in the network with this number; both from 0. */
 export function ip6(network: number, number: number): string {
   if (network >= 0xffff || FIRST_HOST + number > 0xffff) throw new Error('no IPv6 address is left')

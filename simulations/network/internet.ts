@@ -73,6 +73,7 @@ export class Internet implements Outside {
       udp: true,
       broken: 'none',
       isolated: false,
+      portMapping: 'none',
     }
     const site = this.#make(spec, undefined, undefined, { type: 'home', subnet: 0 })
     const place = site.place()

@@ -22,6 +22,7 @@ import type { Datagram } from './datagram.js'
 import { Draws } from './draws.js'
 import { type EndpointMap, endpointMap } from './endpointMap.js'
 import { type Idle, IdleList } from './idleList.js'
+import { OpenPorts } from './openPorts.js'
 
 const FIRST_PORT = 1_024
 const PORTS = 65_536 - FIRST_PORT
@@ -57,6 +58,7 @@ export class Nat {
   readonly #hosts = new Map<string, InnerHost>()
   readonly #mappings: IdleList<Mapping>
   readonly #filters: IdleList<Filter>
+  readonly #openPorts: OpenPorts
   /** Whose turn it is to be an inner host's outer address. */
   #turn = 0
   #nextPort: number
@@ -75,6 +77,7 @@ export class Nat {
     this.#ports = spec.ports
     this.#mappings = new IdleList(spec.lifetimeMs)
     this.#filters = new IdleList(spec.lifetimeMs)
+    this.#openPorts = new OpenPorts(spec.lifetimeMs)
     this.#nextPort = this.#anyPort()
   }
 
@@ -100,6 +103,8 @@ export class Nat {
     const now = this.#clock.elapsed
     this.#endExpired(now)
     const { from, to } = datagram
+    const answers = this.#openPorts.outbound(from, to, now)
+    if (answers !== undefined) return { from: answers, to, bytes: datagram.bytes, author: datagram.author }
     let mapping = this.#bySocket.get(from)?.get(to)
     if (mapping === undefined) {
       mapping = this.#map(from, to, now)
@@ -114,6 +119,8 @@ export class Nat {
     const now = this.#clock.elapsed
     this.#endExpired(now)
     const { from } = datagram
+    const open = this.#openPorts.inbound(datagram.to, from, now)
+    if (open !== undefined) return { from, to: open, bytes: datagram.bytes, author: datagram.author }
     const mapping = this.#byOuter.get(datagram.to)
     if (mapping === undefined) return undefined
     const filter = mapping.filters?.get(from)
@@ -130,6 +137,26 @@ export class Nat {
     if (!this.spec.hairpin) return undefined
     const outside = this.outbound(datagram)
     return outside === undefined ? undefined : this.inbound(outside)
+  }
+
+  /** Opens a port of its first address to all; false where it is another inner socket's. */
+  open(inner: SocketAddress, outerPort: number, forMs: number): boolean {
+    const now = this.#clock.elapsed
+    this.#endExpired(now)
+    const outer: SocketAddress = { ip: this.#addresses[0] ?? '', port: outerPort }
+    const mapping = this.#byOuter.get(outer)
+    const isOthers =
+      mapping !== undefined && (mapping.inner.ip !== inner.ip || mapping.inner.port !== inner.port)
+    return !isOthers && this.#openPorts.open(inner, outer, forMs, now) !== undefined
+  }
+
+  close(inner: SocketAddress, outerPort: number): void {
+    this.#openPorts.close(inner, outerPort)
+  }
+
+  /** How many ports are open for an inner host. */
+  openPortsOf(innerIp: string): number {
+    return this.#openPorts.countOf(innerIp, this.#clock.elapsed)
   }
 
   /** It was restarted: it remembers nothing, and no port is assigned as it was. */
@@ -160,7 +187,7 @@ export class Nat {
     const { spec } = this
     if (this.#mappings.size >= spec.maxMappings) return undefined
     const host = this.#hosts.get(inner.ip) ?? { outerIp: this.#takeTurn(), mappings: 0 }
-    const port = this.#freePort(host.outerIp, inner.port)
+    const port = this.#freePort(host.outerIp, inner, now)
     if (port === undefined) return undefined
     const mapping: Mapping = {
       inner,
@@ -208,6 +235,7 @@ export class Nat {
   }
 
   #forget(): void {
+    this.#openPorts.forget()
     this.#bySocket = endpointMap('address-and-port-dependent')
     this.#byOuter = endpointMap('address-and-port-dependent')
     this.#hosts.clear()
@@ -223,9 +251,10 @@ export class Nat {
   }
 
   /** A port of `ip` that has no mapping, as the port assignment has it; undefined where all are taken. */
-  #freePort(ip: string, innerPort: number): number | undefined {
-    const isFree = (port: number): boolean => this.#byOuter.get({ ip, port }) === undefined
-    if (this.#ports === 'preserving' && isFree(innerPort)) return innerPort
+  #freePort(ip: string, inner: SocketAddress, now: number): number | undefined {
+    const isFree = (port: number): boolean =>
+      this.#byOuter.get({ ip, port }) === undefined && !this.#openPorts.isTaken({ ip, port }, inner, now)
+    if (this.#ports === 'preserving' && isFree(inner.port)) return inner.port
     const { portStep } = this.spec
     const first = this.#ports === 'sequential' ? this.#nextPort : this.#anyPort()
     const direction = Math.sign(portStep)

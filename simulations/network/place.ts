@@ -1,7 +1,7 @@
 /** Where a host can be: fresh addresses in the network of a site, and the host at them while it is there. */
 
-import { familyOf } from '../../src/base/address.js'
-import type { SiteSpec } from '../topology.js'
+import { familyOf, type SocketAddress } from '../../src/base/address.js'
+import type { PortMapping, SiteSpec } from '../topology.js'
 import type { Datagram } from './datagram.js'
 import type { EventQueue } from './eventQueue.js'
 import type { Line } from './link.js'
@@ -12,10 +12,23 @@ export interface Guest extends Attachment {
   readonly ips: readonly string[]
 }
 
+/** A gateway that is asked to open ports. */
+export interface MappingGateway {
+  /** Where it is asked. */
+  readonly ip: string
+  readonly behaviour: PortMapping
+  /** Its outer address. */
+  readonly outerIp: string
+  /** False where somebody else has the outer port. */
+  open(inner: SocketAddress, outerPort: number, forMs: number): boolean
+  close(inner: SocketAddress, outerPort: number): void
+}
+
 /** A site, as the places in it see it. */
 export interface Home {
   readonly spec: SiteSpec
   readonly index: number
+  readonly mappingGateway: MappingGateway | undefined
   /** Gives a link of its own to the outside, if guests have such here. */
   enter(guest: Guest): Line | undefined
   leave(guest: Guest): void
@@ -29,6 +42,8 @@ export interface Place<Site extends Home = Home> {
   readonly site: Site | undefined
   /** IPv4 before IPv6. */
   readonly ips: readonly string[]
+  /** Undefined where none is there that knows what a port mapping is. */
+  readonly gateway: MappingGateway | undefined
   /** A host comes; `receive` is told what is sent to any port of the addresses. */
   attach(host: string, receive: (datagram: Datagram) => void): void
   /** The host leaves; what is under way to it is lost. */
@@ -59,6 +74,10 @@ export class HostPlace<Site extends Home> implements Place<Site>, Guest {
     this.site = isOfSite ? home : undefined
     this.ips = ips
     this.#queue = queue
+  }
+
+  get gateway(): MappingGateway | undefined {
+    return this.#home.mappingGateway
   }
 
   get line(): Line | undefined {

@@ -12,7 +12,7 @@
 import { familyOf } from '../../src/base/address.js'
 import { forked, type Random } from '../../src/base/random.js'
 import type { LinkSpec, SiteSpec } from '../topology.js'
-import { ip6, type PrivateRange, privateIp4 } from './addresses.js'
+import { gatewayIp4, ip6, type PrivateRange, privateIp4 } from './addresses.js'
 import { Border } from './border.js'
 import type { Datagram } from './datagram.js'
 import { Draws } from './draws.js'
@@ -20,7 +20,7 @@ import type { EventQueue } from './eventQueue.js'
 import { Lines } from './lines.js'
 import { type Line, type Link, LOST, sizeOnLink } from './link.js'
 import { Nat } from './nat.js'
-import { type Guest, type Home, HostPlace, type Place } from './place.js'
+import { type Guest, type Home, HostPlace, type MappingGateway, type Place } from './place.js'
 import { REGIONS } from './regions.js'
 import { type Attachment, type Gateway, LOCAL_MS, type Outside, Segment } from './segment.js'
 import { StreamWay } from './stream.js'
@@ -81,6 +81,20 @@ export class Site implements Gateway, Home, Outside {
   /** Its NAT, if it has one: addresses, and how many mappings there are now. */
   get gateway(): Nat | undefined {
     return this.#border.nat
+  }
+
+  /** Its gateway, for those who want ports opened. */
+  get mappingGateway(): MappingGateway | undefined {
+    const { portMapping: behaviour } = this.spec
+    const nat = this.gateway
+    if (behaviour === 'none' || nat === undefined) return undefined
+    return {
+      ip: gatewayIp4(this.#options.range),
+      behaviour,
+      outerIp: nat.addresses[0] ?? '',
+      open: (inner, outerPort, forMs) => nat.open(inner, outerPort, forMs),
+      close: (inner, outerPort) => nat.close(inner, outerPort),
+    }
   }
 
   /** Its link, as it is now. */

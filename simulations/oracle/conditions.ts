@@ -7,8 +7,8 @@
 import { MINUTE, SECOND } from '../../src/base/time.js'
 import type { LinkSpec } from '../topology.js'
 import { type Host, type Ledger, NEVER, type Side } from './ledger.js'
-import { familiesToRelays } from './relayable.js'
-import { type Family, hasFamily, INTERNET } from './terrain.js'
+import { familiesToRelays, overTcp } from './relayable.js'
+import { type Family, hasFamily, INTERNET, type Terrain } from './terrain.js'
 import type { WatchedPlace, WatchedServer } from './watched.js'
 import { type Way, Ways } from './ways.js'
 import { WorldTerrain } from './worldTerrain.js'
@@ -31,6 +31,7 @@ export class Conditions {
   readonly ways: Ways
   readonly #ledger: Ledger
   readonly #terrain: WorldTerrain
+  readonly #forTcp: Terrain
   /** Those that serve from the beginning do so since ever. */
   readonly #servesSince = new Map<WatchedServer, number>()
   /** Those that relayed as they should when that was last looked at. */
@@ -41,6 +42,7 @@ export class Conditions {
   constructor(ledger: Ledger) {
     this.#ledger = ledger
     this.#terrain = new WorldTerrain(ledger.world)
+    this.#forTcp = overTcp(this.#terrain)
     this.ways = new Ways(this.#terrain, ledger.world.machines.length)
     for (const server of ledger.world.servers) {
       if (server.serves) this.#servesSince.set(server, NEVER)
@@ -79,6 +81,15 @@ export class Conditions {
     return this.ways.directWay(sitesOf(host), sitesOf(peer))
   }
 
+  /** Which of the networks of two hosts let UDP out, as text. */
+  udpOf({ host, peer }: Side): string {
+    return [host, peer]
+      .map((one) =>
+        this.#someSite(sitesOf(one), (at) => !this.#terrain.passesUdp(at)) === undefined ? 'u' : 't',
+      )
+      .join('')
+  }
+
   /** In words, over what the two are held to reach each other. */
   describeWay(side: Side): string {
     const { kind, reason } = this.wayOf(side)
@@ -93,13 +104,13 @@ export class Conditions {
     )
   }
 
-  /** True where there is a member relay that both get UDP to, and that they hear of: it serves, and both reach it by TCP. */
+  /** True where there is a member relay that both get to, and that they hear of: it serves, and both reach it by TCP. */
   shareRelay({ host, peer }: Side): boolean {
     return this.#ledger.world.servers.some(
       (server) =>
         server.relays &&
         this.#servesSince.has(server) &&
-        [host, peer].every((one) => this.#reaches(one, server.place) && this.#getsUdpTo(one, server.place)) &&
+        [host, peer].every((one) => this.#reaches(one, server.place) && this.#getsTo(one, server.place)) &&
         this.ways.haveRoom([...sitesOf(host), ...sitesOf(peer)]),
     )
   }
@@ -190,9 +201,9 @@ export class Conditions {
     return leads
   }
 
-  /** By some family. */
-  #getsUdpTo(host: Host, server: WatchedPlace): boolean {
-    return familiesToRelays(this.#terrain, sitesOf(host)).some((family) => {
+  /** By some family, over UDP or through a stream. */
+  #getsTo(host: Host, server: WatchedPlace): boolean {
+    return familiesToRelays(this.#forTcp, sitesOf(host)).some((family) => {
       const site = this.#defaultSite(sitesOf(host), family)
       return site !== undefined && this.#leads(site, family, server)
     })

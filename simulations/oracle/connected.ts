@@ -59,7 +59,7 @@ interface Want {
   answeredAt: number
   /** Since when there is no obstacle. */
   freeSince: number | undefined
-  /** Where both were when that was last looked at. */
+  /** Where both were when that was last looked at, and whether UDP got out there. */
   places: string
   /** True where the wanting counts: it began in peace, after a rest, and nothing has come between. */
   counts: boolean
@@ -107,7 +107,7 @@ export class Connected {
     if (now - want.requestedAt > STEADY_MS) {
       want.steadySince = now
       want.freeSince = undefined
-      want.places = placesOf(side)
+      want.places = this.#circumstances(side)
     }
     want.requestedAt = now
     if (want.since !== undefined) return
@@ -144,14 +144,15 @@ export class Connected {
 
   /** A contact that counts: it does not where something comes between, and is given up after the promised time. */
   #follow(want: Want, now: number): void {
-    if (this.#obstacle(want.side) !== undefined || placesOf(want.side) !== want.places) want.counts = false
+    if (this.#obstacle(want.side) !== undefined || this.#circumstances(want.side) !== want.places)
+      want.counts = false
     else if (want.since !== undefined && now - want.since > PROMISE_MS) this.#end(want, now)
   }
 
   #look(want: Want, now: number): void {
     const { side } = want
     const obstacle = this.#obstacle(side)
-    const places = placesOf(side)
+    const places = this.#circumstances(side)
     if (obstacle !== undefined || places !== want.places) {
       want.freeSince = obstacle === undefined ? now : undefined
       want.places = places
@@ -172,6 +173,11 @@ export class Connected {
       side.host.name,
       `no ping to ${side.peer.name} was answered for ${seconds} s, and all that time there was a way: ${way}`,
     )
+  }
+
+  /** Where UDP is blocked or comes back, a stream takes its place or it a stream's, which takes as long as a move. */
+  #circumstances(side: Side): string {
+    return `${placesOf(side)} ${this.#conditions.udpOf(side)}`
   }
 
   /** Without a server peers stay connected; but once they have lost each other they cannot find each other again. */

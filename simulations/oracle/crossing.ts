@@ -32,6 +32,8 @@ export interface Socket {
 }
 
 interface Mapping {
+  /** True for a port that was opened for a socket: whoever sends there is let in, and is answered from there. */
+  readonly isOpen?: boolean
   readonly site: number
   readonly inner: Address
   readonly outer: Address
@@ -50,6 +52,8 @@ export class Crossing {
   readonly #predicted: number | undefined
   /** By the inner address, then by what the mapping depends on. */
   readonly #mappings = new Map<Address, Map<Address | string, Mapping>>()
+  /** By the inner address, from whom something came to an open port of it. */
+  readonly #answered = new Map<Address, Map<Address, Mapping>>()
   /** To which addresses was sent from an inner address through a firewall, or through a mapping. */
   readonly #asked = new Map<Address | Mapping, Set<Address | string>>()
 
@@ -84,6 +88,22 @@ export class Crossing {
     return this.#isRouted(from, this.reflector) ? this.#walk(from, this.reflector)?.from : undefined
   }
 
+  /** Where a gateway on the internet opens a port for a socket; undefined where none does. */
+  openPort({ site, address, isDefault }: Socket): Address | undefined {
+    const nat = this.#natOf(site)
+    const by = this.#terrain.sites[site]?.portMapping
+    const opens = by === 'pcp' || by === 'nat-pmp' || by === 'upnp'
+    if (!isDefault || !opens || nat === undefined || nat.addresses > 1 || this.#outerOf(site) !== INTERNET)
+      return undefined
+    const outer: { ip: string; at: number; of: Mapping | undefined } = {
+      ip: `gateway ${site}`,
+      at: INTERNET,
+      of: undefined,
+    }
+    outer.of = { site, inner: address, outer, isOpen: true }
+    return outer
+  }
+
   /** True for an address that means the same everywhere. */
   isGlobal(address: Address): boolean {
     return this.#netOf(address.at) === INTERNET
@@ -111,7 +131,8 @@ export class Crossing {
       if (nat === undefined) {
         if (this.#hasFirewall(at)) this.#note(from, to)
       } else {
-        const mapping = this.#map(at, nat, from, to, sender.host === this.#predicted)
+        const mapping =
+          this.#answered.get(from)?.get(to) ?? this.#map(at, nat, from, to, sender.host === this.#predicted)
         from = mapping.outer
         this.#note(mapping, to)
         if (to.of !== undefined && 'inner' in to.of && to.of.site === at)
@@ -137,7 +158,10 @@ export class Crossing {
 
   #enter(mapping: Mapping, from: Address): { to: Socket | undefined; from: Address } | undefined {
     const nat = this.#natOf(mapping.site)
-    if (nat === undefined || !this.#isAsked(mapping, nat.filtering, from)) return undefined
+    if (mapping.isOpen === true) {
+      const answered = this.#answered.get(mapping.inner) ?? new Map<Address, Mapping>()
+      this.#answered.set(mapping.inner, answered.set(from, mapping))
+    } else if (nat === undefined || !this.#isAsked(mapping, nat.filtering, from)) return undefined
     return this.#descend(mapping.site, from, mapping.inner)
   }
 

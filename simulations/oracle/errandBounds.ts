@@ -45,6 +45,9 @@ const PUNCHING = { eachEffort: DEFAULT_PUNCH_LIMITS.sockets, effortMs: MINUTE } 
 /** Where a gateway maps endpoint-independently: our port and WireGuard's. */
 const ENDPOINTS = 2
 
+/** Ports for UDP that its gateway holds open for it: one, and what a killed run or a conflict left behind. */
+const OPEN_PORTS = 3
+
 /** News of ours: five at once, and one in 10 s (src/engine/directory/publication.ts), of two periods around midnight. */
 const GOSSIPED_RECORDS = { perSecond: 0.2, burst: 12 } as const
 /** Of each peer a knock in 5 s (knockFallback.ts), and as many answers as knocks are let in (knockDoor.ts). */
@@ -131,6 +134,11 @@ export class ErrandBounds {
     for (const ip of ips) {
       const taken = watched.gateway.mappingsOf(ip)
       if (taken > this.statistics.mappings) this.statistics.mappings = taken
+      const open = watched.gateway.openPortsOf(ip)
+      if (open > OPEN_PORTS)
+        this.#report(host, `${open} open ports at its gateway, where ${OPEN_PORTS} are enough`)
+      if (open > 0 && host.machine.hasEnded)
+        this.#ledger.report('released', host.name, 'it has ended, and its port at the gateway is open still')
       if (taken > allowed) this.#report(host, `${taken} mappings of its gateway, where ${allowed} are enough`)
     }
   }

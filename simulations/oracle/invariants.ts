@@ -13,6 +13,8 @@
  *   informed           who is in the mesh is known to its peers
  *   gets-ahead         an author who lost his disk overtakes his own old record
  *   settled            after the last fault, paths stay
+ *   streams-end        a stream that stands in for UDP is closed when nobody uses it
+ *   released           who ends has its port at the gateway closed
  *   hedges-end         two paths are used for a moment only
  *   directly           no relay where there has been a direct way for a stated time
  */
@@ -38,6 +40,7 @@ import { OwnPackets } from './ownPackets.js'
 import { PacketBounds } from './packetBounds.js'
 import { Quiet } from './quiet.js'
 import { Settled } from './settled.js'
+import { StreamsEnd } from './streamsEnd.js'
 import { WakeUps } from './wakeUps.js'
 import type { WatchedWorld } from './watched.js'
 import type { Ways } from './ways.js'
@@ -62,6 +65,7 @@ export class Invariants implements Observer {
   readonly #informed: Informed
   readonly #hedges: Hedges
   readonly #directly: Directly
+  readonly #streams: StreamsEnd
   #sweptAt = 0
   #sweeps = 0
 
@@ -82,6 +86,7 @@ export class Invariants implements Observer {
     this.#informed = new Informed(ledger, this.#conditions)
     this.#hedges = new Hedges(ledger)
     this.#directly = new Directly(ledger, this.#conditions, this.#connected)
+    this.#streams = new StreamsEnd(ledger)
   }
 
   /** The first one; the run is to stop at it. */
@@ -103,6 +108,7 @@ export class Invariants implements Observer {
       informed: this.#informed.statistics,
       hedges: this.#hedges.statistics,
       directly: this.#directly.statistics,
+      streams: this.#streams.statistics,
     }
   }
 
@@ -200,6 +206,7 @@ export class Invariants implements Observer {
     this.#informed.sweep()
     this.#hedges.sweep()
     this.#directly.sweep()
+    this.#streams.sweep()
     if (isLast || this.#sweeps % GATEWAY_SWEEPS === 0) this.#errandBounds.sweep()
   }
 }

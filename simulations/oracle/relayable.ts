@@ -1,6 +1,7 @@
 /**
  * Whether two hosts can talk through a member relay on the internet that has both families: each must get UDP there, and
- * what comes back, by a family of its own. What filters and mappings are in between plays no part, since each asks first.
+ * what comes back, by a family of its own; or TCP, over which a stream stands in for UDP. What filters and mappings are in
+ * between plays no part, since each asks first.
  */
 
 import { Crossing } from './crossing.js'
@@ -16,7 +17,24 @@ export function familiesToRelays(terrain: Terrain, sites: readonly number[]): re
   })
 }
 
+/** The same terrain for TCP that is dialled outwards, which no gateway keeps back (RFC 5382 REQ-1). */
+export function overTcp(terrain: Terrain): Terrain {
+  return {
+    get sites() {
+      return terrain.sites
+    },
+    isUp: (site) => terrain.isUp(site),
+    passesUdp: () => true,
+    sideOf: (site) => terrain.sideOf(site),
+  }
+}
+
 /** Whether hosts at these sites can meet at a relay, if there is one that they both know. */
 export function canBeRelayed(terrain: Terrain, a: readonly number[], b: readonly number[]): boolean {
+  return [a, b].every((sites) => familiesToRelays(overTcp(terrain), sites).length > 0)
+}
+
+/** Whether both reach relays over UDP. */
+export function needNoStream(terrain: Terrain, a: readonly number[], b: readonly number[]): boolean {
   return [a, b].every((sites) => familiesToRelays(terrain, sites).length > 0)
 }

@@ -25,6 +25,8 @@ export interface Attempt {
   readonly onInternet: readonly [boolean, boolean]
   /** Whose outer port the other has guessed. */
   readonly predicted?: number
+  /** True where gateways open ports for those who ask. */
+  readonly opened?: boolean
   /** True where private addresses are tried wherever the peer is; else only where they may mean something. */
   readonly everywhere?: boolean
 }
@@ -41,9 +43,9 @@ interface End {
 
 /** How the two meet; undefined where they do not. */
 export function meeting(attempt: Attempt): Meeting | undefined {
-  const { terrain, family, sites, onInternet, predicted, everywhere = false } = attempt
+  const { terrain, family, sites, onInternet, predicted, everywhere = false, opened = false } = attempt
   const crossing = new Crossing(terrain, family, predicted)
-  const ends = sites.map((at, host) => endOf(crossing, host, at))
+  const ends = sites.map((at, host) => endOf(crossing, host, at, opened))
   const [one, other] = ends
   if (one === undefined || other === undefined) return undefined
   aim(crossing, one, other, onInternet[0], everywhere)
@@ -64,12 +66,14 @@ export function meeting(attempt: Attempt): Meeting | undefined {
   return undefined
 }
 
-function endOf(crossing: Crossing, host: number, sites: readonly number[]): End {
+function endOf(crossing: Crossing, host: number, sites: readonly number[], opened: boolean): End {
   const sockets = crossing.socketsOf(host, sites)
   const reflexive: Address[] = []
   for (const socket of sockets) {
     const seen = crossing.seenByReflector(socket)
     if (seen !== undefined) reflexive.push(seen)
+    const open = opened ? crossing.openPort(socket) : undefined
+    if (open !== undefined) reflexive.push(open)
   }
   return { sockets, reflexive, targets: [] }
 }

@@ -18,13 +18,19 @@ export interface WatchedSite {
   readonly passesUdp: boolean
   /** Of a partition. */
   readonly side: number
-  readonly gateway: { mappingsOf(innerIp: string): number } | undefined
+  readonly gateway: { mappingsOf(innerIp: string): number; openPortsOf(innerIp: string): number } | undefined
 }
 
 export interface WatchedPlace {
   /** Undefined for a public address of its own. */
   readonly site: { readonly index: number } | undefined
   readonly ips: readonly string[]
+}
+
+export interface WatchedDaemon {
+  readonly node: WatchedNode
+  /** Those that stand in for UDP, and the most that waits in one, in bytes. */
+  readonly streams: { readonly open: number; readonly queued: number }
 }
 
 export interface WatchedMachine {
@@ -35,8 +41,10 @@ export interface WatchedMachine {
   /** How often what its daemon has on disk was lost. */
   readonly diskLosses: number
   /** Another one after each start; undefined while none runs. */
-  readonly daemon: { readonly node: WatchedNode } | undefined
+  readonly daemon: WatchedDaemon | undefined
   readonly clock: { readonly now: Now; readonly asleep: boolean }
+  /** True where no daemon runs, and the last one ended as it should. */
+  readonly hasEnded: boolean
 }
 
 export interface WatchedServer {

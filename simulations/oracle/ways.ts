@@ -89,6 +89,9 @@ export class Ways {
       return guess(
         'one has a private address that the other reaches, and does not take for one of its own network',
       )
+    // A gateway that was restarted is asked again minutes later.
+    if (first(attempts, (attempt) => meeting({ ...attempt, opened: true })) !== undefined)
+      return guess('a gateway opens a port for one of them')
     const guessed = (host: number) =>
       first(attempts, (attempt) => meeting({ ...attempt, predicted: host })) !== undefined
     if (guessed(0) || guessed(1))

@@ -32,5 +32,6 @@ export function plainSite(access: Access, link: LinkSpec): SiteSpec {
     udp: true,
     broken: 'none',
     isolated: false,
+    portMapping: 'none',
   }
 }

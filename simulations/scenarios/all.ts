@@ -9,10 +9,12 @@ import { natMatrix } from './natMatrix.js'
 import { partition } from './partition.js'
 import { relayFailover } from './relayFailover.js'
 import { roaming } from './roaming.js'
+import { withoutUdp } from './withoutUdp.js'
 
 export const SCENARIOS: readonly Scenario[] = [
   natMatrix,
   guessing,
+  withoutUdp,
   roaming,
   relayFailover,
   partition,

@@ -48,7 +48,20 @@ export function accessMeetings(): readonly Meeting<Access>[] {
 
 /** Each two networks, and then hosts that have a gateway in common. */
 export function allMeetings(): readonly Meeting[] {
-  return [...pairs(NETWORKS), ...NEIGHBOURS]
+  return [...pairs(NETWORKS), ...NEIGHBOURS, ...mappingMeetings()]
+}
+
+/** Pairs behind gateways that map by destination, of which the first opens ports in some way or other. */
+export function mappingMeetings(): readonly Meeting<string>[] {
+  const to = { ...home(), nat: natOf('symmetric') }
+  return (['pcp', 'nat-pmp', 'upnp', 'refusing', 'rubbish', 'foreign', 'hollow'] as const).map(
+    (portMapping) => ({
+      from: portMapping,
+      to: 'symmetric',
+      sites: [{ ...to, portMapping }, to],
+      at: [0, 1],
+    }),
+  )
 }
 
 /** Pairs that have to guess: a gateway that maps by destination, and one that filters by port; so many in turns. */
@@ -56,6 +69,16 @@ export function guessingMeetings(count: number): readonly Meeting[] {
   return Array.from({ length: count }, (_, index) =>
     apart<Network>(index % 2 === 0 ? 'port-restricted' : 'carrier', index % 4 < 2 ? 'symmetric' : 'counting'),
   )
+}
+
+/** Pairs that meet directly at once, after guessing, and never, as long as UDP gets out. */
+export function udpMeetings(): readonly Meeting[] {
+  return [
+    apart<Network>('port-restricted', 'port-restricted'),
+    apart<Network>('port-restricted', 'symmetric'),
+    apart<Network>('symmetric', 'symmetric'),
+    apart<Network>('dual-stack', 'ipv6-only'),
+  ]
 }
 
 /** The meetings in one world, each of hosts of its own. */

@@ -172,6 +172,7 @@ function translated(
     udp: true,
     broken: 'none',
     isolated: false,
+    portMapping: 'none',
   }
 }
 

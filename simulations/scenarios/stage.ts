@@ -5,6 +5,7 @@ import { SECOND } from '../../src/base/time.js'
 import type { Cryptography } from '../crypto/cryptography.js'
 import type { Machine } from '../hosts/machine.js'
 import type { EventQueue } from '../network/eventQueue.js'
+import type { Site } from '../network/site.js'
 import type { Observer } from '../observer.js'
 import { canBeRelayed } from '../oracle/relayable.js'
 import type { Terrain } from '../oracle/terrain.js'
@@ -161,11 +162,15 @@ export class Stage {
     ]
   }
 
+  site(index: number): Site {
+    const site = this.world.internet.sites[index]
+    if (site === undefined) throw new Error(`there is no site ${index}`)
+    return site
+  }
+
   /** The machine is at another site from now on. */
   move(machine: Machine, site: number): void {
-    const there = this.world.internet.sites[site]
-    if (there === undefined) throw new Error(`there is no site ${site}`)
-    machine.moveTo([there.place()])
+    machine.moveTo([this.site(site).place()])
   }
 
   /** Everything starts, at once. */

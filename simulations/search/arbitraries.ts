@@ -8,7 +8,7 @@
 
 import fc, { type Arbitrary } from 'fast-check'
 import { HOUR, MINUTE, SECOND } from '../../src/base/time.js'
-import type { LinkSpec } from '../topology.js'
+import type { LinkSpec, Topology } from '../topology.js'
 import { type Case, soundCase, type Traffic } from './case.js'
 import {
   EVENT_KINDS,
@@ -18,7 +18,14 @@ import {
   type ScheduledFault,
   STORER_BEHAVIOURS,
 } from './fault.js'
-import { hardTopologies, MOST_HOSTS, MOST_SITES, plain, topologies } from './topologyArbitraries.js'
+import {
+  hardestTopologies,
+  hardTopologies,
+  MOST_HOSTS,
+  MOST_SITES,
+  plain,
+  topologies,
+} from './topologyArbitraries.js'
 
 const MOST_FAULTS = 12
 
@@ -197,10 +204,10 @@ class Length extends fc.Arbitrary<number> {
   }
 }
 
-const casesOf = (isHard: boolean): Arbitrary<Case> =>
+const casesOf = (topology: Arbitrary<Topology>, isHard: boolean): Arbitrary<Case> =>
   plain<Case>({
     schedule: fc.array(scheduledFaultsOf(isHard), { maxLength: MOST_FAULTS, size: 'max' }),
-    topology: isHard ? hardTopologies : topologies,
+    topology,
     starts: fc.array(
       fc.oneof({ arbitrary: fc.constant(0), weight: 3 }, { arbitrary: fc.nat(MINUTE), weight: 1 }),
       { maxLength: MOST_HOSTS, size: 'max' },
@@ -214,15 +221,19 @@ const casesOf = (isHard: boolean): Arbitrary<Case> =>
   })
 
 /** All that a case can be. */
-export const cases = casesOf(true)
-const plainerCases = casesOf(false)
+export const cases = casesOf(hardestTopologies, true)
+const hardCases = casesOf(hardTopologies, true)
+const plainerCases = casesOf(topologies, false)
 
 /** From this seed on cases are hard: with what has come to topologies and faults later (see topologyArbitraries.ts). */
 export const FIRST_HARD_SEED = 2 ** 29
 
+/** From this one on they have gateways that open ports, and more networks without UDP. */
+export const FIRST_HARDEST_SEED = 2 ** 30
+
 /** The case of a seed, the same for ever. */
 export function caseOf(seed: number): Case {
-  const drawn = seed < FIRST_HARD_SEED ? plainerCases : cases
+  const drawn = seed < FIRST_HARD_SEED ? plainerCases : seed < FIRST_HARDEST_SEED ? hardCases : cases
   const [found] = fc.sample(fc.noBias(drawn), { seed, numRuns: 1 })
   if (found === undefined) throw new Error('a sample of one is empty')
   return soundCase(found)

@@ -106,6 +106,7 @@ function soundSite(site: SiteSpec, before: readonly SiteSpec[]): SiteSpec {
     udp: site.udp,
     broken: ipv4 && site.ipv6 !== 'none' ? site.broken : 'none',
     isolated: site.isolated,
+    portMapping: nat === undefined ? 'none' : site.portMapping,
   }
 }
 

@@ -50,6 +50,7 @@ function describeSite(spec: SiteSpec): string {
   if (!spec.udp) parts.push('no UDP')
   if (spec.broken !== 'none') parts.push(`${spec.broken === 'ipv4' ? 'IPv4' : 'IPv6'} goes nowhere`)
   if (spec.isolated) parts.push('hosts kept apart')
+  if (spec.portMapping !== 'none') parts.push(`port mapping ${spec.portMapping}`)
   parts.push(describeLink(spec.link))
   return parts.join('; ')
 }

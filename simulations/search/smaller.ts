@@ -122,6 +122,7 @@ function* withSimplerSites(whole: Case): Iterable<Case> {
       udp: true,
       broken: 'none',
       isolated: false,
+      portMapping: 'none',
     } as const
     const simpler: SiteSpec[] = [
       { ...plainSite, nat: undefined, link: CALM },

@@ -6,7 +6,8 @@
  * simplest: there choices shrink to.
  *
  * What has come later (ports that count by odd steps, broken families, hosts kept apart, member relays) is drawn in hard
- * topologies only. In the others it costs no randomness, so that the seeds of before keep their cases.
+ * topologies only, and gateways that open ports in the hardest. In the others it costs no randomness, so that the seeds of
+ * before keep their cases.
  */
 
 import fc, { type Arbitrary } from 'fast-check'
@@ -18,6 +19,7 @@ import type {
   HostSpec,
   LinkSpec,
   NatSpec,
+  PortMapping,
   ServerSpec,
   SiteSpec,
   Topology,
@@ -76,7 +78,7 @@ const natOf = (isHard: boolean): Arbitrary<NatSpec> =>
     addresses: fc.constantFrom(1, 1, 1, 2, 4),
   })
 
-const siteOf = (isHard: boolean): Arbitrary<SiteSpec> =>
+const siteOf = (isHard: boolean, mapsPorts: boolean): Arbitrary<SiteSpec> =>
   plain<SiteSpec>({
     region,
     behind: fc.option(fc.nat(MOST_SITES - 1), { nil: undefined, freq: 2 }),
@@ -85,9 +87,24 @@ const siteOf = (isHard: boolean): Arbitrary<SiteSpec> =>
     nat: fc.option(natOf(isHard), { nil: undefined, freq: 4 }),
     ipv6: fc.constantFrom('none', 'none', 'open', 'firewalled'),
     firewall: fc.constantFrom(false, false, true),
-    udp: fc.constantFrom(true, true, true, true, true, true, true, true, true, false),
+    udp: mapsPorts
+      ? fc.constantFrom(true, true, true, false)
+      : fc.constantFrom(true, true, true, true, true, true, true, true, true, false),
     broken: inHard<BrokenFamily>(isHard, 'none', 'none', 'none', 'ipv4', 'ipv6'),
     isolated: inHard(isHard, false, false, false, true),
+    portMapping: inHard<PortMapping>(
+      mapsPorts,
+      'none',
+      'none',
+      'pcp',
+      'nat-pmp',
+      'upnp',
+      'upnp',
+      'refusing',
+      'rubbish',
+      'foreign',
+      'hollow',
+    ),
   })
 
 const host: Arbitrary<HostSpec> = plain<HostSpec>({
@@ -101,10 +118,10 @@ const host: Arbitrary<HostSpec> = plain<HostSpec>({
   ),
 })
 
-const topologiesOf = (isHard: boolean): Arbitrary<Topology> =>
+const topologiesOf = (isHard: boolean, mapsPorts: boolean): Arbitrary<Topology> =>
   plain<Topology>({
     hosts: fc.array(host, { minLength: 2, maxLength: MOST_HOSTS, size: 'max' }),
-    sites: fc.array(siteOf(isHard), { minLength: 1, maxLength: MOST_SITES, size: 'max' }),
+    sites: fc.array(siteOf(isHard, mapsPorts), { minLength: 1, maxLength: MOST_SITES, size: 'max' }),
     servers: fc.array(plain<ServerSpec>({ region, relays: inHard(isHard, false, true, true) }), {
       minLength: 1,
       maxLength: MOST_SERVERS,
@@ -117,7 +134,10 @@ const topologiesOf = (isHard: boolean): Arbitrary<Topology> =>
     }),
   })
 
-export const topologies = topologiesOf(false)
+export const topologies = topologiesOf(false, false)
 
-/** With everything that makes meeting hard. */
-export const hardTopologies = topologiesOf(true)
+/** With everything that makes meeting hard, but for gateways that open ports. */
+export const hardTopologies = topologiesOf(true, false)
+
+/** With these as well, and more networks that let no UDP out. */
+export const hardestTopologies = topologiesOf(true, true)

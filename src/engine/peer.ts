@@ -269,8 +269,8 @@ export class Peer implements DiscoveredPeer {
   }
 
   /** True where the peer is reached, or may be, over this socket; whether or not there is traffic. */
-  usesSocket(socket: SocketId): boolean {
-    return this.#search.usesSocket(socket)
+  usesSocket(socket: SocketId, now: Instant): boolean {
+    return this.#search.usesSocket(socket, now)
   }
 
   /** The mesh offers further member relays. */

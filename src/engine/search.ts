@@ -138,8 +138,8 @@ export class Search {
   }
 
   /** True where the peer is reached, or may be, over this socket; whether or not there is traffic. */
-  usesSocket(socket: SocketId): boolean {
-    return this.#parts.agent.current?.socket === socket || this.#relaying.uses(socket)
+  usesSocket(socket: SocketId, now: Instant): boolean {
+    return this.#parts.agent.current?.socket === socket || this.#relaying.uses(socket, now)
   }
 
   relayedForAnswer(now: Instant): readonly RelayedSession[] | undefined {

@@ -136,6 +136,11 @@ export class OneServerMesh implements MeshAccess {
     this.lookUp(member, peer, name === undefined ? [] : [fromString(name, 'base64url')])
   }
 
+  /** Nobody is reached over a stream. */
+  openStream(_member: Member, _relay: Uint8Array, _handlers: unknown, done: (reason: string) => void): void {
+    this.#queue.soon(() => done('this mesh has no streams'))
+  }
+
   gossipKnock(member: Member, sealedKnock: Uint8Array): void {
     this.counts.gossipedKnocks += 1
     this.#gossip(member, { type: 'knock-gossiped', sealedKnock })

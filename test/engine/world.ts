@@ -139,6 +139,7 @@ export class World {
         udp: true,
         broken: 'none',
         isolated: false,
+        portMapping: 'none',
       },
       options.subnet === undefined ? undefined : Number(options.subnet.split('.')[2]),
     )

@@ -116,6 +116,8 @@ export class ClientSession {
   isDoubted = false
   /** True where the relay said that it does not serve us. */
   hasRefused = false
+  /** Where it was bound before; what the peer sends may still be known by it, until a check passes where it is now. */
+  former: Route | undefined = undefined
   /** How often in a row it was to be bound again, and the relay was silent. */
   missed = 0
   readonly #peer: PublicKey
@@ -197,6 +199,7 @@ export class ClientSession {
   /** Answers to binds up to `ignored` do not count any more. */
   #bind(ways: readonly Route[], ignored: number, now: Instant): void {
     this.since = now
+    this.former = this.way ?? this.former
     this.wasProved = false
     this.isDoubted = false
     this.renewalDueAt = undefined
@@ -246,6 +249,7 @@ export class ClientSession {
   }
 
   end(why: string): void {
+    this.former = undefined
     this.#state = { name: 'ended', why }
   }
 

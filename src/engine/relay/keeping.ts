@@ -6,7 +6,7 @@
 import { equals } from 'uint8arrays'
 import type { SocketAddress } from '../../base/address.js'
 import { after, earliest, elapsed, type Instant, SECOND } from '../../base/time.js'
-import type { RelayOffer } from '../inputs.js'
+import type { RelayOffer, SocketId } from '../inputs.js'
 import { type Route, sameRoute } from '../path/path.js'
 import type { AskPace } from './askPace.js'
 import type { ClientSession } from './clientSession.js'
@@ -75,6 +75,14 @@ export class Keeping {
     return current !== undefined && sameRoute(current, way)
   }
 
+  /** True where one is bound over a socket, and its relay has not ended it by now. */
+  uses(socket: SocketId, now: Instant): boolean {
+    return this.#sessions.some(
+      ({ way, boundAt }) =>
+        way?.socket === socket && boundAt !== undefined && elapsed(boundAt, now) < IDLE_MS,
+    )
+  }
+
   /** The session whose relay has this address, even where it has ended. */
   findAt(remote: SocketAddress): ClientSession | undefined {
     return [...this.#sessions, ...this.#ended].find((each) => each.isAt(remote))
@@ -106,6 +114,7 @@ export class Keeping {
         // Once: one that carries on must not hide that the other relays come to nothing.
         if (!session.wasProved && session.offer !== undefined) this.#pace.succeeded()
         session.wasProved = true
+        session.former = undefined
         session.isDoubted = false
       } else if (proof !== undefined && !session.isDoubted) {
         session.isDoubted = true

@@ -97,6 +97,8 @@ export class Relaying {
 
   /** UDP works again, or streams have come or gone: sessions move to the best way there is. */
   waysChanged(now: Instant): void {
+    // Of those that their relays have ended none is to be bound anew.
+    this.#kept.expire(now)
     this.#pace.encourage()
     const { sockets, routes } = this.#parts.context.machine()
     for (const session of this.#kept.sessions) {
@@ -118,15 +120,17 @@ export class Relaying {
       const isWorking = isUsable(way, sockets, routes)
       if (best === undefined || (isWorking && isStream(way.socket) === isStream(best.socket))) continue
       // It carries the traffic until another one does: a session is known at one address at a time.
-      const others = this.#kept.sessions.filter((other) => other !== session && other.way !== undefined)
+      const others = this.#kept.sessions.filter(
+        (other) => other !== session && (other.way !== undefined || other.isBinding),
+      )
       if (isWorking && this.#kept.isInUse(way) && others.length > 0) continue
       session.bind(ways, now)
     }
   }
 
-  /** True where a session of this peer's is bound over a socket. */
-  uses(socket: number): boolean {
-    return this.#kept.sessions.some(({ way }) => way?.socket === socket)
+  /** True where a session of this peer's is bound over a socket, and its relay has not ended it by now. */
+  uses(socket: number, now: Instant): boolean {
+    return this.#kept.uses(socket, now)
   }
 
   /** The mesh offers further relays. */
@@ -254,7 +258,7 @@ export class Relaying {
 
   #offer(now: Instant): void {
     this.#parts.agent.offerRelayed(
-      this.#kept.sessions.flatMap(({ way }) => way ?? []),
+      this.#kept.sessions.flatMap(({ way, former }) => [way ?? [], former ?? []].flat()),
       now,
     )
   }

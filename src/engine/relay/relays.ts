@@ -38,7 +38,7 @@ export interface RelayedPeer {
   readonly key: PublicKey
   readonly agent: PathAgent
   /** True where it is reached, or may be, over this socket. */
-  usesSocket(socket: SocketId): boolean
+  usesSocket(socket: SocketId, now: Instant): boolean
   /** The mesh offers further relays. */
   relaysChanged(): void
 }
@@ -92,7 +92,7 @@ export class Relays {
       emit,
       offers: () => this.#offers.all,
       isSilent: () => reflection.isSilent,
-      isUsed: (socket) => [...parts.peers.values()].some((peer) => peer.usesSocket(socket)),
+      isUsed: (socket, at) => [...parts.peers.values()].some((peer) => peer.usesSocket(socket, at)),
     })
     this.#server = quotas && this.#ownRelay(quotas, now)
     this.context = {

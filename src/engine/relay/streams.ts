@@ -44,7 +44,7 @@ export interface RelayStreamsParts {
   /** True where UDP was tried, and nobody has answered for a while. */
   readonly isSilent: () => boolean
   /** True for a socket over which a peer is, or may soon be, reached. */
-  readonly isUsed: (socket: SocketId) => boolean
+  readonly isUsed: (socket: SocketId, now: Instant) => boolean
 }
 
 export class RelayStreams {
@@ -101,7 +101,7 @@ export class RelayStreams {
     for (const { state } of this.#streams.values()) {
       if (state.name !== 'open') continue
       open += 1
-      if (now < after(state.since, LOOK_MS) || this.#parts.isUsed(state.socket)) continue
+      if (now < after(state.since, LOOK_MS) || this.#parts.isUsed(state.socket, now)) continue
       this.#parts.emit({ type: 'close-socket', id: state.socket })
     }
     this.#lookAt = open === 0 ? undefined : after(now, LOOK_MS)

@@ -56,6 +56,7 @@ export class Fleet {
       udp: true,
       broken: 'none',
       isolated: false,
+      portMapping: 'none',
     })
   }
 

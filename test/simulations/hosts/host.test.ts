@@ -83,6 +83,7 @@ describe('a host', () => {
 })
 
 class FakePlace implements Place {
+  readonly gateway = undefined
   readonly site: Place['site']
   readonly ips: readonly string[]
   readonly sent: Datagram[] = []

@@ -143,7 +143,11 @@ function relayed() {
     usedAt: now,
     bytes: 0,
   })
-  const sessions = new RelaySessions(relay, { relayTable, handle: (input) => told.push(input) })
+  const sessions = new RelaySessions(relay, {
+    relayTable,
+    handle: (input) => told.push(input),
+    sendThroughStream: () => assert.fail('there is no stream'),
+  })
   sessions.perform({ type: 'open-relay', session: SESSION, ips: relay.ips })
   const [opened] = told
   const port = opened?.type === 'relay-opened' ? (opened.addresses[0]?.port ?? 0) : 0

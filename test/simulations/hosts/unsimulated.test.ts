@@ -4,12 +4,6 @@ import { failureOf } from '../../../simulations/hosts/unsimulated.js'
 
 describe('what is not simulated', () => {
   it('fails, where the engine waits for it', () => {
-    const identity = new Uint8Array(32).fill(1)
-    assert.deepEqual(failureOf({ type: 'open-stream', relay: { identity, ip: '203.0.113.1' } }), {
-      type: 'stream-failed',
-      relay: identity,
-      reason: 'not simulated',
-    })
     assert.deepEqual(failureOf({ type: 'open-spare-socket', ip: '192.0.2.1' }), {
       type: 'spare-socket-failed',
       ip: '192.0.2.1',

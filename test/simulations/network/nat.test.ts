@@ -334,3 +334,54 @@ describe('a NAT', () => {
     assert.equal(tried.gets(X, mapped), undefined)
   })
 })
+
+describe('a port that is opened', () => {
+  const OPENED: SocketAddress = { ip: '203.0.113.1', port: 51_821 }
+  const hard = (): Tried => new Tried(NAT_KINDS.symmetric)
+
+  it('lets everybody in, and is answered from, while others have mappings as ever', () => {
+    const tried = hard()
+    assert.equal(tried.gets(X, OPENED), undefined)
+    assert.ok(tried.nat.open(ANA, OPENED.port, MINUTE))
+    assert.deepEqual(tried.gets(X, OPENED), ANA)
+    assert.deepEqual(tried.sends(ANA, X), OPENED)
+    assert.notDeepEqual(tried.sends(ANA, Y), OPENED)
+    assert.equal(tried.nat.openPortsOf(ANA.ip), 1)
+  })
+
+  it("is one inner socket's, and no mapping takes it", () => {
+    const tried = new Tried(NAT_KINDS['port-restricted'])
+    assert.ok(tried.nat.open(ANA, OPENED.port, MINUTE))
+    assert.ok(tried.nat.open(ANA, OPENED.port, MINUTE))
+    assert.equal(tried.nat.open(BEN, OPENED.port, MINUTE), false)
+    assert.notEqual(tried.mapped(BEN, X).port, OPENED.port)
+    assert.equal(tried.mapped(ANA, X).port, OPENED.port)
+    assert.equal(new Tried(NAT_KINDS['port-restricted']).nat.open(BEN, 1, MINUTE), true)
+  })
+
+  it('is refused where another one has a mapping there', () => {
+    const tried = new Tried(NAT_KINDS['port-restricted'])
+    assert.equal(tried.mapped(BEN, X).port, OPENED.port)
+    assert.equal(tried.nat.open(ANA, OPENED.port, MINUTE), false)
+  })
+
+  it('ends with its time, when it is closed, and when the gateway is restarted', () => {
+    const ends: readonly ((tried: Tried) => void)[] = [
+      (tried) => tried.wait(MINUTE),
+      (tried) => tried.nat.close(ANA, OPENED.port),
+      (tried) => tried.nat.reboot(),
+      (tried) => tried.nat.renumber(['203.0.113.9']),
+    ]
+    for (const end of ends) {
+      const tried = hard()
+      tried.nat.open(ANA, OPENED.port, MINUTE)
+      end(tried)
+      assert.equal(tried.gets(X, OPENED), undefined, String(end))
+      assert.equal(tried.nat.openPortsOf(ANA.ip), 0)
+    }
+    const other = hard()
+    other.nat.open(ANA, OPENED.port, MINUTE)
+    other.nat.close(BEN, OPENED.port)
+    assert.deepEqual(other.gets(X, OPENED), ANA)
+  })
+})

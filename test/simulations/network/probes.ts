@@ -25,6 +25,7 @@ export const OPEN: SiteSpec = {
   udp: true,
   broken: 'none',
   isolated: false,
+  portMapping: 'none',
 }
 
 /** A home: a port-restricted NAT, no IPv6. */

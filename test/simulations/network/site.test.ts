@@ -417,6 +417,7 @@ describe('whatever the sites', () => {
       udp: fc.constantFrom(true, true, true, false),
       broken: fc.constantFrom('none' as const, 'none' as const, 'ipv4' as const, 'ipv6' as const),
       isolated: fc.constantFrom(false, false, true),
+      portMapping: fc.constant('none' as const),
     },
     { noNullPrototype: true },
   )

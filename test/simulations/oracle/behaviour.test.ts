@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { MAX_QUEUED } from '../../../simulations/discovery/datagramStream.js'
 import { DELAYS, PROMISE_MS } from '../../../simulations/oracle/connected.js'
 import { QUIET_MS } from '../../../simulations/oracle/quiet.js'
 import { SETTLED_MS } from '../../../simulations/oracle/settled.js'
+import { IDLE_MS as STREAMS_IDLE_MS } from '../../../simulations/oracle/streamsEnd.js'
 import type { SiteSpec } from '../../../simulations/topology.js'
 import { asInstant, MINUTE, SECOND } from '../../../src/base/time.js'
 import type { Effect } from '../../../src/engine/effects.js'
@@ -62,14 +64,14 @@ describe('connected', () => {
     assert.equal(violated(world), undefined)
   })
 
-  it('is promised where there is none, and a member relay that both get UDP to', () => {
+  it('is promised where there is none, and a member relay that both get to', () => {
     const hard = site({ nat: nat(APD, APD) })
     const worlds: readonly (readonly [string | undefined, (world: PretendWorld) => void])[] = [
       ['connected', () => undefined],
       [undefined, (world) => (world.server.relays = false)],
       [undefined, (world) => (world.server.serves = false)],
       [
-        undefined,
+        'connected',
         (world) => {
           for (const watched of world.sites) if (watched.index === 1) watched.passesUdp = false
         },
@@ -375,6 +377,46 @@ describe('quiet', () => {
     world.invariants.sent('ana', datagram(world))
     world.invariants.arrived('ben', datagram(world))
     assert.equal(violated(world), undefined)
+  })
+})
+
+describe('streams end', () => {
+  it('where a host that had no traffic for a while keeps one', () => {
+    const world = introduced()
+    const [ana, ben] = [world.machine(0), world.machine(1)]
+    ana.streams = { open: 1, queued: 0 }
+    const talks = () => world.invariants.forwarded('ben', 'out', ana.publicKey, NOBODY)
+    pings(world, 10 * MINUTE, () => true)
+    world.pass(10 * MINUTE, 20 * SECOND, talks)
+    assert.equal(violated(world), undefined)
+    world.pass(STREAMS_IDLE_MS + 2 * SECOND, SECOND, () => ben.handles({ type: 'woken' }))
+    assert.equal(violated(world), 'streams-end')
+    assert.equal(world.invariants.violation?.host, 'ana')
+  })
+
+  it('are few, and little waits in them', () => {
+    for (const [streams, broken] of [
+      [{ open: 8, queued: MAX_QUEUED }, undefined],
+      [{ open: 9, queued: 0 }, 'bounded'],
+      [{ open: 1, queued: MAX_QUEUED + 1 }, 'bounded'],
+    ] as const) {
+      const world = introduced()
+      world.machine(2).streams = streams
+      pings(world, 2 * SECOND, () => true)
+      assert.equal(violated(world), broken)
+    }
+  })
+})
+
+describe('released', () => {
+  it('is whatever a gateway opened for one who has ended', () => {
+    for (const hasEnded of [false, true]) {
+      const world = introduced([site({ nat: nat(APD, APD) }), site(), site()])
+      for (const watched of world.sites) watched.openPorts = 1
+      world.machine(0).hasEnded = hasEnded
+      pings(world, MINUTE, () => true)
+      assert.equal(violated(world), hasEnded ? 'released' : undefined)
+    }
   })
 })
 

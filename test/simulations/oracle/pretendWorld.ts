@@ -63,7 +63,9 @@ export class PretendMachine implements WatchedMachine {
   readonly name: string
   readonly publicKey: PublicKey
   node = new PretendNode()
+  streams = { open: 0, queued: 0 }
   runs = true
+  hasEnded = false
   diskLosses = 0
   places: readonly WatchedPlace[]
   readonly clock
@@ -90,7 +92,7 @@ export class PretendMachine implements WatchedMachine {
     }
   }
 
-  get daemon(): { readonly node: PretendNode } | undefined {
+  get daemon(): PretendMachine | undefined {
     return this.runs ? this : undefined
   }
 
@@ -136,7 +138,12 @@ export class PretendWorld implements WatchedWorld {
   readonly unsealKnock = (): undefined => undefined
   readonly queue = { elapsed: 0 }
   readonly machines: readonly PretendMachine[]
-  readonly sites: readonly (WatchedSite & { isUp: boolean; passesUdp: boolean; mappings: number })[]
+  readonly sites: readonly (WatchedSite & {
+    isUp: boolean
+    passesUdp: boolean
+    mappings: number
+    openPorts: number
+  })[]
   readonly server: WatchedServer & { serves: boolean; relays: boolean; mesh: WatchedServer['mesh'] }
   readonly invariants: Invariants
 
@@ -151,7 +158,11 @@ export class PretendWorld implements WatchedWorld {
         passesUdp: true,
         side: 0,
         mappings: 0,
-        gateway: spec.nat === undefined ? undefined : { mappingsOf: () => watched.mappings },
+        openPorts: 0,
+        gateway:
+          spec.nat === undefined
+            ? undefined
+            : { mappingsOf: () => watched.mappings, openPortsOf: () => watched.openPorts },
       }
       return watched
     })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { canBeRelayed, familiesToRelays } from '../../../simulations/oracle/relayable.js'
+import { canBeRelayed, familiesToRelays, needNoStream } from '../../../simulations/oracle/relayable.js'
 import type { Terrain } from '../../../simulations/oracle/terrain.js'
 import { APD, nat, site, untouched } from './terrains.js'
 
@@ -31,8 +31,15 @@ describe('a host reaches relays', () => {
 
 describe('two hosts can be relayed', () => {
   it('where both reach relays, by whatever family', () => {
-    const sites = [HOME, site({ ipv4: false, ipv6: 'open' }), site({ udp: false })]
+    const sites = [HOME, site({ ipv4: false, ipv6: 'open' })]
     assert.equal(canBeRelayed(untouched(sites), [0], [1]), true)
-    assert.equal(canBeRelayed(untouched(sites), [0], [2]), false)
+    assert.equal(needNoStream(untouched(sites), [0], [1]), true)
+    assert.equal(canBeRelayed({ ...untouched(sites), isUp: (index) => index === 0 }, [0], [1]), false)
+  })
+
+  it('through a stream, where UDP does not get out', () => {
+    const sites = [HOME, site({ udp: false })]
+    assert.equal(canBeRelayed(untouched(sites), [0], [1]), true)
+    assert.equal(needNoStream(untouched(sites), [0], [1]), false)
   })
 })

@@ -37,6 +37,7 @@ export function site(parts: Partial<SiteSpec> = {}): SiteSpec {
     udp: true,
     broken: 'none',
     isolated: false,
+    portMapping: 'none',
     ...parts,
   }
 }

@@ -6,6 +6,7 @@ import {
   cases,
   FAULTS_UNTIL_MS,
   FIRST_HARD_SEED,
+  FIRST_HARDEST_SEED,
   LONGEST_FAULT_MS,
 } from '../../../simulations/search/arbitraries.js'
 import { type Case, soundCase } from '../../../simulations/search/case.js'
@@ -88,6 +89,16 @@ describe('a case', () => {
       assert.ok(cases.canShrinkWithoutContext(hard))
       assert.deepEqual(parseCase(formatCase(hard)), hard)
     }
+  })
+
+  it('of the hardest seeds has gateways that open ports, which no other has', () => {
+    const mapping = (from: number) =>
+      Array.from({ length: 20 }, (_, seed) => caseOf(from + seed))
+        .flatMap(({ topology }) => topology.sites)
+        .filter(({ portMapping }) => portMapping !== 'none')
+    assert.equal(mapping(1).length + mapping(FIRST_HARD_SEED).length, 0)
+    assert.ok(mapping(FIRST_HARDEST_SEED).length > 5)
+    assert.ok(mapping(FIRST_HARDEST_SEED).every(({ nat }) => nat !== undefined))
   })
 
   it('is not read from what is none', () => {

@@ -184,6 +184,7 @@ function begun(inner: Partial<SiteSpec> = {}) {
     udp: true,
     broken: 'none',
     isolated: false,
+    portMapping: 'none',
   }
   const nat: SiteSpec['nat'] = {
     mapping: 'endpoint-independent',
