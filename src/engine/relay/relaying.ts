@@ -143,6 +143,7 @@ export class Relaying {
         now,
       )
     }
+    this.#offer(now)
     if (isWanted || isActive) this.bindAgain(now)
   }
 
@@ -344,6 +345,7 @@ export class Relaying {
         // Once: one that carries on must not hide that the other relays come to nothing.
         if (!session.wasProved && session.offer !== undefined) this.#pace.succeeded()
         session.wasProved = true
+        session.rttMs = proof.rttMs
         session.isDoubted = false
       } else if (proof !== undefined && !session.isDoubted) {
         session.isDoubted = true
@@ -420,7 +422,7 @@ export class Relaying {
 
   #offer(now: Instant): void {
     this.#parts.agent.offerRelayed(
-      this.#sessions.flatMap(({ way }) => way ?? []),
+      this.#sessions.flatMap(({ way, rttMs }) => (way === undefined ? [] : [{ ...way, carriedMs: rttMs }])),
       now,
     )
   }
