@@ -8,6 +8,7 @@ import type { DropReason } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
 import type { UnixTime } from '../base/time.js'
 import type { MappedTransport, MappingProtocol, MappingVerdict } from '../engine/path/mappedPort.js'
+import type { Decision, Sign } from '../engine/roam/signs.js'
 import type { CandidateType } from '../wire/candidate.js'
 import type { NatBehaviour, NatFiltering, NatMapping, PeerRecord } from '../wire/record.js'
 
@@ -55,6 +56,14 @@ export interface PeerStatus {
   readonly lastHandshakeS: number | null
   /** One line: why the peer is in this state. */
   readonly reason: string | null
+  /** The last signs that a path may be dead, or somebody elsewhere, and what was decided; the oldest first. */
+  readonly signs: readonly SignStatus[]
+}
+
+export interface SignStatus {
+  readonly sign: Sign
+  readonly decision: Decision
+  readonly agoS: number
 }
 
 /** A known node that was given with `--bootstrap`. */

@@ -32,7 +32,7 @@ import { PairNames } from './pairNames.js'
 import type { CheckSubject, PathContext } from './path/agent.js'
 import { Birthdays } from './path/birthdays.js'
 import { NatKnowledge } from './path/natKnowledge.js'
-import type { Route } from './path/path.js'
+import { type Route, sameRoute } from './path/path.js'
 import { PortMapping, type PortMappingOptions } from './path/portMapping.js'
 import { DEFAULT_PUNCH_LIMITS, PunchBudget, type PunchLimits } from './path/punchLimits.js'
 import { isUsable } from './path/reachability.js'
@@ -46,6 +46,7 @@ import type { RelayQuotas } from './relay/quotas.js'
 import { RelayServer } from './relay/server.js'
 import { RelayStreams } from './relay/streams.js'
 import { byteLimit, RelayTable } from './relay/table.js'
+import { Suspension } from './roam/suspension.js'
 import { Role, type RoleOption } from './role.js'
 import { type NodeStatus, peerStatus } from './status.js'
 import { type Explanation, explain } from './why.js'
@@ -103,6 +104,9 @@ export class Node {
   /** mac1 keys of the peers, for first messages on the catch-all endpoint. */
   readonly #mac1Keys = new Map<PublicKey, Uint8Array>()
   readonly #loopbackFailures = new Map<PublicKey, number>()
+  readonly #suspension = new Suspension()
+  /** See {@link Reflection.changes}. */
+  #reflectionChanges = 0
   #effects: Effect[] = []
   #nextWake: Instant | undefined = undefined
 
@@ -227,6 +231,7 @@ export class Node {
 
   /** What happened at `now`; returns what is to be done, in order. */
   handle(input: Input, now: Now): readonly Effect[] {
+    if (this.#suspension.isOver(now)) for (const peer of this.#peers.values()) peer.noticed('woke-up', now)
     this.#route(input, now)
     this.#discovery.wake(now)
     this.#nextWake = this.#earliestWake()
@@ -330,6 +335,9 @@ export class Node {
       case 'mtu-read':
         this.#context.interfaceMtu = { device: input.device, mtu: input.mtu }
         for (const peer of this.#peers.values()) peer.settle(now)
+        break
+      case 'unreachable':
+        this.#unreachable(input, now)
         break
       case 'too-large':
         this.#peers.get(input.peer)?.tooLarge(input, input.size, now)
@@ -639,7 +647,19 @@ export class Node {
     this.#role.setMapped(this.#portMapping.announced, now.instant)
   }
 
+  /** Says so to the peer whose path in use leads there. */
+  #unreachable(there: Route, now: Now): void {
+    const flow = this.forwarding.flowAt(there.remote)
+    const peer = flow === undefined ? undefined : this.#peers.get(flow.peer)
+    if (peer?.agent.current !== undefined && sameRoute(peer.agent.current, there))
+      peer.noticed('unreachable', now)
+  }
+
   #reflected(now: Now): void {
+    if (this.#reflection.changes !== this.#reflectionChanges) {
+      this.#reflectionChanges = this.#reflection.changes
+      for (const peer of this.#peers.values()) peer.noticed('address-changed', now)
+    }
     this.#nat.review(now.instant)
     this.#portMapping.setReflexive(this.#reflection.findings.candidates, now.instant)
     this.#portsMapped(now)

@@ -44,7 +44,10 @@ import type { Reflection } from './path/reflection.js'
 import type { PeerState } from './peerState.js'
 import type { RelayRequest } from './relay/clientSession.js'
 import { type RelayContext, Relaying, type Situation } from './relay/relaying.js'
+import { ALARM_SIGNS } from './roam/alarms.js'
 import { Hedge } from './roam/hedge.js'
+import { Roaming } from './roam/roaming.js'
+import type { Sign } from './roam/signs.js'
 import { PathWatch } from './roam/watch.js'
 import type { Evidence } from './why.js'
 
@@ -82,6 +85,7 @@ export class Peer implements DiscoveredPeer {
   readonly #watch: PathWatch
   readonly mtu: MtuProbing
   readonly #hedge: Hedge
+  readonly roaming: Roaming
   readonly #relaying: Relaying
   readonly #firstMessage: FirstMessage
   readonly #birthday: Birthday
@@ -137,8 +141,26 @@ export class Peer implements DiscoveredPeer {
     this.#refusals = new Refusals(this.flow)
     const { emit } = context
     this.mtu = new MtuProbing({ agent: this.agent, emit, interfaceMtu: () => context.interfaceMtu })
+    this.roaming = new Roaming({
+      situation: (now) => ({
+        isActive: this.#watch.isActive(now),
+        hasPath: this.agent.current !== undefined,
+      }),
+      ask: (now) => {
+        this.agent.probeQuickly(now)
+        this.#relaying.bindAgain(now)
+      },
+      look: (now) => this.#lookAgain(now),
+      log: (message, fields) => this.#log(message, fields),
+    })
     this.#hedge = new Hedge(this.flow, this.agent, {
       send: ({ socket, remote }, datagram) => emit({ type: 'send', socket, remote, datagram }),
+      alarmed: (kind, decision, now) => {
+        this.roaming.note(ALARM_SIGNS[kind], decision, now)
+        // What killed the path may be why relays and reflectors do not see us where they did.
+        this.#relaying.bindAgain(now)
+        context.reflection.renew(now)
+      },
       log: (message, fields) => this.#log(message, fields),
     })
     this.#firstMessage = new FirstMessage({
@@ -236,6 +258,7 @@ export class Peer implements DiscoveredPeer {
 
   /** The peer's first message came from an address that is no path; it was opened and is the peer's. */
   firstMessageFromStranger(datagram: Uint8Array, from: Route, now: Now): void {
+    this.roaming.noticed('unknown-address', now.instant)
     if (this.#acceptFirstMessage(datagram, from, now.instant)) this.#deliver(datagram, from, now.instant)
     this.settle(now)
   }
@@ -262,6 +285,8 @@ export class Peer implements DiscoveredPeer {
   checkReceived(from: Route, peerHolds: boolean, now: Now): void {
     this.#handshakes.expire(now.instant)
     this.#relaying.checkReceived(from, now.instant)
+    if (this.agent.current !== undefined && !this.agent.knows(from))
+      this.roaming.noticed('unknown-address', now.instant)
     this.agent.checkReceived(from, peerHolds, now.instant, this.#birthday.expects(from))
     const path = this.agent.current
     if (path === undefined) this.#log('its check came in', { remote: formatSocketAddress(from.remote) })
@@ -328,6 +353,12 @@ export class Peer implements DiscoveredPeer {
     return this.#firstMessage.isHeld
   }
 
+  /** There is a sign that concerns every peer, or this one. */
+  noticed(sign: Sign, now: Now): void {
+    this.roaming.noticed(sign, now.instant)
+    this.settle(now)
+  }
+
   /** True where our checks reach the peer. */
   get isReached(): boolean {
     return this.agent.isSound && this.agent.current?.proof === 'check'
@@ -342,7 +373,7 @@ export class Peer implements DiscoveredPeer {
   /** A record of the peer is known that was not known before (`isNews`), or was heard of again. */
   recordKnown(isNews: boolean, now: Now): void {
     this.#log('its record was found')
-    if (isNews) this.#pursuit.heardOf(this.#places.note(this.#record(now)))
+    if (isNews) this.#heardWhere(now)
     this.offerCandidates(now)
     if (this.#contact.isUnderWay) this.agent.punch(now.instant)
     this.settle(now)
@@ -358,7 +389,8 @@ export class Peer implements DiscoveredPeer {
   knocked(relayed: readonly RelayedSession[], now: Now): void {
     this.#log('it knocked')
     this.#pursuit.effort.heardKnock(now.instant)
-    this.#pursuit.heardOf(this.#places.note(this.#record(now)))
+    this.#heardWhere(now)
+    this.roaming.noticed('knocked', now.instant)
     this.#contact.inTouch()
     this.#relaying.heard(relayed, this.#needsPath(now.instant), now.instant)
     this.#birthday.touched(now.instant)
@@ -395,6 +427,7 @@ export class Peer implements DiscoveredPeer {
     this.offerCandidates(now)
     this.agent.machineChanged()
     this.#relaying.moved(this.#situation(now.instant), now.instant)
+    this.roaming.noticed('machine-changed', now.instant)
     this.settle(now)
   }
 
@@ -528,7 +561,9 @@ export class Peer implements DiscoveredPeer {
 
   #sendOver(routes: readonly Route[], datagram: Uint8Array, now: Instant): void {
     if (routes.length === 0) {
-      this.#context.drop('wireguard-no-path')
+      // Data of a peer that was there a moment ago is sent again when there is a path.
+      if (this.flow.lookout === undefined) this.#context.drop('wireguard-no-path')
+      else this.flow.lookout.sent(datagram, now)
       this.#want(now)
       return
     }
@@ -602,6 +637,13 @@ export class Peer implements DiscoveredPeer {
     this.#check(now)
   }
 
+  /** There is a new record of the peer's. */
+  #heardWhere(now: Now): void {
+    const hasMoved = this.#places.note(this.#record(now))
+    if (hasMoved) this.roaming.noticed('new-record', now.instant)
+    this.#pursuit.heardOf(hasMoved)
+  }
+
   #record(now: Now): PeerRecord | undefined {
     return this.#context.discovery.directory.get(this.key, now.unix)?.record
   }
@@ -652,16 +694,13 @@ export class Peer implements DiscoveredPeer {
 
   /** Sends the checks that are due, and looks for a peer whose path turns out to be silent. */
   #check(now: Now): void {
-    if (!this.agent.wake(now)) return
-    this.#log('its path went silent')
-    this.#lookAgain(now.instant)
+    if (this.agent.wake(now)) this.roaming.noticed('checks-unanswered', now.instant)
   }
 
   /** WireGuard got no answer in time: the peer roamed or died. */
   #suspect(now: Instant): void {
-    this.#log('it did not answer a first message')
     this.agent.suspect()
-    this.#lookAgain(now)
+    this.roaming.noticed('first-message-unanswered', now)
   }
 
   /** Looks for the peer although there is a path. It may be we that moved, so we ask where we are, too. */

@@ -12,6 +12,7 @@ import type { Path } from './path/path.js'
 import type { Peer } from './peer.js'
 import type { PeerState } from './peerState.js'
 import type { RelayStatus } from './relay/server.js'
+import type { Decision, Sign } from './roam/signs.js'
 
 export interface PeerStatus {
   readonly publicKey: PublicKey
@@ -25,6 +26,15 @@ export interface PeerStatus {
   /** Milliseconds since the peer issued the record that we know. */
   readonly recordAgeMs: number | undefined
   readonly reason: string
+  /** The last signs that a path may be dead, or somebody elsewhere, the oldest first. */
+  readonly signs: readonly SignStatus[]
+}
+
+export interface SignStatus {
+  readonly sign: Sign
+  readonly decision: Decision
+  /** Milliseconds since it was noticed. */
+  readonly agoMs: number
 }
 
 export interface NodeStatus {
@@ -61,5 +71,10 @@ export function peerStatus(
     txBytes: peer.flow.txBytes,
     recordAgeMs: record === undefined ? undefined : elapsed(record.issuedAt, now.unix),
     reason: peer.reason,
+    signs: peer.roaming.signs.map(({ sign, decision, at }) => ({
+      sign,
+      decision,
+      agoMs: elapsed(at, now.instant),
+    })),
   }
 }

@@ -21,6 +21,7 @@ const idle: PeerStatus = {
   recordAgeS: null,
   lastHandshakeS: null,
   reason: null,
+  signs: [],
 }
 
 const peers: readonly PeerStatus[] = [
