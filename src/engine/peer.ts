@@ -92,6 +92,8 @@ export class Peer implements DiscoveredPeer {
   readonly #refusals: Refusals
   /** Where it was since there was a path. */
   readonly #places = new Places()
+  /** The same since the peer is known: a record that names another place is a sign. */
+  readonly #placesEver = new Places()
   /** What the flow and the forwarding table were last made to agree with. */
   readonly #settledFor = { proved: undefined as Proved | undefined, releases: 0 }
   /** When a direct path is looked for again. */
@@ -639,9 +641,9 @@ export class Peer implements DiscoveredPeer {
 
   /** There is a new record of the peer's. */
   #heardWhere(now: Now): void {
-    const hasMoved = this.#places.note(this.#record(now))
-    if (hasMoved) this.roaming.noticed('new-record', now.instant)
-    this.#pursuit.heardOf(hasMoved)
+    const record = this.#record(now)
+    if (this.#placesEver.note(record)) this.roaming.noticed('new-record', now.instant)
+    this.#pursuit.heardOf(this.#places.note(record))
   }
 
   #record(now: Now): PeerRecord | undefined {
