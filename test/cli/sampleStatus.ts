@@ -58,6 +58,10 @@ const peers: readonly PeerStatus[] = [
     txBytes: 5_368_709_120,
     recordAgeS: 40,
     lastHandshakeS: 63,
+    signs: [
+      { sign: 'knocked', decision: 'check', agoS: 90 },
+      { sign: 'machine-changed', decision: 'look', agoS: 3 },
+    ],
   },
   {
     ...idle,
