@@ -2,6 +2,7 @@
 
 import type { Scenario } from '../scenario.js'
 import { dayBoundary } from './dayBoundary.js'
+import { events } from './events.js'
 import { flashCrowd } from './flashCrowd.js'
 import { guessing } from './guessing.js'
 import { hostileMembers } from './hostileMembers.js'
@@ -16,6 +17,7 @@ export const SCENARIOS: readonly Scenario[] = [
   guessing,
   withoutUdp,
   roaming,
+  events,
   relayFailover,
   partition,
   flashCrowd,

@@ -93,6 +93,25 @@ export function topologyOf(meetings: readonly Meeting[], servers: Topology['serv
   return { sites, hosts, servers, pairs: meetings.map((_meeting, index) => [2 * index, 2 * index + 1]) }
 }
 
+/** A site of a meeting with spare ones: where a host is at first, or where it may move to. */
+export type MeetingSite = 'from' | 'to' | 'spareFrom' | 'spareTo'
+
+/** Two networks of one site each, and for each host a home to which it may move. */
+export function withSpareSites([from, to]: readonly [Network, Network]): Meeting {
+  const spare = (of: Network): Network => (of === 'dual-stack' ? of : 'port-restricted')
+  const sites = [from, to, spare(from), spare(to)].map((network) => {
+    const [site, ...others] = sitesOf(network)
+    if (site === undefined || others.length > 0) throw new Error(`${network} is not one site`)
+    return site
+  })
+  return { from, to, sites, at: [0, 1] }
+}
+
+/** Which of a meeting's sites that is. */
+export function siteIndex(which: MeetingSite): number {
+  return (['from', 'to', 'spareFrom', 'spareTo'] as const).indexOf(which)
+}
+
 function pairs<Name extends Network>(networks: readonly Name[]): readonly Meeting<Name>[] {
   return networks.flatMap((from, index) => networks.slice(index).map((to) => apart(from, to)))
 }

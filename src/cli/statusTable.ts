@@ -3,7 +3,14 @@
  * latest handshake first.
  */
 
-import type { BootstrapStatus, NatStatus, PeerState, PeerStatus, Status } from '../daemon/status.js'
+import type {
+  BootstrapStatus,
+  NatStatus,
+  PeerState,
+  PeerStatus,
+  SignStatus,
+  Status,
+} from '../daemon/status.js'
 import { type Colour, type Paint, plain } from './colours.js'
 import { humaniseAge, humaniseBytes, humaniseSeconds } from './humanise.js'
 
@@ -83,7 +90,18 @@ function peerBlock(peer: PeerStatus, paint: Paint): string {
       moved ? `${humaniseBytes(peer.rxBytes)} received, ${humaniseBytes(peer.txBytes)} sent` : null,
     ],
     ['record', peer.recordAgeS === null ? null : `issued ${humaniseAge(peer.recordAgeS)}`],
+    ['signs', signsText(peer)],
   ])
+}
+
+const SIGNS_SHOWN = 3
+
+const DECISION_TEXTS: Readonly<Record<SignStatus['decision'], string>> = {
+  nothing: 'nothing to be done',
+  ask: 'asked its path',
+  'use-both': 'used another path as well',
+  check: 'checked its addresses',
+  look: 'looked for it',
 }
 
 /** A label and its text; null: not shown. */
@@ -98,6 +116,16 @@ function bootstrapText({ connected, lastError, nextTryInS }: BootstrapStatus, pa
   if (connected) return paint('connected', 'green')
   const next = nextTryInS === undefined ? '' : `, next try in ${nextTryInS} s`
   return `${paint(lastError ?? 'connecting', 'yellow')}${next}`
+}
+
+/** The latest first, and no more than fit on a line. */
+function signsText({ signs }: PeerStatus): string | null {
+  if (signs.length === 0) return null
+  return signs
+    .slice(-SIGNS_SHOWN)
+    .reverse()
+    .map(({ sign, decision, agoS }) => `${sign} ${humaniseAge(agoS)} (${DECISION_TEXTS[decision]})`)
+    .join(', ')
 }
 
 function pathText({ path }: PeerStatus): string | null {

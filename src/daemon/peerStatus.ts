@@ -29,6 +29,7 @@ export function peerStatus(peer: EnginePeer, latestHandshake: UnixTime | undefin
     recordAgeS: peer.recordAgeMs === undefined ? null : seconds(peer.recordAgeMs),
     lastHandshakeS: latestHandshake === undefined ? null : seconds(elapsed(latestHandshake, now.unix)),
     reason: peer.reason,
+    signs: peer.signs.map(({ sign, decision, agoMs }) => ({ sign, decision, agoS: seconds(agoMs) })),
     name: peer.name === undefined ? null : nameStatus(peer.name, now),
   }
 }

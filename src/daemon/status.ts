@@ -8,6 +8,7 @@ import type { DropReason } from '../base/drops.js'
 import type { PublicKey } from '../base/publicKey.js'
 import type { UnixTime } from '../base/time.js'
 import type { MappedTransport, MappingProtocol, MappingVerdict } from '../engine/path/mappedPort.js'
+import type { Decision, Sign } from '../engine/roam/signs.js'
 import type { CandidateType } from '../wire/candidate.js'
 import type { NatBehaviour, NatFiltering, NatMapping, PeerRecord } from '../wire/record.js'
 
@@ -57,6 +58,8 @@ export interface PeerStatus {
   readonly reason: string | null
   /** The name that was given for it with `--peer`; null where none was. */
   readonly name: NameStatus | null
+  /** The last signs that a path may be dead, or somebody elsewhere, and what was decided; the oldest first. */
+  readonly signs: readonly SignStatus[]
 }
 
 /** A name that stands for a peer's record. */
@@ -71,6 +74,12 @@ export interface NameStatus {
   readonly againInS: number | null
   /** Why it could not be resolved the last time; null where it could. */
   readonly failure: string | null
+}
+
+export interface SignStatus {
+  readonly sign: Sign
+  readonly decision: Decision
+  readonly agoS: number
 }
 
 /** A known node that was given with `--bootstrap`. */

@@ -126,6 +126,16 @@ export type Input =
       readonly remote: SocketAddress
       readonly size: number
     }
+  /**
+   * A router, or the peer's machine, says that a datagram to `remote` was not delivered (ICMP type 3 or 1): nobody has
+   * the `port` open there, or the `host` cannot be reached. It is not authenticated.
+   */
+  | {
+      readonly type: 'unreachable'
+      readonly socket: SocketId
+      readonly remote: SocketAddress
+      readonly what: 'port' | 'host'
+    }
   /** The sockets that are open now, of every purpose; those not named are closed. */
   | { readonly type: 'sockets-changed'; readonly sockets: readonly LocalSocket[] }
   /** A stream could not be opened. One that was opened is among the sockets, and no more when it has ended. */

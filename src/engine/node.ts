@@ -35,7 +35,7 @@ import { AddressWitnesses } from './path/addressWitnesses.js'
 import type { CheckSubject, PathContext } from './path/agent.js'
 import { Birthdays } from './path/birthdays.js'
 import { openSockets } from './path/machine.js'
-import type { Route } from './path/path.js'
+import { type Route, sameRoute } from './path/path.js'
 import type { PortMappingOptions } from './path/portMapping.js'
 import { DEFAULT_PUNCH_LIMITS, PunchBudget, type PunchLimits } from './path/punchLimits.js'
 import { isUsable } from './path/reachability.js'
@@ -44,6 +44,7 @@ import type { Peer, PeerContext } from './peer.js'
 import type { RelayQuotas } from './relay/quotas.js'
 import { Relays } from './relay/relays.js'
 import type { RelayTable } from './relay/table.js'
+import { Suspension } from './roam/suspension.js'
 import type { RoleOption } from './role.js'
 import { type NodeStatus, peerStatus } from './status.js'
 import { type Explanation, explain } from './why.js'
@@ -91,6 +92,9 @@ export class Node {
   readonly #interface: InterfacePeers
   readonly #arrivals: Arrivals
   readonly #context: PeerContext
+  readonly #suspension = new Suspension()
+  /** See {@link Reflection.changes}. */
+  #reflectionChanges = 0
   #effects: Effect[] = []
   #nextWake: Instant | undefined = undefined
 
@@ -220,6 +224,7 @@ export class Node {
 
   /** What happened at `now`; returns what is to be done, in order. */
   handle(input: Input, now: Now): readonly Effect[] {
+    if (this.#suspension.isOver(now)) for (const peer of this.#peers.values()) peer.noticed('woke-up', now)
     this.#route(input, now)
     this.#discovery.wake(now)
     this.#nextWake = this.#earliestWake()
@@ -310,6 +315,9 @@ export class Node {
       case 'mtu-read':
         this.#context.interfaceMtu = { device: input.device, mtu: input.mtu }
         for (const peer of this.#peers.values()) peer.settle(now)
+        break
+      case 'unreachable':
+        this.#unreachable(input, now)
         break
       case 'too-large':
         this.#peers.get(input.peer)?.tooLarge(input, input.size, now)
@@ -440,7 +448,20 @@ export class Node {
     for (const peer of this.#peers.values()) peer.surroundingsChanged(now)
   }
 
+  /** Says so to the peer whose path in use leads there. */
+  #unreachable(there: Route, now: Now): void {
+    const flow = this.forwarding.flowAt(there.remote)
+    const peer = flow === undefined ? undefined : this.#peers.get(flow.peer)
+    if (peer?.agent.current !== undefined && sameRoute(peer.agent.current, there))
+      peer.noticed('unreachable', now)
+  }
+
   #reflected(now: Now): void {
+    const { changes } = this.#own.reflection
+    if (changes !== this.#reflectionChanges) {
+      this.#reflectionChanges = changes
+      for (const peer of this.#peers.values()) peer.noticed('address-changed', now)
+    }
     this.#own.reflected(now)
     if (this.#context.paths.streamSockets.length > 0)
       for (const peer of this.#peers.values()) peer.waysToRelaysChanged(now)

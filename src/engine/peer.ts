@@ -30,7 +30,10 @@ import { type Route, sameRoute } from './path/path.js'
 import { routesTo } from './path/reachability.js'
 import { type PeerStanding, type PeerState, reasonFor, stateOf } from './peerState.js'
 import type { RelayRequest } from './relay/clientSession.js'
+import { ALARM_SIGNS } from './roam/alarms.js'
 import { Hedge } from './roam/hedge.js'
+import { Roaming } from './roam/roaming.js'
+import type { Sign } from './roam/signs.js'
 import { PathWatch } from './roam/watch.js'
 import { Search, type SearchContext } from './search.js'
 import type { Evidence } from './why.js'
@@ -64,6 +67,7 @@ export class Peer implements DiscoveredPeer {
   readonly #search: Search
   readonly mtu: MtuProbing
   readonly #hedge: Hedge
+  readonly roaming: Roaming
   readonly #indices: SessionIndices<Peer>
   readonly #messages: WireguardMessages
   readonly #named: NamedPeer | undefined
@@ -89,10 +93,26 @@ export class Peer implements DiscoveredPeer {
       watch,
       log,
       named: () => this.#named?.addresses ?? [],
+      noticed: (sign, now) => this.roaming.noticed(sign, now),
     })
     this.mtu = new MtuProbing({ agent, emit, interfaceMtu: () => context.interfaceMtu })
+    this.roaming = new Roaming({
+      situation: (now) => ({ isActive: watch.isActive(now), hasPath: agent.current !== undefined }),
+      ask: (now) => {
+        agent.probeQuickly(now)
+        this.#search.bindRelaysAgain(now)
+      },
+      look: (now) => this.#search.lookAgain(now),
+      log,
+    })
     this.#hedge = new Hedge(flow, agent, {
       send: ({ socket, remote }, datagram) => emit({ type: 'send', socket, remote, datagram }),
+      alarmed: (kind, decision, now) => {
+        this.roaming.note(ALARM_SIGNS[kind], decision, now)
+        // What killed the path may be why relays and reflectors do not see us where they did.
+        this.#search.bindRelaysAgain(now)
+        context.reflection.renew(now)
+      },
       log,
     })
     this.#indices = new SessionIndices<Peer>(this, context.indices)
@@ -196,6 +216,7 @@ export class Peer implements DiscoveredPeer {
 
   /** The peer's first message came from an address that is no path; it was opened and is the peer's. */
   firstMessageFromStranger(datagram: Uint8Array, from: Route, now: Now): void {
+    this.roaming.noticed('unknown-address', now.instant)
     this.#messages.firstFromStranger(datagram, from, now.instant)
     this.settle(now)
   }
@@ -216,6 +237,8 @@ export class Peer implements DiscoveredPeer {
   checkReceived(from: Route, peerHolds: boolean, now: Now): void {
     this.#messages.expire(now.instant)
     this.#search.checkReceived(from, now.instant)
+    if (this.agent.current !== undefined && !this.agent.knows(from))
+      this.roaming.noticed('unknown-address', now.instant)
     this.agent.checkReceived(from, peerHolds, now.instant, this.#search.expects(from))
     const path = this.agent.current
     if (path === undefined) this.#log('its check came in', { remote: formatSocketAddress(from.remote) })
@@ -246,6 +269,12 @@ export class Peer implements DiscoveredPeer {
   tooLarge(route: Route, size: number, now: Now): void {
     if (this.agent.current !== undefined && sameRoute(route, this.agent.current))
       this.mtu.tooLarge(size, now.instant)
+    this.settle(now)
+  }
+
+  /** There is a sign that concerns every peer, or this one. */
+  noticed(sign: Sign, now: Now): void {
+    this.roaming.noticed(sign, now.instant)
     this.settle(now)
   }
 

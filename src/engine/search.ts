@@ -35,6 +35,7 @@ import type { Reflection } from './path/reflection.js'
 import type { RelayRequest } from './relay/clientSession.js'
 import { Relaying, type Situation } from './relay/relaying.js'
 import type { RelayContext } from './relay/relayingParts.js'
+import type { Sign } from './roam/signs.js'
 import type { PathWatch } from './roam/watch.js'
 
 /** What the searches for all peers of a node share. */
@@ -58,6 +59,8 @@ export interface SearchParts {
   readonly log: (message: string, fields?: Readonly<Record<string, string | number>>) => void
   /** To where the name leads that the user gave for it, if he gave one. */
   readonly named: () => readonly SocketAddress[]
+  /** There is a sign that something moved. */
+  readonly noticed: (sign: Sign, now: Instant) => void
 }
 
 export class Search {
@@ -66,6 +69,8 @@ export class Search {
   readonly #whereabouts: Whereabouts
   /** Where it was since there was a path. */
   readonly #places = new Places()
+  /** The same since the peer is known: a record that names another place is a sign. */
+  readonly #placesEver = new Places()
   readonly #meeting: Meeting
   readonly #relaying: Relaying
   readonly #pursuit: Pursuit
@@ -173,20 +178,17 @@ export class Search {
 
   /** Sends the checks that are due, and looks for a peer whose path turns out to be silent. */
   check(now: Now): void {
-    if (!this.#parts.agent.wake(now)) return
-    this.#parts.log('its path went silent')
-    this.#lookAgain(now.instant)
+    if (this.#parts.agent.wake(now)) this.#parts.noticed('checks-unanswered', now.instant)
   }
 
   /** WireGuard got no answer in time: the peer roamed or died. */
   suspect(now: Instant): void {
-    this.#parts.log('it did not answer a first message')
     this.#parts.agent.suspect()
-    this.#lookAgain(now)
+    this.#parts.noticed('first-message-unanswered', now)
   }
 
   /** Looks for the peer although there is a path. It may be we that moved, so we ask where we are, too. */
-  #lookAgain(now: Instant): void {
+  lookAgain(now: Instant): void {
     this.#context.reflection.renew(now)
     this.want(now)
   }
@@ -203,7 +205,7 @@ export class Search {
 
   recordKnown(isNews: boolean, now: Now): void {
     this.#parts.log('its record was found')
-    if (isNews) this.#pursuit.heardOf(this.#places.note(this.#whereabouts.record(now)))
+    if (isNews) this.#heardWhere(now)
     this.offerCandidates(now)
     if (this.contact.isUnderWay) this.#parts.agent.punch(now.instant)
   }
@@ -223,7 +225,8 @@ export class Search {
     const { agent, log } = this.#parts
     log('it knocked')
     this.#pursuit.effort.heardKnock(now.instant)
-    this.#pursuit.heardOf(this.#places.note(this.#whereabouts.record(now)))
+    this.#heardWhere(now)
+    this.#parts.noticed('knocked', now.instant)
     this.contact.inTouch()
     this.#relaying.heard(relayed, this.needsPath(now.instant), now.instant)
     this.#birthday.touched(now.instant)
@@ -277,6 +280,12 @@ export class Search {
     this.offerCandidates(now)
     this.#parts.agent.machineChanged()
     this.#relaying.moved(this.#situation(now.instant), now.instant)
+    this.#parts.noticed('machine-changed', now.instant)
+  }
+
+  /** Relays are to learn where we are, and we whether they live. */
+  bindRelaysAgain(now: Instant): void {
+    this.#relaying.bindAgain(now)
   }
 
   // What is due
@@ -341,6 +350,13 @@ export class Search {
     const notBefore = later(this.contact.retryAt, this.#meeting.notBefore(now))
     if (notBefore > now.instant) this.#seekAgainAt = notBefore
     else this.want(now.instant)
+  }
+
+  /** There is a new record of the peer's. */
+  #heardWhere(now: Now): void {
+    const record = this.#whereabouts.record(now)
+    if (this.#placesEver.note(record)) this.#parts.noticed('new-record', now.instant)
+    this.#pursuit.heardOf(this.#places.note(record))
   }
 
   #situation(now: Instant): Situation {

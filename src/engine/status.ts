@@ -13,6 +13,7 @@ import type { Path } from './path/path.js'
 import type { Peer } from './peer.js'
 import type { PeerState } from './peerState.js'
 import type { RelayStatus } from './relay/server.js'
+import type { Decision, Sign } from './roam/signs.js'
 
 export interface PeerStatus {
   readonly publicKey: PublicKey
@@ -28,6 +29,15 @@ export interface PeerStatus {
   readonly reason: string
   /** The name that the user gave for it, and what that resolved to; undefined where none was given. */
   readonly name: NameStatus | undefined
+  /** The last signs that a path may be dead, or somebody elsewhere, the oldest first. */
+  readonly signs: readonly SignStatus[]
+}
+
+export interface SignStatus {
+  readonly sign: Sign
+  readonly decision: Decision
+  /** Milliseconds since it was noticed. */
+  readonly agoMs: number
 }
 
 export interface NodeStatus {
@@ -65,5 +75,10 @@ export function peerStatus(
     recordAgeMs: record === undefined ? undefined : elapsed(record.issuedAt, now.unix),
     reason: peer.reason,
     name: peer.name,
+    signs: peer.roaming.signs.map(({ sign, decision, at }) => ({
+      sign,
+      decision,
+      agoMs: elapsed(at, now.instant),
+    })),
   }
 }

@@ -22,6 +22,7 @@ const idle: PeerStatus = {
   lastHandshakeS: null,
   reason: null,
   name: null,
+  signs: [],
 }
 
 const peers: readonly PeerStatus[] = [
@@ -59,6 +60,10 @@ const peers: readonly PeerStatus[] = [
     txBytes: 5_368_709_120,
     recordAgeS: 40,
     lastHandshakeS: 63,
+    signs: [
+      { sign: 'knocked', decision: 'check', agoS: 90 },
+      { sign: 'machine-changed', decision: 'look', agoS: 3 },
+    ],
   },
   {
     ...idle,

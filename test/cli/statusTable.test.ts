@@ -46,6 +46,7 @@ peer: BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ=
   latest handshake: 1 minute, 3 seconds ago
   transfer: 1.50 KiB received, 5.00 GiB sent
   record: issued 40 seconds ago
+  signs: machine-changed 3 seconds ago (looked for it), knocked 1 minute, 30 seconds ago (checked its addresses)
 
 peer: BgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgY=
   state: unreachable

@@ -248,6 +248,15 @@ export const PLANTS: readonly Plant[] = [
     from: 6,
   },
   {
+    name: 'sleepless-alarm',
+    engine: 'roam',
+    what: 'wrong state: the only path, which is being asked, raises its alarm again',
+    file: 'engine/roam/hedge.js',
+    find: "return this.#state.type === 'calm' && this.#agent.isSound;",
+    replace: 'return true;',
+    from: 1,
+  },
+  {
     name: 'deaf-after-move',
     engine: 'node',
     what: 'forgotten case: peers are not told of new sockets',

@@ -226,7 +226,9 @@ export class WireguardMessages {
   #sendOver(routes: readonly Route[], datagram: Uint8Array, now: Instant): void {
     const { flow } = this.#parts
     if (routes.length === 0) {
-      this.#parts.drop('wireguard-no-path')
+      // Data of a peer that was there a moment ago is sent again when there is a path.
+      if (flow.lookout === undefined) this.#parts.drop('wireguard-no-path')
+      else flow.lookout.sent(datagram, now)
       this.#parts.want(now)
       return
     }

@@ -154,9 +154,10 @@ export class PathAgent {
   /**
    * Over these routes member relays pass on what goes to the peer, and no others: what was proved over one that is gone
    * holds no longer. New ones are checked at once, and cost nothing of the budget of punching: the relay has shown that it
-   * is one, and nobody else's address is tried.
+   * is one, and nobody else's address is tried. One that has carried from another socket of ours until now, with a round
+   * trip of `carriedMs`, is a path at once: the peer is there, and only we have moved.
    */
-  offerRelayed(routes: readonly Route[], now: Instant): void {
+  offerRelayed(routes: readonly (Route & { readonly carriedMs?: number | undefined })[], now: Instant): void {
     const [gone, added] = [without(this.#relayed, routes), without(routes, this.#relayed)]
     if (gone.length === 0 && added.length === 0) return
     this.#relayed = routes
@@ -168,9 +169,20 @@ export class PathAgent {
     this.#pairUp()
     for (const route of added) {
       const pair = this.#pairs.find(route)
-      if (pair !== undefined && pair.proof === undefined) pair.series = punching(now)
+      if (pair === undefined || pair.proof !== undefined) continue
+      const rttMs = routes.find((each) => sameRoute(each, route))?.carriedMs
+      if (rttMs === undefined) pair.series = punching(now)
+      else {
+        pair.proof = { kind: 'check', at: now, answeredAt: now, rttMs, suspect: false }
+        askAnew(pair, QUICK_PROBE, now)
+      }
     }
     this.#choose()
+  }
+
+  /** True where the peer is known, or was said, to be there. */
+  knows(route: Route): boolean {
+    return this.#pairs.find(route) !== undefined
   }
 
   /** What is known of a way to the peer; undefined where nothing was proved over it. */

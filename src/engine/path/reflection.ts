@@ -72,6 +72,8 @@ export class Reflection {
   /** What was known of each socket's mapping when the questions began. */
   #formerMappings: ReadonlyMap<SocketId, NatMapping> = new Map()
   #findings: Findings | undefined = undefined
+  /** Counts what reflectors have seen elsewhere than before. */
+  changes = 0
   #probed: Probed = { filtering: 'unknown', portDependent: false }
 
   constructor(emit: Emit, random: Random, proofs?: AddressProofs) {
@@ -164,8 +166,10 @@ export class Reflection {
       inquiry.expected = true
       inquiry.state = { name: 'answered', at: now, seen }
       this.#findings = undefined
-      if (state.name === 'asking' && state.former !== undefined)
+      if (state.name === 'asking' && state.former !== undefined) {
+        if (!sameSocketAddress(state.former, seen)) this.changes += 1
         this.#replace(state.former, seen, from.socket)
+      }
     }
     return dropped
   }

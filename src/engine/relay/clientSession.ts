@@ -112,6 +112,8 @@ export class ClientSession {
   wasBound = false
   /** True once a check passed through. */
   wasProved = false
+  /** The round trip to the peer through it, as last measured. */
+  rttMs: number | undefined = undefined
   /** True while a path through it that was proved is doubted. */
   isDoubted = false
   /** True where the relay said that it does not serve us. */
@@ -201,6 +203,7 @@ export class ClientSession {
     this.since = now
     this.former = this.way ?? this.former
     this.wasProved = false
+    this.rttMs = undefined
     this.isDoubted = false
     this.renewalDueAt = undefined
     if (ways.length === 0) this.end('its addresses cannot be reached from here')
@@ -244,7 +247,15 @@ export class ClientSession {
     } else if (state.name === 'binding') {
       if (!state.ways.every(isUsable)) this.bind(waysTo(this.addresses), now)
     } else if (state.name === 'bound' && !isUsable(state.way)) {
-      this.bind(waysTo(this.addresses), now)
+      const ways = waysTo(this.addresses)
+      const { remote } = state.way
+      const there = ways.find((way) => way.remote.ip === remote.ip && way.remote.port === remote.port)
+      if (there === undefined || !this.wasProved || this.isDoubted) this.bind(ways, now)
+      else {
+        // The other side is bound as before, and whatever follows our bind gets there after it: nobody need wait.
+        this.#state = { ...state, way: there, renewal: { sent: 0, nextAt: now } }
+        this.renewalDueAt = undefined
+      }
     }
   }
 

@@ -115,6 +115,7 @@ export class Keeping {
         if (!session.wasProved && session.offer !== undefined) this.#pace.succeeded()
         session.wasProved = true
         session.former = undefined
+        session.rttMs = proof.rttMs
         session.isDoubted = false
       } else if (proof !== undefined && !session.isDoubted) {
         session.isDoubted = true

@@ -92,6 +92,7 @@ export class Relaying {
         now,
       )
     }
+    this.#offer(now)
     if (isWanted || isActive) this.bindAgain(now)
   }
 
@@ -258,7 +259,10 @@ export class Relaying {
 
   #offer(now: Instant): void {
     this.#parts.agent.offerRelayed(
-      this.#kept.sessions.flatMap(({ way, former }) => [way ?? [], former ?? []].flat()),
+      this.#kept.sessions.flatMap(({ way, former, rttMs }) => [
+        ...(way === undefined ? [] : [{ ...way, carriedMs: rttMs }]),
+        ...(former === undefined ? [] : [former]),
+      ]),
       now,
     )
   }

@@ -19,6 +19,7 @@ import { type Lookout, RECENT_MS } from '../loopback/lookout.js'
 import type { PathAgent } from '../path/agent.js'
 import type { Route } from '../path/path.js'
 import { Caution } from './caution.js'
+import type { Sign } from './signs.js'
 
 /** A measure longer than this is left to the watch (watch.ts), which asks after that time anyhow. */
 const LONGEST_WAIT_MS = 750
@@ -38,6 +39,14 @@ const ASSUMED_DEVIATION = 1 / 8
 const NEVER = asInstant(Number.NEGATIVE_INFINITY)
 
 export type AlarmKind = 'answers' | 'stream' | 'check' | 'detour'
+
+/** What each is called to those who ask. */
+export const ALARM_SIGNS: Readonly<Record<AlarmKind, Sign>> = {
+  answers: 'answer-late',
+  stream: 'stream-stopped',
+  check: 'check-late',
+  detour: 'peer-detours',
+}
 
 export class Alarms {
   readonly #flow: Flow

@@ -14,6 +14,7 @@
 
 import { formatSocketAddress } from '../../base/address.js'
 import { after, asInstant, elapsed, type Instant, later, SECOND } from '../../base/time.js'
+import { wireguardType } from '../../wire/wireguard.js'
 import type { Flow } from '../loopback/forwarding.js'
 import { Lookout } from '../loopback/lookout.js'
 import type { PathAgent } from '../path/agent.js'
@@ -60,6 +61,8 @@ const CALM: State = { type: 'calm' }
 
 export interface HedgeMeans {
   readonly send: (over: Route, datagram: Uint8Array) => void
+  /** There is an alarm: another path carries everything as well, or the one in use is asked. */
+  readonly alarmed: (kind: AlarmKind, decision: 'use-both' | 'ask', now: Instant) => void
   readonly log: (message: string, fields: Readonly<Record<string, string>>) => void
 }
 
@@ -71,6 +74,8 @@ export class Hedge {
   #state: State = CALM
   /** The path in use when that was last looked at. */
   #path: Path | undefined = undefined
+  /** The one before, where there is none now. */
+  #lost: Path | undefined = undefined
   #notBefore: Instant = NEVER
   #heedsFrom: Instant = NEVER
   /** When the peer last checked each relayed path that is not in use, if that was lately. */
@@ -124,11 +129,14 @@ export class Hedge {
     const { current, besides } = this.#agent.proved
     this.#followPath(current, now)
     if (current !== undefined) this.#judge(current, now)
-    if (!isActive || current?.proof !== 'check' || besides.length === 0) {
+    else if (this.#state.type !== 'calm') this.#end(now)
+    if (!isActive || current?.proof === 'handshake') {
       this.#standDown(now)
       return false
     }
     this.#flow.lookout ??= new Lookout()
+    if (current === undefined) return false
+    if (this.#state.type === 'both' && besides.length === 0) this.#end(now)
     const raised = this.#dueAlarm(now)
     if (raised !== undefined) this.#raise(raised, undefined, now)
     else if (this.#state.type === 'both') this.#goOn(this.#state.alarm, besides, now)
@@ -138,14 +146,21 @@ export class Hedge {
 
   get nextWake(): Instant | undefined {
     if (this.#state.type === 'both') return after(this.#state.alarm.at, longestMs(this.#state.alarm.path))
+    if (!this.#isAlert) return undefined
     const due = this.#alarms.dueAt(this.#state.type === 'asking')
     return due === undefined ? undefined : later(due, this.#notBefore)
   }
 
   // Alarms
 
+  /** False where an alarm would change nothing: the only path is being asked, or is known to be silent. */
+  get #isAlert(): boolean {
+    if (this.#agent.proved.besides.length > 0) return true
+    return this.#state.type === 'calm' && this.#agent.isSound
+  }
+
   #dueAlarm(now: Instant): AlarmKind | undefined {
-    if (this.#state.type === 'both' || now < this.#notBefore) return undefined
+    if (this.#state.type === 'both' || now < this.#notBefore || !this.#isAlert) return undefined
     return this.#alarms.due(this.#state.type === 'asking', now)
   }
 
@@ -169,9 +184,12 @@ export class Hedge {
     const { besides } = this.#agent.proved
     const chosen = isBelieved ? (beside ?? chooseBeside(path, besides, [], undefined, now))?.path : undefined
     const others = besides.flatMap(({ path: other }) => (other === chosen ? [] : [other]))
-    this.#agent.askThoroughly(chosen === undefined ? [] : [chosen, ...others], now)
+    if (besides.length > 0) this.#agent.askThoroughly(chosen === undefined ? [] : [chosen, ...others], now)
+    else if (isBelieved) this.#agent.probeQuickly(now)
+    else this.#agent.probe(now)
     const alarm = { kind, at: now, askedAt: this.#agent.askedAt ?? now, path, answered: [] }
     this.#state = { type: chosen === undefined ? 'asking' : 'both', alarm }
+    this.#means.alarmed(kind, chosen === undefined ? 'ask' : 'use-both', now)
     if (chosen === undefined) return
     this.#means.log('its path is silent: another one is used as well', { alarm: kind })
     this.#use(chosen, this.#alarms.lostSince(kind, path.rttMs), now)
@@ -199,8 +217,20 @@ export class Hedge {
     const former = this.#path
     this.#path = current
     if (current !== undefined && former !== undefined && sameRoute(current, former)) return
+    if (former !== undefined && current === undefined) this.#lost = former
+    if (current !== undefined) this.#sendLost(current, former ?? this.#lost, now)
     this.#alarms.pathChanged(current?.rttMs ?? 0, now)
     if (this.#state.type === 'asking') this.#state = CALM
+  }
+
+  /** The path that was in use is none any more, or is silent: what may have been lost over it goes over the new one. */
+  #sendLost(current: Path, former: Path | undefined, now: Instant): void {
+    this.#lost = undefined
+    if (former === undefined || this.#state.type === 'both') return
+    if (this.#agent.proofOf(former)?.isSound === true) return
+    const since = this.#alarms.lostSince('answers', former.rttMs)
+    for (const message of this.#flow.lookout?.recent(since, now) ?? [])
+      if (wireguardType(message) === 4) this.#means.send(current, message)
   }
 
   // How it ends

@@ -10,6 +10,7 @@ import { type CheckSubject, PathAgent } from '../../../src/engine/path/agent.js'
 import type { Route } from '../../../src/engine/path/path.js'
 import { DEFAULT_PUNCH_LIMITS, PunchBudget } from '../../../src/engine/path/punchLimits.js'
 import { Transactions } from '../../../src/engine/path/transactions.js'
+import type { AlarmKind } from '../../../src/engine/roam/alarms.js'
 import { Hedge } from '../../../src/engine/roam/hedge.js'
 import { decodeStun } from '../../../src/wire/stun/message.js'
 import { EffectLog } from '../effectLog.js'
@@ -27,12 +28,28 @@ const FAR: Route = { socket: HOME.id, remote: remote(2) }
 const LONGEST_MS = 2 * SECOND
 
 describe('a flow with one path', () => {
-  it('keeps nothing, and raises no alarm', () => {
+  it('has it asked where an answer is late, and goes over nothing else', () => {
     const one = new Hedged({ paths: [NEAR] })
+    one.converse(20)
     one.ask()
+    one.pass(60)
+    assert.deepEqual([one.beside, one.hedges, one.alarms], [undefined, 0, ['answers']])
+    const { checks } = one
     one.pass(3 * SECOND)
-    assert.equal(one.flow.lookout, undefined)
-    assert.deepEqual([one.beside, one.hedge.nextWake, one.checks], [undefined, undefined, 0])
+    assert.equal(one.hedge.nextWake, undefined)
+    assert.ok(checks > 0 && one.checks <= checks + 2)
+  })
+
+  it('finds it silent within half a second, and then asks no more', () => {
+    const one = new Hedged({ paths: [NEAR] })
+    one.converse(20)
+    one.alive.delete(NEAR)
+    one.ask()
+    one.pass(500)
+    assert.equal(one.agent.isSound, false)
+    const { checks } = one
+    one.pass(10 * SECOND)
+    assert.deepEqual([one.checks, one.alarms], [checks, ['answers']])
   })
 })
 
@@ -145,7 +162,7 @@ describe('a flow with two paths', () => {
     one.pass(60)
     assert.notEqual(one.beside, undefined)
     one.pass(LONGEST_MS)
-    assert.deepEqual([one.beside, one.flow.lookout], [undefined, undefined])
+    assert.equal(one.beside, undefined)
     const other = new Hedged({})
     other.isActive = false
     other.settle()
@@ -293,6 +310,7 @@ class Hedged {
   readonly checked: Route[] = []
   hedges = 0
   streamEnds = 0
+  readonly alarms: AlarmKind[] = []
   longestHedgeMs = 0
   readonly #rttMs: number
   readonly #paths: readonly Route[]
@@ -319,6 +337,7 @@ class Hedged {
     this.agent.offer(paths.map((route) => candidate('host', route.remote)))
     this.hedge = new Hedge(this.flow, this.agent, {
       send: (_route, datagram) => this.sentAgain.push(datagram),
+      alarmed: (kind) => this.alarms.push(kind),
       log: (_message, { alarm }) => {
         if (alarm !== undefined) this.hedges += 1
         if (alarm === 'stream') this.streamEnds += 1

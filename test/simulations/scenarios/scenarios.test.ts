@@ -11,6 +11,7 @@ const SMALL: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'nat-matrix': {},
   guessing: { tries: 8 },
   roaming: { nodes: 6, hours: 1, 'active-peers': 2, symmetric: 11 },
+  events: { tries: 4, relays: 3 },
   'relay-failover': { nodes: 6, servers: 3 },
   partition: { nodes: 8, minutes: 4 },
   'flash-crowd': { nodes: 8, 'active-peers': 2 },
