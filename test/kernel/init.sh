@@ -36,7 +36,7 @@ IFS=,
 for file in $tests; do
   began=$(uptime)
   echo "--- $file"
-  timeout -k 10 600 node --enable-source-maps \
+  timeout -k 10 600 node \
     --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=/tmp/reporter.mjs --test-reporter-destination=/dev/ttyS1 \
     "dist/test/$file.js" </dev/null

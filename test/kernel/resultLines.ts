@@ -61,13 +61,16 @@ export async function* resultLines(events: AsyncIterable<RunnerEvent>): AsyncGen
 
 /** Reads one line; undefined for anything else. */
 export function parseResultLine(line: string): TestResult | FileEnd | undefined {
-  let value: Readonly<Record<string, unknown>>
+  let value: unknown
   try {
     value = JSON.parse(line)
   } catch {
     return undefined
   }
-  const { name, nesting, durationMs, isSuite, isSkipped, failure, file, exitCode } = value
+  if (typeof value !== 'object' || value === null) return undefined
+  const { name, nesting, durationMs, isSuite, isSkipped, failure, file, exitCode } = value as Readonly<
+    Record<string, unknown>
+  >
   if (typeof file === 'string' && typeof exitCode === 'number') return { kind: 'file', file, exitCode }
   if (typeof name !== 'string' || typeof nesting !== 'number' || typeof durationMs !== 'number')
     return undefined
