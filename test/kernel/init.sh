@@ -1,7 +1,7 @@
 #!/bin/sh
-# The first process of the emulated machine: runs the test files that the kernel's command line names (`tests=a,b`, by
-# their path below dist/test, without the suffix), one after the other, and ends the machine. The console (ttyS0) is the
-# log; ttyS1 takes one line of JSON for each result (resultLines.ts), and one for the end of each file.
+# The first process of the emulated machine: runs the file of tests that the kernel's command line names (`test=lab/x`, by
+# its path below dist/test, without the suffix), and ends the machine. The console (ttyS0) is the log; ttyS1 takes one
+# line of JSON for each result (resultLines.ts), and one for the end.
 export PATH=/usr/bin:/usr/sbin HOME=/root TUNNELBORE_LAB_WIREGUARD=kernel
 
 mount -t proc proc /proc
@@ -28,20 +28,15 @@ ip link set lo up
 echo "--- up after $(uptime) s"
 
 for word in $(cat /proc/cmdline); do
-  case $word in tests=*) tests=${word#tests=} ;; esac
+  case $word in test=*) test=${word#test=} ;; esac
 done
 cd /tunnelbore || exit 1
 echo "export { resultLines as default } from '$PWD/dist/test/kernel/resultLines.js'" >/tmp/reporter.mjs
-IFS=,
-for file in $tests; do
-  began=$(uptime)
-  echo "--- $file"
-  timeout -k 10 600 node \
-    --test-reporter=spec --test-reporter-destination=stdout \
-    --test-reporter=/tmp/reporter.mjs --test-reporter-destination=/dev/ttyS1 \
-    "dist/test/$file.js" </dev/null
-  code=$?
-  echo "--- $file: exit code $code after $(($(uptime) - began)) s of the machine's time"
-  echo "{\"file\":\"$file\",\"exitCode\":$code}" >/dev/ttyS1
-done
+timeout -k 10 600 node \
+  --test-reporter=spec --test-reporter-destination=stdout \
+  --test-reporter=/tmp/reporter.mjs --test-reporter-destination=/dev/ttyS1 \
+  "dist/test/$test.js" </dev/null
+code=$?
+echo "--- $test: exit code $code after $(uptime) s of the machine's time"
+echo "{\"exitCode\":$code}" >/dev/ttyS1
 poweroff -f

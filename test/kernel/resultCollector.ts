@@ -1,27 +1,24 @@
-/** Puts what the machine says of its tests in order: by file, and each test by its full name. */
+/** Puts what a machine says of the tests of its file in order, and each under its full name. */
 
 import type { FileEnd, TestResult } from './resultLines.js'
 
-export interface FileReport extends FileEnd {
-  /** Those that are no suites, with the names of their suites before their own. */
-  readonly tests: readonly TestResult[]
-}
-
 export class ResultCollector {
-  readonly #files: FileReport[] = []
-  /** Of the file that runs. */
   #tests: TestResult[] = []
+  #exitCode: number | undefined
 
-  /** The files that have ended. */
-  get files(): readonly FileReport[] {
-    return this.#files
+  /** Those that have ended and are no suites, with the names of their suites before their own. */
+  get tests(): readonly TestResult[] {
+    return this.#tests
+  }
+
+  /** Of the file; undefined as long as it has not ended. */
+  get exitCode(): number | undefined {
+    return this.#exitCode
   }
 
   take(result: TestResult | FileEnd): void {
-    if (result.kind === 'file') {
-      this.#files.push({ ...result, tests: this.#tests })
-      this.#tests = []
-    } else if (result.isSuite) {
+    if (result.kind === 'file') this.#exitCode = result.exitCode
+    else if (result.isSuite) {
       // A suite ends after all that is in it, and what was before it stands no deeper.
       this.#tests = this.#tests.map((test) =>
         test.nesting > result.nesting

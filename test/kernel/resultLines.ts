@@ -1,6 +1,6 @@
 /**
  * What passes from the emulated machine to the one that runs it: a line of JSON for each test that ended, and one for
- * the end of each file (init.sh). This module is both ends: as a reporter of Node's test runner it writes the lines, and
+ * the end of them all (init.sh). This module is both ends: as a reporter of Node's test runner it writes the lines, and
  * `parseResultLine` reads them.
  */
 
@@ -19,11 +19,9 @@ export interface TestResult {
   readonly failure: string | undefined
 }
 
-/** A file that ran to its end, or was ended. */
+/** The machine's file of tests ran to its end, or was ended. */
 export interface FileEnd {
   readonly kind: 'file'
-  /** Its path below dist/test, without the suffix. */
-  readonly file: string
   readonly exitCode: number
 }
 
@@ -68,10 +66,10 @@ export function parseResultLine(line: string): TestResult | FileEnd | undefined 
     return undefined
   }
   if (typeof value !== 'object' || value === null) return undefined
-  const { name, nesting, durationMs, isSuite, isSkipped, failure, file, exitCode } = value as Readonly<
+  const { name, nesting, durationMs, isSuite, isSkipped, failure, exitCode } = value as Readonly<
     Record<string, unknown>
   >
-  if (typeof file === 'string' && typeof exitCode === 'number') return { kind: 'file', file, exitCode }
+  if (typeof exitCode === 'number') return { kind: 'file', exitCode }
   if (typeof name !== 'string' || typeof nesting !== 'number' || typeof durationMs !== 'number')
     return undefined
   return {

@@ -5,27 +5,27 @@
  *     npm run test:kernel                     those of TEST_FILES
  *     npm run test:kernel -- lab/restore      others, by their path below test/, without `.test.ts`
  *
- * Each test that ends in the machine is one here. Where one fails, the machine's console is shown.
+ * Each file has a machine of its own. Each test that ends in it is one here; where one fails, its console is shown.
  */
 
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { constants, tmpdir } from 'node:os'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism, constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ensurePackages, KERNEL_TEST_PACKAGES } from '../packages.js'
 import { REPOSITORY } from '../repository.js'
 import { fetchDebianKernel } from './debianKernel.js'
 import { buildInitramfs } from './initramfs.js'
-import { runMachine } from './machine.js'
+import { type MachineOptions, runMachine } from './machine.js'
 import { ResultCollector } from './resultCollector.js'
-import { type FileEnd, parseResultLine, type TestResult } from './resultLines.js'
+import { parseResultLine } from './resultLines.js'
 
 /** By their path below dist/test. */
 const TEST_FILES = ['kernel/tunnel', 'lab/restore.test']
-/** Kept after the run. */
-const CONSOLE = join(REPOSITORY, 'build', 'kernel', 'console.log')
-/** Of this machine's clock. It takes about two minutes, and longer where others use the processor too. */
+/** The consoles are kept here after the run. */
+const CONSOLES = join(REPOSITORY, 'build', 'kernel', 'consoles')
+/** Of this machine's clock. It takes about a minute, and longer where others use the processors too. */
 const DEADLINE_MS = 1_800_000
 
 await main(process.argv.slice(2).map((path) => `${path}.test`))
@@ -34,37 +34,37 @@ async function main(selection: readonly string[]): Promise<void> {
   const { CI } = process.env
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => process.exit(128 + constants.signals[signal]))
-  const files = selection.length === 0 ? TEST_FILES : selection
-  const results = new ResultCollector()
-  let failure: unknown
-  try {
-    await bootAndRun(files, results)
-  } catch (error) {
-    failure = error
-  }
-  if (existsSync(CONSOLE) && (failure !== undefined || results.files.some(({ exitCode }) => exitCode !== 0)))
-    process.stdout.write(`The machine's console:\n${readFileSync(CONSOLE, 'utf8')}\n`)
+  const runs = await runAll(selection.length === 0 ? TEST_FILES : selection)
   // Node's runner waits for all that are declared.
-  for (const file of files)
+  for (const { file, results, console, failure } of runs)
     void test(`${file}, in the machine`, async (t) => {
-      const found = results.files.find((each) => each.file === file)
-      assert.ok(found, 'it did not run to its end')
-      const { tests, exitCode } = found
-      for (const { name, failure, isSkipped } of tests)
+      for (const { name, failure, isSkipped } of results.tests)
         await t.test(name, (each) => {
           if (failure !== undefined) throw new Error(failure)
           if (isSkipped && CI === 'true') throw new Error('skipped tests are failures where CI=true')
           if (isSkipped) each.skip()
         })
-      assert.equal(exitCode, 0, 'how the file ended')
-      assert.notEqual(tests.length, 0, 'there is no test in it')
+      const isWell = failure === undefined && results.exitCode === 0
+      if (!isWell && existsSync(console))
+        process.stdout.write(`The console of the machine for ${file}:\n${readFileSync(console, 'utf8')}\n`)
+      assert.equal(failure, undefined)
+      assert.equal(results.exitCode, 0, 'how the file ended')
+      assert.notEqual(results.tests.length, 0, 'there is no test in it')
     })
-  void test('the machine boots, and ends when all is done', () => {
-    if (failure !== undefined) throw failure
-  })
 }
 
-async function bootAndRun(files: readonly string[], results: ResultCollector): Promise<void> {
+/** What became of a file. */
+interface FileRun {
+  readonly file: string
+  readonly results: ResultCollector
+  /** Where the machine's console was written. */
+  readonly console: string
+  /** Why the machine did not run to its end. */
+  readonly failure: unknown
+}
+
+/** Gives each file a machine, as many at a time as this machine has processors. */
+async function runAll(files: readonly string[]): Promise<readonly FileRun[]> {
   ensurePackages(KERNEL_TEST_PACKAGES)
   const kernel = await fetchDebianKernel(say)
   const directory = mkdtempSync(join(tmpdir(), 'tunnelbore-kernel-'))
@@ -72,33 +72,52 @@ async function bootAndRun(files: readonly string[], results: ResultCollector): P
   process.once('exit', remove)
   try {
     say(`Linux ${kernel.release}: packing what the machine boots into`)
-    const initramfs = await buildInitramfs(directory, kernel)
-    say(`running ${files.join(', ')} in it; its console is ${CONSOLE}`)
-    await runMachine({
-      kernel: kernel.image,
-      initramfs,
-      console: CONSOLE,
-      results: join(directory, 'results'),
-      arguments: `tests=${files.join(',')}`,
-      deadlineMs: DEADLINE_MS,
-      onLine: (line) => {
-        const result = parseResultLine(line)
-        if (result === undefined) return
-        results.take(result)
-        say(progressLine(result))
-      },
-    })
-    say('the machine has ended')
+    const initramfs = await buildInitramfs(join(directory, 'initramfs'), kernel)
+    mkdirSync(CONSOLES, { recursive: true })
+    const waiting = [...files]
+    const runs: FileRun[] = []
+    const worker = async (): Promise<void> => {
+      for (let file = waiting.shift(); file !== undefined; file = waiting.shift())
+        runs.push(await runFile(file, { kernel: kernel.image, initramfs }, directory))
+    }
+    await Promise.all(Array.from({ length: availableParallelism() }, worker))
+    return runs
   } finally {
     remove()
     process.off('exit', remove)
   }
 }
 
-function progressLine(result: TestResult | FileEnd): string {
-  if (result.kind === 'file') return `${result.file}: exit code ${result.exitCode}`
-  const verdict = result.failure === undefined ? 'passed' : 'failed'
-  return `${'  '.repeat(result.nesting + 1)}${verdict}: ${result.name}`
+async function runFile(
+  file: string,
+  boot: Pick<MachineOptions, 'kernel' | 'initramfs'>,
+  directory: string,
+): Promise<FileRun> {
+  const name = file.replaceAll('/', '-')
+  const console = join(CONSOLES, `${name}.log`)
+  const results = new ResultCollector()
+  say(`${file}: runs in a machine; its console is ${console}`)
+  let failure: unknown
+  try {
+    await runMachine({
+      ...boot,
+      console,
+      results: join(directory, `${name}.results`),
+      arguments: `test=${file}`,
+      deadlineMs: DEADLINE_MS,
+      onLine: (line) => {
+        const result = parseResultLine(line)
+        if (result === undefined) return
+        results.take(result)
+        if (result.kind === 'test')
+          say(`${file}: ${result.failure === undefined ? 'passed' : 'failed'}: ${result.name}`)
+      },
+    })
+  } catch (error) {
+    failure = error
+  }
+  say(`${file}: its machine has ended`)
+  return { file, results, console, failure }
 }
 
 /** Progress: on stderr, with the seconds since the start. */
