@@ -4,6 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { formatSocketAddress } from '../../src/base/address.js'
 import { Fleet, type Machine } from '../lab/fleet.js'
@@ -15,6 +16,7 @@ import { until } from '../until.js'
 /** Of each gateway, for what it sends to the internet. */
 const DELAY_MS = 20
 const LOSS_PERCENT = 1
+const PRESHARED_KEY = randomBytes(32).toString('base64')
 
 let lab: Laboratory
 let fleet: Fleet
@@ -34,7 +36,11 @@ before(async () => {
       alice: await lab.host({ name: 'alice', behind: home }),
       bob: await lab.host({ name: 'bob', behind: office }),
     },
-    { bootstrapNodes: 1 },
+    {
+      bootstrapNodes: 1,
+      // A peer with all that it can have: at the end it is removed and added again, with its key.
+      peer: (_of, _peer, usual) => ({ ...usual, presharedKey: PRESHARED_KEY, keepaliveS: 25 }),
+    },
   )
   alice = fleet.machine('alice')
   bob = fleet.machine('bob')
