@@ -1,5 +1,6 @@
 /**
- * The Debian packages that the laboratory, the demonstration and the benchmark need. A run that lacks one never
+ * The Debian packages that the laboratory, the demonstration and the benchmark need, and those of the emulated machine
+ * with a kernel of its own. A run that lacks one never
  * skips anything: it is installed where that can be done, and the run fails with the command to type where not.
  */
 
@@ -7,14 +8,14 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-interface Package {
+export interface Package {
   readonly name: string
   /** A program of the package, by whose presence the package is recognised. */
   readonly program: string
 }
 
-const PACKAGES: readonly Package[] = [
-  { name: 'wireguard-go', program: 'wireguard-go' },
+/** What runs in the emulated machine too. */
+const SHARED_PACKAGES: readonly Package[] = [
   { name: 'wireguard-tools', program: 'wg' },
   { name: 'nftables', program: 'nft' },
   { name: 'conntrack', program: 'conntrack' },
@@ -22,18 +23,33 @@ const PACKAGES: readonly Package[] = [
   { name: 'iputils-ping', program: 'ping' },
   { name: 'util-linux', program: 'nsenter' },
   { name: 'tcpdump', program: 'tcpdump' },
+]
+
+const LABORATORY_PACKAGES: readonly Package[] = [
+  ...SHARED_PACKAGES,
+  { name: 'wireguard-go', program: 'wireguard-go' },
   // Its service is not to run: the laboratory starts it in its own namespaces.
   { name: 'miniupnpd-nftables', program: 'miniupnpd' },
   { name: 'iperf3', program: 'iperf3' },
   { name: 'systemd', program: 'systemd-analyze' },
 ]
 
+/** What `npm run test:kernel` needs. */
+export const KERNEL_TEST_PACKAGES: readonly Package[] = [
+  ...SHARED_PACKAGES,
+  { name: 'qemu-system-x86', program: 'qemu-system-x86_64' },
+  { name: 'busybox-static', program: 'busybox' },
+  { name: 'cpio', program: 'cpio' },
+  { name: 'apt', program: 'apt-get' },
+  { name: 'dpkg', program: 'dpkg-deb' },
+]
+
 /**
  * Sees to it that every package is there. Missing ones are installed if this is root on a system with `apt-get`, which
  * is said on stderr first; throws an Error that names them and the command that installs them if they can't be.
  */
-export function ensurePackages(): void {
-  const missing = missingPackages()
+export function ensurePackages(packages: readonly Package[] = LABORATORY_PACKAGES): void {
+  const missing = missingAmong(packages)
   if (missing.length === 0) return
   // Without --no-install-recommends, wireguard-tools brings a whole kernel along.
   const install = ['install', '-y', '--no-install-recommends', ...missing]
@@ -43,13 +59,13 @@ export function ensurePackages(): void {
   process.stderr.write(`Missing packages: ${missing.join(', ')}. Installing them: ${command}\n`)
   aptGet(['update'])
   aptGet(install)
-  const stillMissing = missingPackages()
+  const stillMissing = missingAmong(packages)
   if (stillMissing.length > 0)
     throw new Error(`missing packages after an installation that succeeded: ${stillMissing.join(', ')}`)
 }
 
-function missingPackages(): string[] {
-  return PACKAGES.filter(({ program }) => !isOnPath(program)).map(({ name }) => name)
+function missingAmong(packages: readonly Package[]): string[] {
+  return packages.filter(({ program }) => !isOnPath(program)).map(({ name }) => name)
 }
 
 function aptGet(args: readonly string[]): void {

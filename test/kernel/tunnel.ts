@@ -1,0 +1,167 @@
+/**
+ * Runs in the emulated machine: first ping, roaming and restarts beside the kernel's WireGuard, over a way that netem
+ * makes slow and lossy. One fleet for all of it, because an emulated processor takes long to start one.
+ */
+
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { after, before, test } from 'node:test'
+import { formatSocketAddress } from '../../src/base/address.js'
+import { Fleet, type Machine } from '../lab/fleet.js'
+import type { Gateway } from '../lab/gateway.js'
+import { Laboratory } from '../lab/laboratory.js'
+import { PingStream } from '../lab/pingStream.js'
+import { until } from '../until.js'
+
+/** Of each gateway, for what it sends to the internet. */
+const DELAY_MS = 20
+const LOSS_PERCENT = 1
+const PRESHARED_KEY = randomBytes(32).toString('base64')
+
+let lab: Laboratory
+let fleet: Fleet
+let alice: Machine
+let bob: Machine
+let home: Gateway
+let office: Gateway
+
+before(async () => {
+  lab = await Laboratory.create()
+  home = await lab.gateway('port-restricted')
+  office = await lab.gateway('port-restricted')
+  await Promise.all([home, office].map(delay))
+  fleet = await Fleet.create(
+    lab,
+    {
+      alice: await lab.host({ name: 'alice', behind: home }),
+      bob: await lab.host({ name: 'bob', behind: office }),
+    },
+    {
+      // A peer with all that it can have: at the end it is removed and added again, with its key.
+      peer: (_of, _peer, usual) => ({ ...usual, presharedKey: PRESHARED_KEY, keepaliveS: 25 }),
+    },
+  )
+  alice = fleet.machine('alice')
+  bob = fleet.machine('bob')
+  await fleet.start()
+})
+
+after(() => lab.close())
+
+test("WireGuard is the kernel's, and netem holds packets back", async () => {
+  assert.deepEqual(
+    fleet.machines.map(({ wireguard }) => wireguard.implementation),
+    ['kernel', 'kernel'],
+  )
+  const { rttsMs } = await alice.host.ping('203.0.113.1', { count: 5 })
+  assert.ok(rttsMs.length > 0 && rttsMs.every((rttMs) => rttMs >= DELAY_MS), `round trips: ${rttsMs} ms`)
+})
+
+test('the first ping opens a direct path', async (t) => {
+  const stream = PingStream.start(alice.host, bob.tunnelAddress)
+  await stream.untilSound()
+  await stream.stop()
+  t.diagnostic(`the first answer came after ${stream.firstAnswerMs} ms`)
+  await alice.daemon.untilDirect(bob.wireguard.keys.publicKey)
+  await bob.daemon.untilDirect(alice.wireguard.keys.publicKey)
+  await assertOursIn(alice, bob)
+  await assertOursIn(bob, alice)
+})
+
+test('whoever pings and is given another public address is not parted from the other one', async (t) => {
+  await pingThrough(t, () => home.renumber())
+  await untilAt(bob, alice, home)
+})
+
+test('whoever is pinged and is given another public address is not parted from the other one', async (t) => {
+  await pingThrough(t, () => office.renumber())
+  await untilAt(alice, bob, office)
+})
+
+test('both are given other public addresses at once, and find each other', async (t) => {
+  await pingThrough(t, () => Promise.all([home.renumber(), office.renumber()]))
+  await Promise.all([untilAt(bob, alice, home), untilAt(alice, bob, office)])
+})
+
+test('a daemon that is killed and started again takes over the tunnel that runs', async (t) => {
+  const endpoint = await endpointIn(bob, alice)
+  const handshakes = await handshakeIn(bob, alice)
+  await pingThrough(t, async () => {
+    await bob.daemon.process.stop('SIGKILL')
+    assert.equal(await endpointIn(bob, alice), endpoint, 'WireGuard goes on sending where it did')
+    await fleet.startMachine(bob)
+  })
+  assert.equal(await endpointIn(bob, alice), endpoint)
+  assert.ok((await handshakeIn(bob, alice)) >= handshakes)
+  await bob.daemon.untilDirect(alice.wireguard.keys.publicKey)
+})
+
+test('a daemon that ends leaves no endpoint of its own, and finds the peer again at its next start', async () => {
+  await bob.daemon.stop()
+  assert.equal(bob.daemon.process.exitCode, 0)
+  assert.equal(await endpointIn(bob, alice), undefined)
+  await fleet.startMachine(bob)
+  await until('Bob to reach Alice', async () => {
+    return (await bob.host.ping(alice.tunnelAddress, { timeoutMs: 1_000 })).received > 0
+  })
+  await assertOursIn(bob, alice)
+})
+
+async function delay({ namespace }: Gateway): Promise<void> {
+  const loss = ['loss', `${LOSS_PERCENT}%`]
+  await namespace.run('tc', [
+    'qdisc',
+    'add',
+    'dev',
+    'wan',
+    'root',
+    'netem',
+    'delay',
+    `${DELAY_MS}ms`,
+    ...loss,
+  ])
+}
+
+/** Alice pings Bob while something happens, until so many requests in a row are answered that the way is sound again. */
+async function pingThrough(
+  t: { diagnostic(message: string): void },
+  happens: () => Promise<unknown>,
+): Promise<void> {
+  const stream = PingStream.start(alice.host, bob.tunnelAddress)
+  await stream.untilSound()
+  await happens()
+  await stream.untilSound(stream.answered.at(-1) ?? 0)
+  const lost = await stream.stop()
+  t.diagnostic(`longest silence ${stream.longestSilenceMs.toFixed(0)} ms; ${lost} requests were not answered`)
+}
+
+/** Waits until a machine talks to another one at the public address of its gateway. */
+async function untilAt(machine: Machine, other: Machine, gateway: Gateway): Promise<void> {
+  await machine.daemon.untilPeer(
+    other.wireguard.keys.publicKey,
+    `direct at ${gateway.address}`,
+    ({ state, path }) => state === 'direct' && path?.remote.startsWith(`${gateway.address}:`) === true,
+  )
+}
+
+/** A machine's WireGuard sends for the other one to the loopback endpoint that its daemon has for it. */
+async function assertOursIn(machine: Machine, other: Machine): Promise<void> {
+  const { loopback } = await machine.daemon.peer(other.wireguard.keys.publicKey)
+  assert.match(loopback ?? '', /^127\./)
+  assert.equal(await endpointIn(machine, other), loopback)
+}
+
+async function endpointIn(machine: Machine, other: Machine): Promise<string | undefined> {
+  const { endpoint } = await peerIn(machine, other)
+  return endpoint === undefined ? undefined : formatSocketAddress(endpoint)
+}
+
+async function handshakeIn(machine: Machine, other: Machine): Promise<number> {
+  return (await peerIn(machine, other)).latestHandshakeS
+}
+
+async function peerIn({ wireguard }: Machine, other: Machine) {
+  const peer = (await wireguard.peers()).find((each) => each.publicKey === other.wireguard.keys.publicKey)
+  assert.ok(peer)
+  return peer
+}
