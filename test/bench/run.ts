@@ -13,6 +13,7 @@ import { causeOf, UserError } from '../../src/base/userError.js'
 import { Progress } from '../lab/progress.js'
 import { ensurePackages } from '../packages.js'
 import { benchFirstPing } from './firstPing.js'
+import { benchFlood } from './flood.js'
 import { benchIdle } from './idle.js'
 import { describeMachine } from './machine.js'
 import { benchMatrix } from './matrix.js'
@@ -36,6 +37,7 @@ const PARTS: ReadonlyMap<string, Part> = new Map([
   ['matrix', benchMatrix],
   ['member-relay', benchMemberRelay],
   ['idle', benchIdle],
+  ['flood', benchFlood],
   ['mesh-look-up', benchMeshLookUp],
   ['mesh-dead', benchMeshDead],
   ['mesh-knock', benchMeshKnock],
