@@ -42,6 +42,8 @@ export const DROP_REASONS = {
   'stream-address-forged':
     'a datagram over UDP from an address that stands for a stream, which no machine has',
   'stream-overflow': 'a datagram for a stream that takes less than is sent through it',
+  'relay-plain-request':
+    "a STUN request to a relay's session that is neither a bind nor a check: the relay would be answered in the sender's place",
   'relay-unbound-sender': "a datagram to a relay's session from an address that did not bind",
   'relay-other-unbound': "a datagram for a side of a relay's session that is not bound yet",
   'relay-unverified':

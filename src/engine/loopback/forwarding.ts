@@ -26,7 +26,7 @@ export class Flow {
   path: Path | undefined = undefined
   /** Another path over which everything goes as well, while the one in use may be dead (engine/roam/hedge.ts). */
   beside: Path | undefined = undefined
-  /** Kept while there is another path. */
+  /** Kept while there is traffic, unless only WireGuard's handshake has proved the path. */
   lookout: Lookout | undefined = undefined
   /** True while the engine wants to see every message of WireGuard's, not only handshakes. */
   attentive = true

@@ -1,6 +1,6 @@
 /**
- * What the per-packet way notes of a flow that has another path: enough to see that the one in use went silent, and to
- * send again what was lost meanwhile (engine/roam/hedge.ts decides). Nothing here allocates for a packet.
+ * What the per-packet way notes of a flow with traffic: enough to see that the path in use went silent, and to send again
+ * over another, or the next, what was lost meanwhile (engine/roam/hedge.ts decides). Nothing here allocates for a packet.
  *
  * Unlike the flow's own `unheardSince`, a message counts as an answer whichever way it comes: the two sides may use
  * different paths, and then the peer's answers show that our questions arrive.

@@ -1,5 +1,6 @@
 /** Gives proofs to those who ask where they are, within what signing may cost. Beyond it they are answered without. */
 
+import { senderBlock } from '../../base/address.js'
 import { SourceLimiter } from '../../base/rateLimit.js'
 import { asUnixTime, type Now } from '../../base/time.js'
 import { proveAddress } from '../../crypto/addressProof.js'
@@ -24,7 +25,7 @@ export class AddressProofDesk {
 
   /** A proof that whoever goes by this name asked from `ip`; undefined beyond the limits. */
   give(ip: string, name: Uint8Array, { instant, unix }: Now): AddressProof | undefined {
-    if (!this.#limiter.admit(ip, instant)) return undefined
+    if (!this.#limiter.admit(senderBlock(ip), instant)) return undefined
     return proveAddress(this.#keys, ip, name, asUnixTime(Math.floor(unix)))
   }
 }

@@ -70,7 +70,7 @@ export class AddressProofs {
 
   /** What a question over this route says beside. */
   question(route: Route, now: Instant): Pick<StunAttributes, 'proofWanted' | 'padding'> {
-    if (this.#witnessAt(route.remote) === undefined) return {}
+    if (this.#witnessesAt(route.remote).length === 0) return {}
     const kept = this.#kept.get(nameOf(route))
     if (kept !== undefined && elapsed(kept.at, now) < RENEW_MS) return {}
     return { proofWanted: this.#own().name, padding: PROOF_PADDING }
@@ -89,9 +89,8 @@ export class AddressProofs {
     if (proof === undefined) return undefined
     // No record may name it, so it is of no use.
     if (!isPublishable({ ip, port: 1 })) return drop('address-proof-bad')
-    const witness = this.#witnessAt(route.remote)
-    if (this.#alias === undefined || witness === undefined || !equals(witness.identity, proof.signer))
-      return drop('address-proof-bad')
+    const isWitness = this.#witnessesAt(route.remote).some(({ identity }) => equals(identity, proof.signer))
+    if (this.#alias === undefined || !isWitness) return drop('address-proof-bad')
     if (!verifiesAddress(proof, ip, this.#alias.name, this.#parts.verify)) return drop('address-proof-bad')
     this.#kept.set(name, { proof, ip, at: now })
     return undefined
@@ -118,8 +117,9 @@ export class AddressProofs {
     return this.#alias
   }
 
-  #witnessAt(remote: SocketAddress): Witness | undefined {
-    return this.#witnesses.find(({ addresses }) =>
+  /** Several, where one names another's address as its own: only that other's signature fits then. */
+  #witnessesAt(remote: SocketAddress): readonly Witness[] {
+    return this.#witnesses.filter(({ addresses }) =>
       addresses.some((address) => sameSocketAddress(address, remote)),
     )
   }

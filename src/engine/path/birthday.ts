@@ -151,7 +151,8 @@ export class Birthday {
       // What a few checks had little hope for is worth an effort now.
       this.#effort = undefined
       birthdays.end(effort)
-      this.#mayBegin(after(now.instant, -GRACE_MS), now)
+      this.#touchedAt = after(now.instant, -GRACE_MS)
+      this.#mayBegin(this.#touchedAt, now)
       return
     }
     const hasMoved =

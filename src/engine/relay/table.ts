@@ -3,6 +3,7 @@
  *
  *   from the address where one side is bound ──► to the address where the other is, unaltered
  *   STUN under one of the session's two names ─► to the node: a bind
+ *   a request of STUN that is no check ────────► dropped, counted: an answer to it would be of the relay's own address
  *   anything else ─────────────────────────────► dropped, counted
  *
  * Nothing is ever sent to an address that has not bound, little to one that has not shown that it hears it (bindCookies.ts),
@@ -17,7 +18,7 @@ import type { Instant } from '../../base/time.js'
 import { readUint16 } from '../../wire/integers.js'
 import { RELAY_NAME_LENGTH } from '../../wire/relayGrant.js'
 import { isStun } from '../../wire/stun/message.js'
-import { ATTRIBUTE, HEADER_LENGTH } from '../../wire/stun/registry.js'
+import { ATTRIBUTE, BINDING, HEADER_LENGTH } from '../../wire/stun/registry.js'
 import type { RelaySessionId } from '../inputs.js'
 
 /** Where a side is bound: our local address at which its bind came in, and where that came from. */
@@ -93,7 +94,10 @@ export class RelayTable {
     // Of a session that has ended, in the moment before its port is closed.
     if (entry === undefined) return undefined
     const [one, other] = entry.sides
-    if (hasNameOf(datagram, one.name) || hasNameOf(datagram, other.name)) return 'for-node'
+    if (isStun(datagram)) {
+      if (hasNameOf(datagram, one.name) || hasNameOf(datagram, other.name)) return 'for-node'
+      if (isPlainRequest(datagram)) return this.#dropped('relay-plain-request')
+    }
     const to = isAt(one.end, ip, port) ? other : isAt(other.end, ip, port) ? one : undefined
     if (to === undefined) return this.#dropped('relay-unbound-sender')
     if (to.end === undefined) return this.#dropped('relay-other-unbound')
@@ -125,14 +129,27 @@ function isAt(end: RelayEnd | undefined, ip: string, port: number): boolean {
 
 const AT_NAME = HEADER_LENGTH + 4
 
-/**
- * True for STUN whose first attribute is USERNAME with this value, as in all that we encode. Every datagram is asked this:
- * most are WireGuard's, and for them it is the comparison of one word.
- */
+/** C1 and C0 of a STUN type (RFC 8489 section 5): neither is set in a request. */
+const CLASS_BITS = 0x0110
+
+/** True for STUN whose first attribute is USERNAME with this value, as in all that we encode. */
 function hasNameOf(datagram: Uint8Array, name: Uint8Array): boolean {
-  if (!isStun(datagram) || datagram.length < AT_NAME + RELAY_NAME_LENGTH) return false
-  if (readUint16(datagram, HEADER_LENGTH) !== ATTRIBUTE.username) return false
+  if (datagram.length < AT_NAME + RELAY_NAME_LENGTH || !hasNameFirst(datagram)) return false
   if (readUint16(datagram, HEADER_LENGTH + 2) !== RELAY_NAME_LENGTH) return false
   for (let at = 0; at < RELAY_NAME_LENGTH; at++) if (datagram[AT_NAME + at] !== name[at]) return false
   return true
+}
+
+/**
+ * True for a request of STUN that is no Binding request with USERNAME as its first attribute, as checks are. What answers one says where it came from, or goes by
+ * that: to pass it on would have a reflector prove that a side of the session is at the relay's address, and another relay
+ * count the side's requests as the relay's.
+ */
+function isPlainRequest(datagram: Uint8Array): boolean {
+  const type = readUint16(datagram, 0)
+  return (type & CLASS_BITS) === 0 && (type !== BINDING || !hasNameFirst(datagram))
+}
+
+function hasNameFirst(datagram: Uint8Array): boolean {
+  return datagram.length >= AT_NAME && readUint16(datagram, HEADER_LENGTH) === ATTRIBUTE.username
 }

@@ -62,6 +62,13 @@ describe('asking for proofs', () => {
     assert.notDeepEqual(ben.question(routeTo(0), at(0)), {})
   })
 
+  it('is not kept from it by a server that calls the address of a reflector its own', () => {
+    const [, liar = none(), ...others] = WITNESSES
+    ben.told([{ ...liar, addresses: [remote(1), remote(2)] }, ...WITNESSES.slice(0, 1), ...others])
+    assert.equal(prove(0), undefined)
+    assert.deepEqual(ben.proved([OUTSIDE.ip])?.proofs[0]?.signer, REFLECTORS[0]?.identity)
+  })
+
   it('gives a record the newest of three reflectors, for the address that we are seen at', () => {
     for (const number of [0, 1, 2, 3]) prove(number, { ms: number * SECOND })
     const proved = ben.proved([OUTSIDE.ip])
@@ -139,6 +146,14 @@ describe('giving proofs', () => {
       ['a', 'b', 'c', 'd'].map((_, index) => given(remote(index + 1).ip)),
       [20, 20, 10, 0],
     )
+  })
+
+  it('takes the addresses of one IPv6 network for one', () => {
+    const desk = new AddressProofDesk(REFLECTORS[0] ?? none(), nowAt(0))
+    const given = Array.from({ length: 60 }, (_, host) =>
+      desk.give(`2001:db8::${host + 1}`, new Uint8Array(16), nowAt(0)),
+    )
+    assert.equal(given.filter((proof) => proof !== undefined).length, 20)
   })
 })
 

@@ -431,6 +431,21 @@ describe('an address at which nobody but the peer itself says that it is', () =>
     assert.ok(scene.sent.length > 500, `${scene.sent.length} checks`)
   })
 
+  it('gets it also where a gateway has opened a port meanwhile, once ordinary checks had time for that', () => {
+    const ben = new TestPeer(scene, 2, 'easy')
+    const { plan } = ben
+    assert.ok(plan)
+    ben.relay()
+    ben.unprove()
+    ben.touch()
+    scene.pass(10 * SECOND)
+    const before = scene.sent.length
+    ben.plan = { ...plan, isMapped: true }
+    scene.settle()
+    scene.pass(20 * SECOND)
+    assert.ok(scene.sent.length > before + 500, `${scene.sent.length - before} checks`)
+  })
+
   it('is looked at again without a knock, and knocked on once somebody says so', () => {
     const ben = new TestPeer(scene, 2, 'easy')
     const { plan } = ben

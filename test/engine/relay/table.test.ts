@@ -5,10 +5,11 @@ import type { SocketAddress } from '../../../src/base/address.js'
 import type { DropReason } from '../../../src/base/drops.js'
 import { seededRandom } from '../../../src/base/random.js'
 import { SECOND } from '../../../src/base/time.js'
-import { encodeBind } from '../../../src/engine/relay/messages.js'
+import { encodeBind, encodeGrantAsk } from '../../../src/engine/relay/messages.js'
 import { byteLimit, type RelayEntry, RelayTable } from '../../../src/engine/relay/table.js'
+import { PROOF_PADDING } from '../../../src/wire/addressProof.js'
 import { encodeStun } from '../../../src/wire/stun/message.js'
-import { BINDING } from '../../../src/wire/stun/registry.js'
+import { BINDING, GRANT } from '../../../src/wire/stun/registry.js'
 import { bytes } from '../../wire/arbitraries.js'
 import { at, START } from '../virtualTime.js'
 
@@ -52,14 +53,32 @@ describe('the table of a relay', () => {
           table.passed(0, from.ip, from.port, encodeBind(request.transactionId, name, 1, hmac), START),
           'for-node',
         )
-    // Checks of the two go through, whatever their name, and so does STUN without one.
+    // Checks of the two go through, whatever their name, and so do the answers, which have none.
     fc.assert(
       fc.property(fc.option(bytes(16), { nil: undefined }), (username) => {
-        const check = encodeStun({ ...request, ...(username === undefined ? {} : { username }) }, hmac)
-        const end = table.passed(0, ONE.ip, ONE.port, check, START)
+        const message =
+          username === undefined
+            ? encodeStun({ ...request, messageClass: 'success', mappedAddress: ONE }, hmac)
+            : encodeStun({ ...request, username }, hmac)
+        const end = table.passed(0, ONE.ip, ONE.port, message, START)
         assert.equal(end !== 'for-node' && end?.remote, OTHER)
       }),
     )
+  })
+
+  it('passes on no request that a reflector or a relay would answer: its own address is the one that they would see', () => {
+    const { table, drops } = tableWith(entryOf(0))
+    const id = { transactionId: new Uint8Array(12) }
+    const question = { messageClass: 'request', method: BINDING, ...id } as const
+    const requests = [
+      encodeStun(question),
+      encodeStun({ ...question, proofWanted: new Uint8Array(16), padding: PROOF_PADDING }),
+      encodeGrantAsk(id.transactionId, new Uint8Array(240)),
+      encodeStun({ ...question, method: GRANT, username: new Uint8Array(16) }),
+    ]
+    for (const each of requests) assert.equal(table.passed(0, ONE.ip, ONE.port, each, START), undefined)
+    assert.deepEqual(drops, new Array(requests.length).fill('relay-plain-request'))
+    assert.equal(table.bytes, 0)
   })
 
   it('keeps sessions apart', () => {
