@@ -297,7 +297,7 @@ export class Peer implements DiscoveredPeer {
     this.settle(now)
   }
 
-  /** True where the peer is reached, or may be, over this socket; whether or not there is traffic. */
+  /** True where the peer is reached, or may be, over this socket. */
   usesSocket(socket: SocketId, now: Instant): boolean {
     return this.#search.usesSocket(socket, now)
   }

@@ -142,9 +142,13 @@ export class Search {
     return this.#birthday.isUnderWay
   }
 
-  /** True where the peer is reached, or may be, over this socket; whether or not there is traffic. */
+  /**
+   * True where the peer is reached, or may be, over this socket. A path in use that nothing takes any more does not
+   * count: its session is the relay's to end.
+   */
   usesSocket(socket: SocketId, now: Instant): boolean {
-    return this.#parts.agent.current?.socket === socket || this.#relaying.uses(socket, now)
+    const { agent, watch } = this.#parts
+    return (watch.isActive(now) && agent.current?.socket === socket) || this.#relaying.uses(socket, now)
   }
 
   relayedForAnswer(now: Instant): readonly RelayedSession[] | undefined {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Ping } from '../../../simulations/hosts/pinger.js'
-import { topologyOf, udpMeetings } from '../../../simulations/scenarios/networks.js'
+import { allMeetings, topologyOf, udpMeetings } from '../../../simulations/scenarios/networks.js'
 import { Stage } from '../../../simulations/scenarios/stage.js'
 import type { ServerSpec } from '../../../simulations/topology.js'
 import { MINUTE, SECOND } from '../../../src/base/time.js'
@@ -39,4 +39,23 @@ describe('when UDP comes back where a stream took its place', () => {
       assert.equal(a.daemon?.streams.open, 0)
     })
   }
+})
+
+it('streams to a relay end where nobody talks any more, though UDP stays blocked', () => {
+  const blocked = allMeetings().find(({ from, to }) => from === 'no-udp' && to === 'no-udp') ?? assert.fail()
+  const stage = new Stage({ topology: topologyOf([blocked], [SERVER]), seed: 1, observers: [] })
+  const { queue } = stage
+  const hosts = [stage.machine(0), stage.machine(1)] as const
+  const openStreams = (): readonly number[] => hosts.map(({ daemon }) => daemon?.streams.open ?? 0)
+  stage.start()
+  for (let second = 0; second < 30; second++) {
+    hosts[0].ping(hosts[1].publicKey)
+    queue.run(SECOND)
+  }
+  assert.deepEqual(openStreams(), [1, 1])
+  queue.run(4 * MINUTE)
+  assert.deepEqual(openStreams(), [0, 0])
+  const ping = hosts[0].ping(hosts[1].publicKey)
+  queue.run(15 * SECOND)
+  assert.notEqual(ping.answeredAt, undefined)
 })

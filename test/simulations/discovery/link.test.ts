@@ -20,6 +20,7 @@ describe('a member that joins', () => {
         multiaddrs: ['/ip4/203.0.113.1/tcp/51821'],
         reflectors: [],
         relays: [],
+        witnesses: [],
         gossips: false,
       },
     ])
