@@ -1,6 +1,7 @@
 /**
- * Runs in the emulated machine: first ping, roaming and restarts beside the kernel's WireGuard, over a way that netem
- * makes slow and lossy. One fleet for all of it, because an emulated processor takes long to start one.
+ * Runs in the emulated machine: first ping, roaming, a restart and an end beside the kernel's WireGuard, over a way that
+ * netem makes slow and lossy. One fleet for all of it, of as few daemons as will do: an emulated processor takes about
+ * fifteen seconds to start one.
  */
 
 import assert from 'node:assert/strict'
@@ -11,7 +12,6 @@ import { Fleet, type Machine } from '../lab/fleet.js'
 import type { Gateway } from '../lab/gateway.js'
 import { Laboratory } from '../lab/laboratory.js'
 import { PingStream } from '../lab/pingStream.js'
-import { until } from '../until.js'
 
 /** Of each gateway, for what it sends to the internet. */
 const DELAY_MS = 20
@@ -37,6 +37,7 @@ before(async () => {
       bob: await lab.host({ name: 'bob', behind: office }),
     },
     {
+      bootstrapNodes: 1,
       // A peer with all that it can have: at the end it is removed and added again, with its key.
       peer: (_of, _peer, usual) => ({ ...usual, presharedKey: PRESHARED_KEY, keepaliveS: 25 }),
     },
@@ -68,16 +69,6 @@ test('the first ping opens a direct path', async (t) => {
   await assertOursIn(bob, alice)
 })
 
-test('whoever pings and is given another public address is not parted from the other one', async (t) => {
-  await pingThrough(t, () => home.renumber())
-  await untilAt(bob, alice, home)
-})
-
-test('whoever is pinged and is given another public address is not parted from the other one', async (t) => {
-  await pingThrough(t, () => office.renumber())
-  await untilAt(alice, bob, office)
-})
-
 test('both are given other public addresses at once, and find each other', async (t) => {
   await pingThrough(t, () => Promise.all([home.renumber(), office.renumber()]))
   await Promise.all([untilAt(bob, alice, home), untilAt(alice, bob, office)])
@@ -96,15 +87,13 @@ test('a daemon that is killed and started again takes over the tunnel that runs'
   await bob.daemon.untilDirect(alice.wireguard.keys.publicKey)
 })
 
-test('a daemon that ends leaves no endpoint of its own, and finds the peer again at its next start', async () => {
+test('a daemon that ends leaves no endpoint of its own, and the peer with its preshared key', async () => {
   await bob.daemon.stop()
   assert.equal(bob.daemon.process.exitCode, 0)
   assert.equal(await endpointIn(bob, alice), undefined)
-  await fleet.startMachine(bob)
-  await until('Bob to reach Alice', async () => {
-    return (await bob.host.ping(alice.tunnelAddress, { timeoutMs: 1_000 })).received > 0
-  })
-  await assertOursIn(bob, alice)
+  const { host, wireguard } = bob
+  const { stdout } = await host.run('wg', ['show', wireguard.name, 'preshared-keys'])
+  assert.equal(stdout.trim(), `${alice.wireguard.keys.publicKey}\t${PRESHARED_KEY}`)
 })
 
 async function delay({ namespace }: Gateway): Promise<void> {
