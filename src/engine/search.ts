@@ -284,6 +284,8 @@ export class Search {
     this.offerCandidates(now)
     this.#parts.agent.machineChanged()
     this.#relaying.moved(this.#situation(now.instant), now.instant)
+    // Relays drop what comes from the new socket before the bind does.
+    this.#relaying.settle(this.#situation(now.instant), now)
     this.#parts.noticed('machine-changed', now.instant)
   }
 

@@ -226,8 +226,8 @@ export class WireguardMessages {
   #sendOver(routes: readonly Route[], datagram: Uint8Array, now: Instant): void {
     const { flow } = this.#parts
     if (routes.length === 0) {
-      // Data of a peer that was there a moment ago is sent again when there is a path.
-      if (flow.lookout === undefined) this.#parts.drop('wireguard-no-path')
+      // Data of a peer that was there a moment ago is sent again when there is a path, and nothing else (hedge.ts).
+      if (flow.lookout === undefined || wireguardType(datagram) !== 4) this.#parts.drop('wireguard-no-path')
       else flow.lookout.sent(datagram, now)
       this.#parts.want(now)
       return

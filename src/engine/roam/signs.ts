@@ -22,7 +22,7 @@ export type Sign =
   | 'peer-detours'
   /** A router, or the peer's machine, says that nobody is there (ICMP). Anybody can say so. */
   | 'unreachable'
-  /** Our sockets or routes are others than before. */
+  /** Our sockets or routes are others than before, or the mesh is there again. */
   | 'machine-changed'
   /** The machine was suspended. */
   | 'woke-up'

@@ -233,6 +233,25 @@ describe('a node that looks for a peer', () => {
   })
 })
 
+describe('a node that moves while a session carries', () => {
+  it('goes on over it at once, and its bind leaves before all else', () => {
+    const ana = nodeOf([BEN])
+    offer(ana, [RELAY, AT_RELAY])
+    const asked = grantsIn(ana.tell(message()))[0]
+    const binds = bindsTo(SESSION, sentOf(grant(ana, asked, [SESSION])))
+    const checks = sentOf(ana.receive(SESSION, bindAnswer(ana, binds[0])))
+    ana.answer(BEN, SESSION, [...checks, ...ana.pass(1)])
+    assert.equal(ana.node.status(nowAt(ana.ms)).peers[0]?.path?.type, 'relayed')
+    ana.pass(20)
+    const socket = { id: 2, address: { ip: '192.0.2.2', port: 51_821 }, device: 'eth1' }
+    const sent = sentOf(ana.tell({ type: 'sockets-changed', sockets: [{ ...socket, purpose: 'shared' }] }))
+    assert.equal(ana.node.status(nowAt(ana.ms)).peers[0]?.path?.socket, 2)
+    const there = stunIn(sent.filter(({ remote }) => remote.port === SESSION.port))
+    assert.ok(there.length > 1)
+    assert.ok(there[0]?.request.bindSequence !== undefined, 'the relay would drop what comes before the bind')
+  })
+})
+
 describe('a node that is knocked', () => {
   it('binds at the sessions that are named, and asks for none', () => {
     const ana = nodeOf([BEN])

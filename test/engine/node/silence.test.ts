@@ -4,7 +4,7 @@ import type { SocketAddress } from '../../../src/base/address.js'
 import { SECOND } from '../../../src/base/time.js'
 import { testNode } from '../nodes.js'
 import { nowAt } from '../virtualTime.js'
-import { data } from '../wireguardMessages.js'
+import { data, second } from '../wireguardMessages.js'
 import { NodeByHand } from './byHand.js'
 
 const ANA = testNode(1)
@@ -29,6 +29,21 @@ describe('a path in use', () => {
       assert.ok(ana.ms - began <= 2 * SECOND)
     }
     assert.deepEqual(pathOf(ana)?.remote, Y)
+  })
+})
+
+describe('a peer whose path has just gone', () => {
+  it('has data kept for it, for the next path; of anything else that cannot be sent the loss is counted', () => {
+    const ana = new NodeByHand(ANA, [BEN])
+    ana.prove(BEN, X)
+    ana.wireguardSends(BEN, data(5, 100))
+    ana.receive(X, data(6, 100))
+    ana.tell({ type: 'sockets-changed', sockets: [] })
+    const lost = () => ana.node.drops.toJSON()['wireguard-no-path'] ?? 0
+    ana.wireguardSends(BEN, data(5, 100))
+    assert.equal(lost(), 0)
+    ana.wireguardSends(BEN, second(6, 7))
+    assert.equal(lost(), 1)
   })
 })
 
