@@ -37,7 +37,6 @@ before(async () => {
       bob: await lab.host({ name: 'bob', behind: office }),
     },
     {
-      bootstrapNodes: 1,
       // A peer with all that it can have: at the end it is removed and added again, with its key.
       peer: (_of, _peer, usual) => ({ ...usual, presharedKey: PRESHARED_KEY, keepaliveS: 25 }),
     },
