@@ -26,7 +26,7 @@ import { parseResultLine } from './resultLines.js'
 const TEST_FILES = ['kernel/tunnel']
 /** The consoles are kept here after the run. */
 const CONSOLES = join(REPOSITORY, 'build', 'kernel', 'consoles')
-/** Of this machine's clock. A run of TEST_FILES takes more than three minutes, and longer where others use the processors too. */
+/** Of this machine's clock. A run of TEST_FILES takes more than two minutes, and longer where others use the processors too. */
 const DEADLINE_MS = 1_800_000
 
 try {
