@@ -33,7 +33,8 @@ export interface MachineOptions {
 export async function runMachine(options: MachineOptions): Promise<void> {
   writeFileSync(options.results, '')
   const lines = new LineReader(options.results, options.onLine)
-  const machine = new LabProcess(QEMU, qemuArguments(options))
+  // The machine ends with this process, also where that is killed.
+  const machine = new LabProcess('setpriv', ['--pdeathsig', 'KILL', QEMU, ...qemuArguments(options)])
   const kill = (): void => machine.signal('SIGKILL')
   process.once('exit', kill)
   try {

@@ -9,10 +9,11 @@
  */
 
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { availableParallelism, constants, tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { Scope } from '../lab/scope.js'
 import { ensurePackages, KERNEL_TEST_PACKAGES } from '../packages.js'
 import { REPOSITORY } from '../repository.js'
 import { fetchDebianKernel } from './debianKernel.js'
@@ -25,7 +26,7 @@ import { parseResultLine } from './resultLines.js'
 const TEST_FILES = ['kernel/tunnel']
 /** The consoles are kept here after the run. */
 const CONSOLES = join(REPOSITORY, 'build', 'kernel', 'consoles')
-/** Of this machine's clock. A run of TEST_FILES takes two minutes, and longer where others use the processors too. */
+/** Of this machine's clock. A run of TEST_FILES takes more than two minutes, and longer where others use the processors too. */
 const DEADLINE_MS = 1_800_000
 
 try {
@@ -38,8 +39,6 @@ try {
 
 async function main(selection: readonly string[]): Promise<void> {
   const { CI } = process.env
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => process.exit(128 + constants.signals[signal]))
   const runs = await runAll(selection.length === 0 ? TEST_FILES : selection)
   // Node's runner waits for all that are declared.
   for (const { file, results, console, failure } of runs)
@@ -75,24 +74,22 @@ async function runAll(files: readonly string[]): Promise<readonly FileRun[]> {
     throw new Error(`the machine is x86-64, and runs no programs of ${process.arch}`)
   ensurePackages(KERNEL_TEST_PACKAGES)
   const kernel = await fetchDebianKernel(say)
-  const directory = mkdtempSync(join(tmpdir(), 'tunnelbore-kernel-'))
-  const remove = (): void => rmSync(directory, { recursive: true, force: true })
-  process.once('exit', remove)
+  // Its directory goes at the end, also by a signal; after SIGKILL the next run or laboratory removes it.
+  const scope = new Scope()
   try {
     say(`Linux ${kernel.release}: packing what the machine boots into`)
-    const initramfs = await buildInitramfs(join(directory, 'initramfs'), kernel)
+    const initramfs = await buildInitramfs(join(scope.directory, 'initramfs'), kernel)
     mkdirSync(CONSOLES, { recursive: true })
     const waiting = [...files]
     const runs: FileRun[] = []
     const worker = async (): Promise<void> => {
       for (let file = waiting.shift(); file !== undefined; file = waiting.shift())
-        runs.push(await runFile(file, { kernel: kernel.image, initramfs }, directory))
+        runs.push(await runFile(file, { kernel: kernel.image, initramfs }, scope.directory))
     }
     await Promise.all(Array.from({ length: availableParallelism() }, worker))
     return runs
   } finally {
-    remove()
-    process.off('exit', remove)
+    await scope.close()
   }
 }
 
