@@ -128,7 +128,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/relay/streams.js',
     find: 'if (now < after(state.since, LOOK_MS) || this.#parts.isUsed(state.socket, now))',
     replace: 'if (state.socket < 0)',
-    from: 536_870_960,
+    from: 536_870_965,
   },
   {
     name: 'no-streams',
@@ -137,7 +137,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/relay/streams.js',
     find: 'if (!mayTry || first === undefined)',
     replace: 'if (first !== undefined || !mayTry)',
-    from: 536_870_980,
+    from: 536_870_989,
   },
   {
     name: 'rolled-back-records',
@@ -146,7 +146,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/directory/directory.js',
     find: 'if (sequence < floor)',
     replace: 'if (sequence < 0)',
-    from: 8,
+    from: 10,
   },
   {
     name: 'borrowed-knocks',
@@ -200,7 +200,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/discovery.js',
     find: '?.awaitsAnswer(now.instant) === true',
     replace: ' !== undefined',
-    from: 4,
+    from: 21,
   },
   {
     name: 'never-fresh',
