@@ -62,7 +62,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'no-peer-reflexive',
     engine: 'path',
     what: 'forgotten case: an authenticated check from an unknown address is not followed up',
-    file: 'engine/path/agent.js',
+    file: 'engine/path/pairs.js',
     find: "this.mayUse(route) ? this.#add(route, 'peer-reflexive') : undefined",
     replace: 'undefined',
     from: 50,
@@ -128,7 +128,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/relay/streams.js',
     find: 'if (now < after(state.since, LOOK_MS) || this.#parts.isUsed(state.socket, now))',
     replace: 'if (state.socket < 0)',
-    from: 536_870_960,
+    from: 536_870_965,
   },
   {
     name: 'no-streams',
@@ -137,7 +137,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/relay/streams.js',
     find: 'if (!mayTry || first === undefined)',
     replace: 'if (first !== undefined || !mayTry)',
-    from: 536_870_980,
+    from: 536_870_989,
   },
   {
     name: 'rolled-back-records',
@@ -146,7 +146,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/directory/directory.js',
     find: 'if (sequence < floor)',
     replace: 'if (sequence < 0)',
-    from: 8,
+    from: 10,
   },
   {
     name: 'borrowed-knocks',
@@ -200,7 +200,7 @@ export const PLANTS: readonly Plant[] = [
     file: 'engine/discovery.js',
     find: '?.awaitsAnswer(now.instant) === true',
     replace: ' !== undefined',
-    from: 4,
+    from: 21,
   },
   {
     name: 'never-fresh',
@@ -261,8 +261,8 @@ export const PLANTS: readonly Plant[] = [
     engine: 'node',
     what: 'forgotten case: peers are not told of new sockets',
     file: 'engine/node.js',
-    find: 'this.#portMapping.change({ sockets }, now.instant);\n        this.#portsMapped(now);\n        this.#surroundingsChanged(now);',
-    replace: 'this.#portMapping.change({ sockets }, now.instant);\n        this.#portsMapped(now);',
+    find: 'this.#own.socketsChanged(sockets, now);\n        this.#surroundingsChanged(now);',
+    replace: 'this.#own.socketsChanged(sockets, now);',
     from: 106,
   },
   {
@@ -278,9 +278,9 @@ export const PLANTS: readonly Plant[] = [
     name: 'stranger-is-the-last',
     engine: 'node',
     what: "swapped mapping: a first message from a new address is taken for the latest peer's",
-    file: 'engine/node.js',
-    find: 'this.#peers.get(peer)?.firstMessageFromStranger',
-    replace: '[...this.#peers.values()].at(-1)?.firstMessageFromStranger',
+    file: 'engine/arrivals.js',
+    find: 'peers.get(peer)?.firstMessageFromStranger',
+    replace: '[...peers.values()].at(-1)?.firstMessageFromStranger',
     from: 78,
   },
 ]

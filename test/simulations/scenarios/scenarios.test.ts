@@ -10,6 +10,7 @@ import { natMatrixCells } from '../../../simulations/scenarios/natMatrix.js'
 const SMALL: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'nat-matrix': {},
   guessing: { tries: 8 },
+  'without-udp': {},
   roaming: { nodes: 6, hours: 1, 'active-peers': 2, symmetric: 11 },
   events: { tries: 4, relays: 3 },
   'relay-failover': { nodes: 6, servers: 3 },
