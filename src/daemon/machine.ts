@@ -117,8 +117,7 @@ export class Machine {
   }
 
   async #read(): Promise<readonly BindFailure[]> {
-    const tunnels = await this.#tunnels.names()
-    const routes = await readRoutes()
+    const [tunnels, routes] = await Promise.all([this.#tunnels.names(), readRoutes()])
     if (this.#stopped) return []
     this.#routes = routes.map(({ prefix, device, gateway }) => ({
       prefix,

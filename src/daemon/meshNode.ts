@@ -59,6 +59,7 @@ import { NameErrands } from './nameErrands.js'
 import { readNetworkKey } from './networkKey.js'
 import { rankOwnMultiaddrs } from './ownMultiaddrs.js'
 import { checkFurtherPorts, chooseListenPort, loopbackPort } from './ports.js'
+import { RecentServers } from './recentServers.js'
 import { reflectorsToAsk, reflectorsToTell, relaysToAsk, witnessesOf } from './reflectors.js'
 import { resolve } from './resolve.js'
 import { controlSocketPath } from './runDirectory.js'
@@ -213,6 +214,7 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     loop.streams.sockets(),
   )
   const bootstrapLog = new BootstrapLog(log)
+  const recent = new RecentServers()
   const peerId = peerIdOfIdentity(identity).toString()
 
   const meshChanged = ({ serves, servers, addresses, bootstrap, gossips }: MeshState): void => {
@@ -220,14 +222,15 @@ export async function startMeshNode(options: MeshNodeOptions, undo: Undo): Promi
     // A node without an interface has no record of its own, and nobody to find.
     if (wireguard === undefined) return
     const multiaddrs = addresses.map((address) => withoutIdentity(address, peerId))
+    const asked = recent.connected(servers)
     loop.handle({
       type: 'mesh-changed',
       // The only server of a mesh has itself to publish to, and what others store there.
       connected: servers.length > 0 || serves,
       multiaddrs: rankOwnMultiaddrs(multiaddrs, serves),
-      reflectors: reflectorsToAsk(servers, stun.addresses, (reason) => engine.drop(reason)),
-      relays: relaysToAsk(servers),
-      witnesses: witnessesOf(servers),
+      reflectors: reflectorsToAsk(asked, stun.addresses, (reason) => engine.drop(reason)),
+      relays: relaysToAsk(asked),
+      witnesses: witnessesOf(asked),
       gossips,
       udpProbers: udpProbersOf(servers),
     })

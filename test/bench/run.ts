@@ -25,6 +25,7 @@ import { benchMeshKnock } from './meshKnock.js'
 import { benchMeshLookUp } from './meshLookUp.js'
 import { benchPrimitives } from './primitives.js'
 import { type Finding, renderFinding } from './report.js'
+import { benchRoaming } from './roaming.js'
 import { benchThroughput } from './throughput.js'
 
 /** Yields what it found as soon as it knows. */
@@ -36,6 +37,7 @@ const PARTS: ReadonlyMap<string, Part> = new Map([
   ['first-ping', benchFirstPing],
   ['matrix', benchMatrix],
   ['member-relay', benchMemberRelay],
+  ['roaming', benchRoaming],
   ['idle', benchIdle],
   ['flood', benchFlood],
   ['mesh-look-up', benchMeshLookUp],

@@ -63,8 +63,8 @@ export interface FleetOptions {
 }
 
 export class Fleet {
-  readonly bootstrap: readonly BootstrapNode[]
   readonly machines: readonly Machine[]
+  #bootstrap: readonly BootstrapNode[]
 
   /** What every daemon is given. */
   readonly #arguments: readonly string[]
@@ -78,7 +78,7 @@ export class Fleet {
     hasUdp: (name: string) => boolean,
     needsIpv6: (name: string) => boolean,
   ) {
-    this.bootstrap = bootstrap
+    this.#bootstrap = bootstrap
     this.machines = machines
     this.#arguments = args
     this.#hasUdp = hasUdp
@@ -132,6 +132,18 @@ export class Fleet {
     const found = this.machines.find((machine) => machine.name === name)
     if (found === undefined) throw new Error(`the fleet has no machine ${name}`)
     return found
+  }
+
+  get bootstrap(): readonly BootstrapNode[] {
+    return this.#bootstrap
+  }
+
+  /** Starts a bootstrap node again that was killed. */
+  async restartBootstrap(killed: BootstrapNode): Promise<void> {
+    const others = this.#bootstrap.filter((node) => node !== killed)
+    const bootstrap = others.map(({ multiaddr }) => multiaddr)
+    const node = await BootstrapNode.start(killed.host, { bootstrap, args: this.#arguments })
+    this.#bootstrap = [...others, node]
   }
 
   /** Where the bootstrap nodes are. */

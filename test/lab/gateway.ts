@@ -36,6 +36,9 @@ export interface GatewayOptions {
   readonly hairpins?: boolean
 }
 
+/** Which way what is blocked goes: out of the LAN, into it, or both. */
+export type BlockedWays = 'both' | 'outward' | 'inward'
+
 const WAN = 'wan'
 const LAN = 'lan'
 /** Addresses that are neither private nor reserved; here they lead nowhere but to gateways of the laboratory. */
@@ -122,10 +125,17 @@ export class Gateway {
     await this.#block(block ? ['meta l4proto udp drop'] : [])
   }
 
-  /** Drops all UDP between the LAN and one address on the public side, both ways; without an address no longer. */
-  async blockUdpWith(address: string | undefined): Promise<void> {
-    const sides = address === undefined ? [] : [`ip daddr ${address}`, `ip saddr ${address}`]
-    await this.#block(sides.map((side) => `${side} meta l4proto udp drop`))
+  /**
+   * Drops all UDP between the LAN and one address on the public side, or what goes one way only; without an address no
+   * longer.
+   */
+  async blockUdpWith(address: string | undefined, ways: BlockedWays = 'both'): Promise<void> {
+    const family = address?.includes(':') === true ? 'ip6' : 'ip'
+    const sides = [
+      ...(ways === 'inward' ? [] : [`${family} daddr ${address}`]),
+      ...(ways === 'outward' ? [] : [`${family} saddr ${address}`]),
+    ]
+    await this.#block(address === undefined ? [] : sides.map((side) => `${side} meta l4proto udp drop`))
   }
 
   /** Drops all IPv4 between the LAN and the public side, or no longer does. */

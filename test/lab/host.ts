@@ -24,15 +24,32 @@ export interface PingOptions {
 
 export class Host {
   readonly namespace: Namespace
-  /** Its IPv4 address, on `eth0`. */
-  readonly address: string
-  /** Its global IPv6 address, on `eth0`; hosts behind gateways have none. */
-  readonly address6: string | undefined
+  #place: Membership
 
-  constructor(namespace: Namespace, { address, address6 }: Membership) {
+  constructor(namespace: Namespace, place: Membership) {
     this.namespace = namespace
-    this.address = address
-    this.address6 = address6
+    this.#place = place
+  }
+
+  /** Its IPv4 address, on `eth0`. */
+  get address(): string {
+    return this.#place.address
+  }
+
+  /** Its global IPv6 address, on `eth0`; hosts behind gateways have none, as a rule. */
+  get address6(): string | undefined {
+    return this.#place.address6
+  }
+
+  /**
+   * Pulls its cable, which takes its addresses and routes away, and plugs it in on another segment; `plug` does that.
+   * Resolves to how long it had no network, in ms.
+   */
+  async replug(plug: () => Promise<Membership>): Promise<number> {
+    await this.run('ip', ['link', 'delete', 'eth0'])
+    const unplugged = performance.now()
+    this.#place = await plug()
+    return performance.now() - unplugged
   }
 
   get name(): string {

@@ -121,6 +121,11 @@ export class Laboratory {
     return this.host({ ...named, behind: await this.gateway(access, { ...gatewayName, ...uplink }) })
   }
 
+  /** Pulls a host's cable and plugs it in elsewhere; resolves to how long it had no network, in ms. */
+  move(host: Host, to: PlaceOptions = {}): Promise<number> {
+    return host.replug(() => this.#segmentOf(to).join(host.namespace, 'eth0', to))
+  }
+
   /** Starts to record all that crosses the internet. */
   capture(): Promise<Capture> {
     return startCapture(this.#internet.namespace, this.#internet.bridge)

@@ -32,11 +32,15 @@ export class PingStream {
     return first === null ? undefined : (Number(first[1]) - 1) * PingStream.INTERVAL_MS + Number(first[2])
   }
 
+  /** When the answers came, in ms since 1970. */
+  get answeredAt(): readonly number[] {
+    const lines = this.#process.stdout.matchAll(/^\[([\d.]+)\] .*icmp_seq=\d+ ttl=/gm)
+    return [...lines].map((match) => Number(match[1]) * 1_000)
+  }
+
   /** The longest time between two answers, one after the other. */
   get longestSilenceMs(): number {
-    const times = [...this.#process.stdout.matchAll(/^\[([\d.]+)\] .*icmp_seq=/gm)].map(
-      (match) => Number(match[1]) * 1_000,
-    )
+    const times = this.answeredAt
     return times
       .slice(1)
       .reduce((longest, time, index) => Math.max(longest, time - (times[index] ?? time)), 0)

@@ -13,14 +13,16 @@
  */
 
 import type { Connection, PeerId } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { concat } from 'uint8arrays'
 import type { DropReason } from '../../base/drops.js'
 import { SourceLimiter } from '../../base/rateLimit.js'
 import { asInstant } from '../../base/time.js'
 import { SEALED_KNOCK_LENGTH } from '../../wire/sealedKnock.js'
+import { dialDirectly, firstOf } from './dials.js'
 import { asError, ask, readMessage, within } from './exchange.js'
 import { peerIdOfIdentity } from './identity.js'
-import { addressOf, relayIdOf } from './multiaddrs.js'
+import { addressOf, relayIdOf, relayPartOf } from './multiaddrs.js'
 import type { Parts } from './parts.js'
 
 const IDENTITY_LENGTH = 32
@@ -30,6 +32,8 @@ const REQUEST_LENGTH = IDENTITY_LENGTH + SEALED_KNOCK_LENGTH
 const EXCHANGE_MS = 4_000
 /** How many relays are asked, one after the other. */
 const MAX_RELAYS = 2
+/** How many addresses of relays are dialled beside each other, where none is connected. */
+const MAX_CIRCUITS = 4
 
 /** What one neighbour may have passed on, and all; and how many wait for an answer at once. */
 const PASSED = {
@@ -52,6 +56,8 @@ export class Passing {
   readonly #onDrop: (reason: DropReason) => void
   readonly #servers: () => readonly PeerId[]
   readonly #limiter = new SourceLimiter(PASSED, now())
+  /** Under way, by the addresses. */
+  readonly #dialling = new Map<string, Promise<Connection>>()
   #passing = 0
 
   /** `servers` are the nodes connected to us that serve the mesh. */
@@ -111,40 +117,59 @@ export class Passing {
   }
 
   /**
-   * Has a relay of a peer's that we are connected to, or where it names none a server, pass a sealed knock on, and resolves to the sealed answer. Rejects
-   * where there is no such relay, none that has a connection with the peer, or no answer; and at once where we have one
-   * ourselves, which is better.
+   * Has a relay of a peer's that we are connected to, or where it names none a server, pass a sealed knock on, and resolves to the sealed answer. Where
+   * there is no such relay, or the connection turns out to be dead, those that it names are dialled for it: who moves has
+   * lost all connections, and this is one round trip more. Rejects where there is no relay that has a connection with the
+   * peer, or no answer; and at once where we have one ourselves, which is better.
    */
   async knock(
-    { connectionManager }: Parts,
+    parts: Parts,
     peer: PeerId,
     multiaddrs: readonly string[],
     sealedKnock: Uint8Array,
     signal: AbortSignal,
   ): Promise<Uint8Array> {
+    const { connectionManager } = parts
     if (connectionManager.getConnections(peer).some(isOpen)) throw new Error('there is a connection')
-    const named = new Set(
-      multiaddrs.flatMap((text) => {
-        const address = addressOf(peer, text)
-        return (address && relayIdOf(address)) ?? []
-      }),
-    )
+    const circuits = multiaddrs
+      .flatMap((text) => addressOf(peer, text) ?? [])
+      .filter((address) => relayIdOf(address) !== undefined)
+      .slice(0, MAX_CIRCUITS)
+    const named = new Set(circuits.map(relayIdOf))
     // A record from its first moments names none yet; in a small mesh they are among those that serve us.
     if (named.size === 0) for (const server of this.#servers()) named.add(server.toString())
     const relays = connectionManager
       .getConnections()
       .filter((open) => isDirect(open) && named.delete(open.remotePeer.toString()))
     const request = concat([peerIdentity(peer), sealedKnock])
+    const passOn = (relay: Connection) => ask(relay, this.#protocol, request, SEALED_KNOCK_LENGTH, { signal })
     let why = new Error('no relay that it names is connected')
     for (const relay of relays.slice(0, MAX_RELAYS)) {
       try {
-        return await ask(relay, this.#protocol, request, SEALED_KNOCK_LENGTH, { signal })
+        return await passOn(relay)
       } catch (error) {
         why = asError(error)
       }
       signal.throwIfAborted()
     }
-    throw why
+    // One that lives has nobody to pass it on to.
+    if (relays.some(isOpen) || circuits.length === 0) throw why
+    return passOn(await this.#connected(parts, circuits))
+  }
+
+  /** Dials relays beside each other; knocks that follow each other wait for the same one. */
+  #connected(parts: Parts, circuits: readonly Multiaddr[]): Promise<Connection> {
+    const relays = circuits.map(relayPartOf)
+    const name = relays.join(' ')
+    let dialling = this.#dialling.get(name)
+    if (dialling === undefined) {
+      const dials = relays.map((relay) => (until: AbortSignal) => dialDirectly(parts, relay, until))
+      dialling = firstOf(dials, within(EXCHANGE_MS))
+        .then(({ connection }) => connection)
+        .finally(() => this.#dialling.delete(name))
+      this.#dialling.set(name, dialling)
+    }
+    return dialling
   }
 
   async #pass(

@@ -46,6 +46,16 @@ test('nothing is passed on to who is not there, takes none, or gives no answer',
   await assert.rejects(away.passKnock({ identity: ana.identity, multiaddrs: [] }, SEALED, soon()))
 })
 
+test('where no relay of the peer is connected, those that it names are dialled, and knocks share the connection', async (t) => {
+  const bootstrap = (await startServers(t, 1)).map(addressOf)
+  const ben = await startTestMesh(t, { bootstrap, onSealedKnock: async () => ANSWER })
+  const ana = await startTestMesh(t)
+  await until(() => ben.state().reservations === 1)
+  const knock = () => ana.passKnock(hidden(ben), SEALED, soon())
+  assert.deepEqual(await Promise.all([knock(), knock()]), [ANSWER, ANSWER])
+  assert.equal(ana.state().connections, 1)
+})
+
 test('what is not of the length of a sealed knock is a counted drop', async (t) => {
   const [server] = await startServers(t, 1)
   const connection = await connectRaw(t, addressOf(server))

@@ -1,0 +1,263 @@
+/**
+ * What a tunnel's ping notices of it when something moves or dies: the longest time between two answers, with a relay at
+ * hand and without one, whoever pings.
+ */
+
+import type { PublicKey } from '../../src/base/publicKey.js'
+import type { BootstrapNode } from '../lab/daemons.js'
+import { Fleet, type Machine } from '../lab/fleet.js'
+import type { Gateway } from '../lab/gateway.js'
+import { Laboratory } from '../lab/laboratory.js'
+import { PingStream } from '../lab/pingStream.js'
+import type { Progress, Say } from '../lab/progress.js'
+import { until } from '../until.js'
+import type { Finding } from './report.js'
+import { median } from './statistics.js'
+
+const TRIES = 3
+/** Answers that come before anything happens: what is expected of a path is learned from some seconds of traffic. */
+const CALM_PINGS = 80
+/** A direct path is looked for ever more rarely while a relay carries the traffic. */
+const CALM_DEADLINE_MS = 150_000
+
+/** Where the fleet of one part lives. */
+interface Place {
+  readonly lab: Laboratory
+  readonly fleet: Fleet
+  readonly mover: Machine
+  readonly other: Machine
+  /** The gateway in use and the one to move to; `move` changes them. */
+  readonly movers: Gateway[]
+  readonly others: Gateway[]
+}
+
+interface Event {
+  readonly name: string
+  /** Who pings; both in turn by default. */
+  readonly pingers?: readonly ('mover' | 'other')[]
+  /** Makes it happen. Resolves to what of the silence is not the tunnel's, in ms: nobody had a network, or a daemon. */
+  readonly happen: (place: Place) => Promise<number>
+  /** Undoes what is to be undone. */
+  readonly after?: (place: Place) => Promise<void>
+}
+
+interface Try {
+  readonly silenceMs: number
+  readonly lost: number
+  /** What was not the tunnel's is taken off. */
+  readonly ownMs: number
+  readonly signs: readonly string[]
+}
+
+export async function* benchRoaming(progress: Progress): AsyncGenerator<Finding> {
+  const { BENCH_ROAMING_EVENT: only = '' } = process.env
+  const rows: Finding['rows'][number][] = []
+  for (const [relay, events] of [
+    ['at hand', [...MOVES, ...HOLES, RESTART]],
+    ['none', [...MOVES, RESTART]],
+  ] as const) {
+    const wanted = events.filter(({ name }) => name.includes(only))
+    if (wanted.length === 0) continue
+    rows.push(...(await inPlace(progress, relay, wanted, makePair)))
+  }
+  if (RELAY_DEATH.name.includes(only))
+    rows.push(...(await inPlace(progress, 'in use', [RELAY_DEATH], makeHardPair)))
+  yield {
+    title: 'What moves or dies, and how long the ping is silent',
+    columns: [
+      { key: 'event', heading: 'event' },
+      { key: 'relay', heading: 'relay' },
+      { key: 'pinger', heading: 'who pings' },
+      { key: 'silenceMs', heading: 'silence, ms' },
+      { key: 'ownMs', heading: 'of it ours, ms' },
+      { key: 'worstMs', heading: 'worst, ms' },
+      { key: 'lost', heading: 'pings lost' },
+      { key: 'signs', heading: 'what noticed it' },
+    ],
+    rows,
+    notes: [
+      `Medians of ${TRIES} tries. Silence: the longest time between two answers to pings that are 50 ms apart; ours: without the time`,
+      'for which the cable was out, or the daemon gone. Wanted: under 300 ms with a relay at hand and under 1,500 ms without one',
+      'where a machine moves; under 2,000 ms for the rest; for the restart under 1,000 ms.',
+      'Noticed: the first signs of the pinging machine, | those of the other.',
+    ],
+  }
+}
+
+// What happens
+
+const both = ['mover', 'other'] as const
+
+/** Pulled, and plugged in at the other gateway. */
+async function move({ lab }: Place, machine: Machine, gateways: Gateway[]): Promise<number> {
+  gateways.reverse()
+  const [behind] = gateways
+  return lab.move(machine.host, behind === undefined ? {} : { behind })
+}
+
+const MOVES: readonly Event[] = [
+  { name: 'moves to another network', happen: (place) => move(place, place.mover, place.movers) },
+  {
+    name: 'both move at once',
+    pingers: ['mover'],
+    happen: async (place) =>
+      Math.max(
+        ...(await Promise.all([
+          move(place, place.mover, place.movers),
+          move(place, place.other, place.others),
+        ])),
+      ),
+  },
+  {
+    name: 'the gateway forgets all mappings',
+    happen: async ({ movers }) => void0(movers[0]?.forgetMappings()),
+  },
+  { name: 'the public address changes', happen: async ({ movers }) => void0(movers[0]?.renumber()) },
+]
+
+const HOLES: readonly Event[] = (
+  [
+    ['black hole, both ways', 'both'],
+    ['black hole, from the mover', 'outward'],
+    ['black hole, to the mover', 'inward'],
+  ] as const
+).map(([name, ways]) => ({
+  name,
+  happen: async ({ movers, others }) => void0(movers[0]?.blockUdpWith(others[0]?.address, ways)),
+  after: async ({ movers }) => movers[0]?.blockUdpWith(undefined),
+}))
+
+const RESTART: Event = {
+  name: 'the daemon is killed and started again',
+  happen: async ({ fleet, mover }) => {
+    await mover.daemon.process.stop('SIGKILL')
+    const gone = performance.now()
+    await fleet.startMachine(mover)
+    return performance.now() - gone
+  },
+}
+
+/** Killed while it carries the traffic; which one that was. */
+let killed: BootstrapNode | undefined
+
+const RELAY_DEATH: Event = {
+  name: 'the relay in use is killed',
+  pingers: ['mover'],
+  happen: async ({ fleet, mover, other }) => {
+    const { path } = await mover.daemon.peer(keyOf(other))
+    killed = fleet.bootstrap.find(({ host }) => path?.remote.startsWith(`${host.address}:`))
+    if (killed === undefined) throw new Error(`no relay is in use: ${path?.remote}`)
+    await killed.process.stop('SIGKILL')
+    return 0
+  },
+  after: async ({ fleet }) => {
+    if (killed !== undefined) await fleet.restartBootstrap(killed)
+  },
+}
+
+async function void0(done: Promise<void> | undefined): Promise<number> {
+  await done
+  return 0
+}
+
+// Where it happens
+
+async function makePair(lab: Laboratory, hasRelay: boolean): Promise<Place> {
+  const gateway = (name: string) => lab.gateway('port-restricted', { name })
+  const movers = [await gateway('home'), await gateway('cafe')]
+  const others = [await gateway('office'), await gateway('hotel')]
+  const [home, office] = [movers[0], others[0]]
+  if (home === undefined || office === undefined) throw new Error('there are no gateways')
+  const fleet = await Fleet.create(
+    lab,
+    {
+      mover: await lab.host({ name: 'mover', behind: home }),
+      other: await lab.host({ name: 'other', behind: office }),
+    },
+    { isClosed: true, relays: hasRelay },
+  )
+  return { lab, fleet, mover: fleet.machine('mover'), other: fleet.machine('other'), movers, others }
+}
+
+/** Two that meet at relays only. */
+async function makeHardPair(lab: Laboratory): Promise<Place> {
+  const fleet = await Fleet.create(lab, { mover: 'symmetric', other: 'symmetric' }, { isClosed: true })
+  return { lab, fleet, mover: fleet.machine('mover'), other: fleet.machine('other'), movers: [], others: [] }
+}
+
+async function inPlace(
+  progress: Progress,
+  relay: string,
+  events: readonly Event[],
+  make: (lab: Laboratory, hasRelay: boolean) => Promise<Place>,
+): Promise<readonly Finding['rows'][number][]> {
+  return progress.step(`moving about, relays ${relay}`, async (say) => {
+    const lab = await Laboratory.create()
+    try {
+      const place = await make(lab, relay !== 'none')
+      await place.fleet.start()
+      const rows: Finding['rows'][number][] = []
+      for (const event of events)
+        for (const pinger of event.pingers ?? both) rows.push(await row(place, relay, event, pinger, say))
+      return rows
+    } finally {
+      await lab.close()
+    }
+  })
+}
+
+async function row(place: Place, relay: string, event: Event, pinger: 'mover' | 'other', say: Say) {
+  const tries: Try[] = []
+  for (let number = 1; number <= TRIES; number++) {
+    say(`${event.name}, the ${pinger} pings, ${number} of ${TRIES}`)
+    tries.push(await measure(place, relay, event, pinger))
+  }
+  const [signs = []] = tries.map((each) => each.signs)
+  return {
+    event: event.name,
+    relay,
+    pinger: pinger === 'mover' ? 'the one concerned' : 'the other one',
+    silenceMs: median(tries.map(({ silenceMs }) => silenceMs)),
+    ownMs: median(tries.map(({ ownMs }) => ownMs)),
+    worstMs: Math.max(...tries.map(({ silenceMs }) => silenceMs)),
+    lost: median(tries.map(({ lost }) => lost)),
+    signs: signs.join(' | '),
+  }
+}
+
+async function measure(place: Place, relay: string, event: Event, pinger: 'mover' | 'other'): Promise<Try> {
+  const [from, to] = pinger === 'mover' ? [place.mover, place.other] : [place.other, place.mover]
+  const stream = PingStream.start(from.host, to.tunnelAddress)
+  const state = relay === 'in use' ? 'relayed' : 'direct'
+  for (const [one, other] of [
+    [from, to],
+    [to, from],
+  ] as const)
+    await one.daemon.untilPeer(keyOf(other), state, (peer) => peer.state === state, CALM_DEADLINE_MS)
+  const begun = stream.answered.length
+  await until('some calm', () => stream.answered.length >= begun + CALM_PINGS, CALM_DEADLINE_MS)
+  await stream.untilSound(stream.answered.at(-1))
+  const since = performance.now()
+  const before = stream.answered.at(-1) ?? 0
+  const foreignMs = await event.happen(place)
+  await stream.untilSound(before)
+  await stream.untilSound(stream.answered.at(-1))
+  const signs = await Promise.all(
+    [from, to].map((machine) => signsSince(machine, from === machine ? to : from, since)),
+  )
+  const silenceMs = stream.longestSilenceMs
+  const lost = await stream.stop()
+  await event.after?.(place)
+  return { silenceMs, lost, ownMs: Math.max(0, silenceMs - foreignMs), signs }
+}
+
+async function signsSince({ daemon }: Machine, other: Machine, since: number): Promise<string> {
+  const { signs } = await daemon.peer(keyOf(other))
+  const agoS = (performance.now() - since) / 1_000
+  const names = signs.filter((noted) => noted.agoS <= agoS).map(({ sign }) => sign)
+  return [...new Set(names)].slice(0, 3).join(', ') || '–'
+}
+
+function keyOf({ wireguard }: Machine): PublicKey {
+  return wireguard.keys.publicKey
+}
