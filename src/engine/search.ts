@@ -282,6 +282,7 @@ export class Search {
   surroundingsChanged(now: Now): void {
     this.#pursuit.encourage()
     this.offerCandidates(now)
+    this.#parts.agent.encourage()
     this.#parts.agent.machineChanged()
     this.#relaying.moved(this.#situation(now.instant), now.instant)
     // Relays drop what comes from the new socket before the bind does.

@@ -29,6 +29,7 @@ import { bestProved, describeProved, type Proved } from './proved.js'
 import type { PunchBudget } from './punchLimits.js'
 import { PROBE_ROUND_TRIPS, PUNCH, punching, QUICK_PROBE, THOROUGH_PROBE } from './series.js'
 import type { Transactions } from './transactions.js'
+import { UnprovedAddresses } from './unprovedAddresses.js'
 
 /** Of the paths that are not in use so many are asked with it at once. */
 const MAX_ASKED_BESIDES = 4
@@ -68,6 +69,7 @@ export class PathAgent {
   /** Where member relays pass on what goes to the peer. */
   #relayed: readonly Route[] = []
   readonly #pairs: Pairs
+  readonly #unproved = new UnprovedAddresses()
   #current: Pair | undefined = undefined
   #proved: Proved | undefined = undefined
   readonly #chase = new Chase()
@@ -208,11 +210,17 @@ export class PathAgent {
     for (const pair of this.#pairs.all) {
       const mayWait = canWait && pair.remote.ip !== this.#provedIp
       if (onKnock && pair.proof === undefined && !mayPunchOnKnock(pair, mayWait, now)) continue
+      if (mayWait && pair.proof === undefined && !this.#unproved.mayTry(pair)) continue
       // An address that only a check named is tried once for that check.
       if (pair.type === 'peer-reflexive' && pair.series?.waits === PUNCH) continue
       if (pair.proof !== undefined && !pair.proof.suspect) ask(pair, pair.proof, now)
       else if (pair.series?.waits !== PUNCH || pair.series.sent > 0) pair.series = punching(now)
     }
+  }
+
+  /** We are elsewhere, or may be: what was tried in vain may work now. */
+  encourage(): void {
+    this.#unproved.clear()
   }
 
   /** Asks the path in use whether it still carries, unless that is being done. */
@@ -305,6 +313,7 @@ export class PathAgent {
     const rttMs = former?.rttMs === undefined ? sample : former.rttMs + (sample - former.rttMs) / 8
     pair.series = undefined
     pair.onKnock.count = 0
+    this.#unproved.forget(pair.remote.ip)
     pair.proof = { kind: 'check', at: former?.at ?? now, answeredAt: now, rttMs, suspect: false }
     if (!pair.offered) this.#chase.succeeded()
     this.#choose()
