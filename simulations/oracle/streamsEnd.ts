@@ -5,10 +5,13 @@
 import { SECOND } from '../../src/base/time.js'
 import { MAX_QUEUED } from '../discovery/datagramStream.js'
 import { type Host, type Ledger, NEVER } from './ledger.js'
-import { QUIET_MS } from './quiet.js'
 
-/** Whether a stream is of use is looked at every 15 s (src/engine/relay/streams.ts). */
-export const IDLE_MS = QUIET_MS + 30 * SECOND
+/**
+ * WireGuard's keepalive comes 10 s after the last data, and the peer counts as active for 120 s more (src/engine/roam/watch.ts);
+ * a session bound at the end of that is taken for ended after 80 s (src/engine/relay/keeping.ts), and whether a stream is
+ * of use is looked at every 15 s (src/engine/relay/streams.ts). The rest is for what is on its way.
+ */
+export const IDLE_MS = (10 + 120 + 80 + 15 + 15) * SECOND
 
 /** `MAX_STREAMS` of src/engine/relay/streams.ts. */
 const MOST = 8
@@ -44,7 +47,7 @@ export class StreamsEnd {
       this.#ledger.report(
         'streams-end',
         host.name,
-        'it had no traffic for 3 minutes, and keeps a stream to a relay',
+        'it had no traffic for 4 minutes, and keeps a stream to a relay',
       )
   }
 }
