@@ -51,18 +51,20 @@ interface Try {
 
 export async function* benchRoaming(progress: Progress): AsyncGenerator<Finding> {
   const { BENCH_ROAMING_EVENT: only = '' } = process.env
-  const rows: Finding['rows'][number][] = []
   for (const [relay, events] of [
     ['at hand', [...MOVES, ...HOLES, RESTART]],
     ['none', [...MOVES, RESTART]],
   ] as const) {
     const wanted = events.filter(({ name }) => name.includes(only))
     if (wanted.length === 0) continue
-    rows.push(...(await inPlace(progress, relay, wanted, makePair)))
+    yield finding(await inPlace(progress, relay, wanted, makePair))
   }
   if (RELAY_DEATH.name.includes(only))
-    rows.push(...(await inPlace(progress, 'in use', [RELAY_DEATH], makeHardPair)))
-  yield {
+    yield finding(await inPlace(progress, 'in use', [RELAY_DEATH], makeHardPair))
+}
+
+function finding(rows: Finding['rows']): Finding {
+  return {
     title: 'What moves or dies, and how long the ping is silent',
     columns: [
       { key: 'event', heading: 'event' },
