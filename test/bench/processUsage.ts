@@ -1,6 +1,7 @@
 /** What a process uses, from /proc (proc(5)). */
 
 import { readdir, readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Resident memory in bytes: all of it, and with what is shared with others counted in parts. */
 export interface MemoryUsage {
@@ -45,4 +46,26 @@ async function childrenOf(processId: number): Promise<readonly number[]> {
 async function statFields(processId: number): Promise<readonly string[]> {
   const stat = await readFile(`/proc/${processId}/stat`, 'utf8')
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+}
+
+const REST_WINDOW_MS = 1_000
+/** Of one core, all of them together. */
+const REST_SHARE = 0.25
+const REST_DEADLINE_MS = 60_000
+
+/** Waits until daemons that were started have done what they do after a start; for a minute at most. */
+export async function untilAtRest(
+  daemons: readonly { readonly process: { readonly pid: number | undefined } }[],
+): Promise<void> {
+  const used = async (): Promise<number> => {
+    const all = await Promise.all(daemons.map(({ process: { pid = 0 } }) => processorSeconds(pid)))
+    return all.reduce((sum, seconds) => sum + seconds, 0)
+  }
+  const begun = performance.now()
+  for (let before = await used(); performance.now() - begun < REST_DEADLINE_MS; ) {
+    await sleep(REST_WINDOW_MS)
+    const now = await used()
+    if (((now - before) * 1_000) / REST_WINDOW_MS < REST_SHARE) return
+    before = now
+  }
 }
