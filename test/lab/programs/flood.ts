@@ -10,7 +10,6 @@
 
 import { randomBytes } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
-import { once } from 'node:events'
 import { computeMac1, mac1Key } from '../../../src/crypto/mac1.js'
 import { encodeStun } from '../../../src/wire/stun/message.js'
 import { BINDING } from '../../../src/wire/stun/registry.js'
@@ -57,17 +56,15 @@ const datagrams = Array.from({ length: DIFFERENT }, (_, index) =>
   (make[index % make.length] ?? firstMessage)(),
 )
 
-const sockets: readonly Socket[] = await Promise.all(
-  sources.map(async (source) => {
-    const socket = createSocket({
-      type: 'udp4',
-      lookup: (address, _options, callback) => callback(null, address, 4),
-    })
-    socket.bind(0, source)
-    await once(socket, 'listening')
-    return socket
-  }),
-)
+const sockets: readonly Socket[] = sources.map((source) => {
+  const socket = createSocket({
+    type: 'udp4',
+    // Addresses that need no look-up: binding and sending have no asynchronous step.
+    lookup: (address, _options, callback) => callback(null, address, 4),
+  })
+  socket.bind(0, source)
+  return socket
+})
 const all = Number(rate) * Number(seconds)
 const begun = performance.now()
 let sent = 0
