@@ -274,6 +274,7 @@ export class Search {
   /** Relays can be reached in other ways: streams have come or gone, or UDP works again. */
   waysToRelaysChanged(now: Now): void {
     this.offerCandidates(now)
+    this.#parts.agent.encourage()
     this.#parts.agent.machineChanged()
     this.#relaying.waysChanged(now.instant)
   }
@@ -363,6 +364,7 @@ export class Search {
   #heardWhere(now: Now): void {
     const record = this.#whereabouts.record(now)
     if (this.#placesEver.note(record)) this.#parts.noticed('new-record', now.instant)
+    if (this.#placesEver.haveChanged) this.#parts.agent.peerMoved()
     this.#pursuit.heardOf(this.#places.note(record))
   }
 

@@ -223,6 +223,11 @@ export class PathAgent {
     this.#unproved.clear()
   }
 
+  /** The peer is elsewhere, or was for a while. */
+  peerMoved(): void {
+    this.#unproved.allowAnother()
+  }
+
   /** Asks the path in use whether it still carries, unless that is being done. */
   probe(now: Instant): void {
     const pair = this.#current

@@ -32,6 +32,11 @@ export class UnprovedAddresses {
     this.#series.delete(ip)
   }
 
+  /** The peer says that it is elsewhere, or back: each address gets one more try, of both its ports. */
+  allowAnother(): void {
+    for (const [ip, count] of this.#series) this.#series.set(ip, Math.min(count, MAX_SERIES - 2))
+  }
+
   clear(): void {
     this.#series.clear()
   }

@@ -11,6 +11,7 @@ import { type Route, sameRoute } from '../path/path.js'
 import type { AskPace } from './askPace.js'
 import type { ClientSession } from './clientSession.js'
 import type { RelayingParts } from './relayingParts.js'
+import { waysTo } from './waysToRelay.js'
 
 /** One carries the traffic, the other takes its place. */
 export const KEPT = 2
@@ -22,6 +23,9 @@ const AVOID_MS = 120 * SECOND
 
 /** One that is idle is ended by its relay after 90 s. */
 const IDLE_MS = 80 * SECOND
+
+/** Where UDP is said to work and a relay is not reached by it, that is tried so often. */
+const STREAM_AGAIN_MS = 120 * SECOND
 
 /** A session in use that its relay says nothing of is kept for so many times. */
 const MOST_MISSED = 4
@@ -154,9 +158,28 @@ export class Keeping {
     for (const session of this.#best()) {
       if (session.renewalDueAt === undefined || session.renewalDueAt > now || session.way === undefined)
         continue
+      const ways = this.#waysFromStream(session, now)
+      if (ways !== undefined) {
+        session.bind(ways, now)
+        continue
+      }
       session.renew(now)
       this.#parts.agent.ask(session.way, now)
     }
+  }
+
+  /** Ways to try in place of the stream over which a session is bound that is not in use; undefined for none. */
+  #waysFromStream({ way, since, addresses }: ClientSession, now: Instant): readonly Route[] | undefined {
+    const { context } = this.#parts
+    if (way === undefined || context.offers.isSilent || this.isInUse(way)) return undefined
+    // One after the other: the peer may use this one, and then has the rest meanwhile.
+    if (this.#sessions.some(({ isBinding }) => isBinding)) return undefined
+    const { sockets } = context.machine()
+    const isStream = ({ socket }: Route) =>
+      sockets.some(({ id, purpose }) => id === socket && purpose === 'stream')
+    if (!isStream(way) || elapsed(since, now) < STREAM_AGAIN_MS) return undefined
+    const ways = waysTo(addresses, context)
+    return ways.every(isStream) ? undefined : ways
   }
 
   /** When something is to be judged; `isActive` where there is traffic, for which sessions are renewed. */

@@ -31,6 +31,13 @@ test('one where the peer turns out to be, and all when we are elsewhere, get the
   assert.equal(triesAt(addresses, '203.0.113.2'), 8)
 })
 
+test('where the peer says that it is elsewhere, each address gets one more try of two ports', () => {
+  const addresses = new UnprovedAddresses()
+  triesAt(addresses, '203.0.113.1')
+  addresses.allowAnother()
+  assert.equal(triesAt(addresses, '203.0.113.1'), 2)
+})
+
 test('relays, and what the user says, are not counted', () => {
   const addresses = new UnprovedAddresses()
   for (const type of ['relayed', 'configured'] as const)

@@ -21,9 +21,6 @@ const SMALL: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'day-boundary': { nodes: 4, hours: 26 },
 }
 
-/** What is expected and does not hold yet: docs/simulations.md says why. An entry that holds fails the test. */
-const STILL_BROKEN: Readonly<Record<string, readonly string[]>> = { 'without-udp': ['heals-to-udp'] }
-
 describe('the scenarios', () => {
   it('are those that were promised', () => {
     assert.deepEqual(
@@ -48,12 +45,11 @@ describe('the scenarios', () => {
     it(`${name}: all that is expected holds, and one seed gives one outcome`, () => {
       const findings = played(scenario, 1)
       const broken = findings.expectations.filter((expectation) => expectation.broken.length > 0)
-      const open = STILL_BROKEN[name] ?? []
       assert.deepEqual(
         broken.map((expectation) => expectation.name),
-        open,
+        [],
       )
-      assert.equal(hasHeld(findings), open.length === 0)
+      assert(hasHeld(findings))
       const names = findings.measurements.map((entry) => entry.name)
       assert.equal(new Set(names).size, names.length)
       if (name === 'day-boundary') {
