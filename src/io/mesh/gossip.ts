@@ -18,11 +18,12 @@
 
 import type { GossipSub, GossipSubComponents, TopicValidatorFn } from '@libp2p/gossipsub'
 import { TopicValidatorResult } from '@libp2p/gossipsub'
-import type { Connection, PeerId } from '@libp2p/interface'
+import type { PeerId } from '@libp2p/interface'
 import { type DropReason, isDropped } from '../../base/drops.js'
 import type { Now } from '../../base/time.js'
 import { now } from '../systemClock.js'
 import { Conduct } from './conduct.js'
+import { isDirect } from './connections.js'
 import { FleetSize } from './fleetSize.js'
 import { GossipIntake, messageId, type TopicIntake } from './gossipIntake.js'
 import { type GossipRouter, gossipRouter, KEPT_MS } from './gossipRouter.js'
@@ -348,7 +349,3 @@ export class Gossip {
 
 const TOO_LARGE =
   'more nodes than --gossip-limit: the fleet is too large to gossip, so until tomorrow (UTC) records are only looked up'
-
-function isDirect({ status, limits }: Connection): boolean {
-  return status === 'open' && limits === undefined
-}

@@ -20,3 +20,9 @@ export function identityOfPeerId(text: string): Uint8Array | undefined {
   const peerId = peerIdFromString(text)
   return peerId.type === 'Ed25519' ? peerId.publicKey.raw : undefined
 }
+
+/** The identity of a peer that is known to have one. Throws TypeError for a peer id of another kind of key. */
+export function identityOfPeer(peer: PeerId): Uint8Array {
+  if (peer.type !== 'Ed25519') throw new TypeError('the identity is not an Ed25519 key')
+  return peer.publicKey.raw
+}

@@ -12,6 +12,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { isMultiaddr, type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { type Backoff, backoffMs } from '../../base/backoff.js'
 import { MINUTE, SECOND } from '../../base/time.js'
+import { isDirect } from './connections.js'
 import { dialDirectly, firstOf } from './dials.js'
 import { asError, within } from './exchange.js'
 import { peerIdOf } from './multiaddrs.js'
@@ -184,9 +185,7 @@ export class KnownNodes {
   async #connect(parts: Parts, target: Multiaddr | PeerId, signal: AbortSignal): Promise<Connection> {
     if (!isMultiaddr(target)) return parts.connectionManager.openConnection(target, { signal })
     const peer = peerIdFromString(peerIdOf(target) ?? '')
-    const open = parts.connectionManager
-      .getConnections(peer)
-      .find(({ status, limits }) => status === 'open' && limits === undefined)
+    const open = parts.connectionManager.getConnections(peer).find(isDirect)
     if (open !== undefined) return open
     const addresses = await resolveNames(target, this.#names, signal)
     const dials = addresses.map((address) => (until: AbortSignal) => dialDirectly(parts, address, until))

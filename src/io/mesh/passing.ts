@@ -17,11 +17,12 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { concat } from 'uint8arrays'
 import type { DropReason } from '../../base/drops.js'
 import { SourceLimiter } from '../../base/rateLimit.js'
-import { asInstant } from '../../base/time.js'
 import { SEALED_KNOCK_LENGTH } from '../../wire/sealedKnock.js'
+import { now } from '../systemClock.js'
+import { isDirect, isOpen } from './connections.js'
 import { dialDirectly, firstOf } from './dials.js'
 import { asError, ask, readMessage, within } from './exchange.js'
-import { peerIdOfIdentity } from './identity.js'
+import { identityOfPeer, peerIdOfIdentity } from './identity.js'
 import { addressOf, relayIdOf, relayPartOf } from './multiaddrs.js'
 import type { Parts } from './parts.js'
 
@@ -55,7 +56,7 @@ export class Passing {
   readonly #onKnock: OnSealedKnock | undefined
   readonly #onDrop: (reason: DropReason) => void
   readonly #servers: () => readonly PeerId[]
-  readonly #limiter = new SourceLimiter(PASSED, now())
+  readonly #limiter = new SourceLimiter(PASSED, now().instant)
   /** Under way, by the addresses. */
   readonly #dialling = new Map<string, Promise<Connection>>()
   #passing = 0
@@ -141,7 +142,7 @@ export class Passing {
     const relays = connectionManager
       .getConnections()
       .filter((open) => isDirect(open) && named.delete(open.remotePeer.toString()))
-    const request = concat([peerIdentity(peer), sealedKnock])
+    const request = concat([identityOfPeer(peer), sealedKnock])
     const passOn = (relay: Connection) => ask(relay, this.#protocol, request, SEALED_KNOCK_LENGTH, { signal })
     let why = new Error('no relay that it names is connected')
     for (const relay of relays.slice(0, MAX_RELAYS)) {
@@ -179,7 +180,7 @@ export class Passing {
     signal: AbortSignal,
   ): Promise<Uint8Array | undefined> {
     if (request.length !== REQUEST_LENGTH) throw this.#malformed()
-    if (this.#passing >= MAX_AT_ONCE || !this.#limiter.admit(from.toString(), now())) {
+    if (this.#passing >= MAX_AT_ONCE || !this.#limiter.admit(from.toString(), now().instant)) {
       this.#onDrop('knock-rate-limited')
       return undefined
     }
@@ -228,21 +229,4 @@ export async function firstAnswer<Answer>(
   } catch {
     return other
   }
-}
-
-function peerIdentity(peer: PeerId): Uint8Array {
-  if (peer.type !== 'Ed25519') throw new TypeError('the identity is not an Ed25519 key')
-  return peer.publicKey.raw
-}
-
-function isOpen({ status }: Connection): boolean {
-  return status === 'open'
-}
-
-function isDirect(connection: Connection): boolean {
-  return isOpen(connection) && connection.limits === undefined
-}
-
-function now() {
-  return asInstant(performance.now())
 }

@@ -9,6 +9,7 @@
 
 import type { PeerId } from '@libp2p/interface'
 import { senderBlock } from '../../base/address.js'
+import { isDirect } from './connections.js'
 import { DatagramStream, type DatagramStreamHandlers } from './datagramStream.js'
 import { within } from './exchange.js'
 import { addressedIp } from './multiaddrs.js'
@@ -78,9 +79,7 @@ export class RelayStreams {
    */
   async open({ connectionManager }: Pick<Parts, 'connectionManager'>, relay: PeerId): Promise<number> {
     const signal = within(OPEN_MS)
-    const direct = connectionManager
-      .getConnections(relay)
-      .find(({ limits, status }) => limits === undefined && status === 'open')
+    const direct = connectionManager.getConnections(relay).find(isDirect)
     const connection = direct ?? (await connectionManager.openConnection(relay, { signal }))
     if (connection.limits !== undefined) throw new Error('there is no direct connection to the relay')
     const stream = await connection.newStream(this.#protocol, { signal, runOnLimitedConnection: false })

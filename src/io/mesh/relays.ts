@@ -19,6 +19,7 @@ import { type DropReason, isDropped } from '../../base/drops.js'
 import { elapsed, MINUTE, SECOND, type UnixTime } from '../../base/time.js'
 import { decodeReservation, encodeReserve, MAX_RESERVATION_LENGTH } from '../../wire/circuit.js'
 import { now } from '../systemClock.js'
+import { isDirect } from './connections.js'
 import { seenAt } from './dialBack.js'
 import { ask, within } from './exchange.js'
 import type { KnownNodes } from './knownNodes.js'
@@ -166,9 +167,7 @@ export class Relays {
 
   /** The direct connection to a node, one that we dialled if there is one: it tells where the node is reached. */
   #connectionTo(peer: PeerId): Connection | undefined {
-    const direct = this.#parts.connectionManager
-      .getConnections(peer)
-      .filter(({ status, limits }) => status === 'open' && limits === undefined)
+    const direct = this.#parts.connectionManager.getConnections(peer).filter(isDirect)
     return direct.findLast(({ direction }) => direction === 'outbound') ?? direct.at(-1)
   }
 

@@ -22,6 +22,7 @@
 
 import type { Connection, PeerId } from '@libp2p/interface'
 import type { ConnectionManager } from '@libp2p/interface-internal'
+import { isDirect } from './connections.js'
 import { closeIfDead } from './liveness.js'
 import type { Parts } from './parts.js'
 
@@ -69,11 +70,7 @@ function newestFirst(connectionManager: ConnectionManager): ConnectionManager {
   return new Proxy(connectionManager, {
     get(target, name) {
       if (name !== 'getConnections') return Reflect.get(target, name)
-      return (peer?: PeerId) =>
-        target
-          .getConnections(peer)
-          .filter(({ status, limits }) => status === 'open' && limits === undefined)
-          .toReversed()
+      return (peer?: PeerId) => target.getConnections(peer).filter(isDirect).toReversed()
     },
   })
 }
