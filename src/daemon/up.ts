@@ -23,6 +23,7 @@ import { warnOfSaveConfig } from './saveConfig.js'
 import type { Reachability } from './settingReaders.js'
 import { StateFile } from './state.js'
 import type { Status } from './status.js'
+import { storageWarnings } from './storageWarnings.js'
 import { startWithSuccessors } from './successors.js'
 import type { Undo } from './undo.js'
 
@@ -61,7 +62,7 @@ async function start(
   await warnOfSaveConfig(config.interface, log)
   const state = await StateFile.open(config.stateDir, stateName, log)
   undo.push(() => state.flush())
-  const datastore = await openNodeDatastore(config.stateDir, stateName, undo, log)
+  const datastore = await openNodeDatastore(config, stateName, undo, log)
 
   const former = new FormerEndpoints(config.interface, state)
   // A knock or a record may have us take over an endpoint between two reads of the interface.
@@ -138,7 +139,10 @@ async function start(
       publicKey: keys.publicKey,
       ...node.status(),
       mtu: interfaceMtu.mtu ?? null,
-      warnings: mtuWarnings(config.interface, interfaceMtu.mtu, peers),
+      warnings: [
+        ...mtuWarnings(config.interface, interfaceMtu.mtu, peers),
+        ...storageWarnings(config.stateDir, state, datastore),
+      ],
       peers: peers.map((peer) => peerStatus(peer, handshakes.get(peer.publicKey), when)),
     }
   }
