@@ -10,6 +10,7 @@ import { InterfaceReader } from '../io/wireguard/interfaceReader.js'
 import type { UpConfig } from './config.js'
 import { EndpointWriter } from './endpointWriter.js'
 import { FormerEndpoints } from './formerEndpoints.js'
+import { logChanges } from './interfaceChanges.js'
 import { lockInterface } from './interfaceLock.js'
 import { InterfaceMtuWatch } from './interfaceMtuWatch.js'
 import { InterfaceWatch } from './interfaceWatch.js'
@@ -110,6 +111,7 @@ async function start(
         'the interface has another mark: start again, so that TCP carries it too',
       )
     }
+    const before = { dump, former: node.engine.endpointsToRestore }
     dump = read
     const peers = read.peers.map(({ publicKey, endpoint, zonedEndpoint, latestHandshake }) => ({
       publicKey,
@@ -120,10 +122,13 @@ async function start(
     node.loop.handle({ type: 'interface-read', peers })
     interfaceMtu.read()
     former.note(read.peers, node.engine.endpointsToRestore)
+    logChanges(before, { dump, former: node.engine.endpointsToRestore }, log)
+    // Deleted and made again it has another one.
+    index = interfaceIndex(config.interface) ?? index
   }
+  let index = interfaceIndex(config.interface)
   onRead(dump)
   warnOfStrangers(config, dump, log)
-  const index = interfaceIndex(config.interface)
   const nameNow = () => (index === undefined ? undefined : interfaceName(index))
   const watch = new InterfaceWatch(reader, dump, nameNow, onRead, log)
   undo.push(() => watch.stop())

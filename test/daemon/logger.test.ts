@@ -47,7 +47,7 @@ test('a stderr that takes nothing, as on a full disk, ends nobody', async () => 
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', full.fd],
   })
-  const [stdout, [code]] = await Promise.all([text(child.stdout ?? []), once(child, 'exit')])
+  const [stdout, [code]] = await Promise.all([text(child.stdout ?? assert.fail()), once(child, 'exit')])
   await full.close()
   assert.equal(stdout, 'done')
   assert.equal(code, 0)

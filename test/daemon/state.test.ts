@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { parsePublicKey } from '../../src/base/publicKey.js'
@@ -123,6 +125,36 @@ test('a file that cannot be read is kept beside the one that takes its place', a
   await file.flush()
   assert.deepEqual(await readdir(join(directory, 'wg0.json.unreadable')), ['x'])
   assert.equal((await StateFile.open(directory, 'wg0', log)).state.sequence, 1)
+})
+
+test('a process that is killed while it writes leaves the old state or the new one', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const state = new URL('../../src/daemon/state.js', import.meta.url).href
+  const script = `const { StateFile } = await import(${JSON.stringify(state)});
+    const say = () => undefined;
+    const file = await StateFile.open(process.argv[1], 'wg0', { warn: say, info: say });
+    for (let sequence = file.state.sequence + 1; ; sequence++) {
+      file.update({ sequence });
+      await file.flush();
+      process.stdout.write(sequence + '\\n');
+    }`
+  let written = 0
+  for (const more of [1, 7, 20, 33]) {
+    const writer = spawn(process.execPath, ['--input-type=module', '-e', script, directory])
+    const enough = written + more
+    for await (const line of createInterface(writer.stdout)) {
+      written = Number(line)
+      if (written >= enough) writer.kill('SIGKILL')
+    }
+    const log = warnings()
+    const { sequence } = (await StateFile.open(directory, 'wg0', log)).state
+    assert.deepEqual(log.said, [])
+    assert.ok(
+      sequence === written || sequence === written + 1,
+      `told ${written} at last, ${sequence} is there`,
+    )
+    written = sequence
+  }
 })
 
 test('property: a state survives being written and read', () => {
