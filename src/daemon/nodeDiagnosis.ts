@@ -27,8 +27,8 @@ export function diagnoseNode(status: Status): readonly Finding[] {
 /** Each of them says what is wrong, and after the last semicolon what mends it. */
 function warnings({ warnings: all }: Status): readonly Finding[] {
   return all.map((text) => {
-    const at = text.lastIndexOf('; ')
-    return finding('warning', 'node', text.slice(0, at), text.slice(at + 2))
+    const [says = '', mend = 'see its log'] = text.split(/; (?!.*; )/)
+    return finding('warning', 'node', says, mend)
   })
 }
 
