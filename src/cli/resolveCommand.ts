@@ -1,8 +1,9 @@
 /** `tunnelbore resolve`: has a running node look a record up. */
 
-import { parsePublicKey } from '../base/publicKey.js'
+import { basename } from 'node:path'
+import { type PublicKey, parsePublicKey } from '../base/publicKey.js'
 import { UserError } from '../base/userError.js'
-import { askResolve, NotRunningError } from '../daemon/controlClient.js'
+import { askResolve, askStatus, NotRunningError } from '../daemon/controlClient.js'
 import { controlSocketPath, listNodes } from '../daemon/runDirectory.js'
 import type { ResolvedRecord } from '../daemon/status.js'
 import { paintFor } from './colours.js'
@@ -25,7 +26,11 @@ export async function printRecord(keyText: string, options: ResolveOptions): Pro
       2,
     )
   }
-  const record = await firstAnswer(options, (path) => askResolve(path, key))
+  const record = await firstAnswer(options, async (path) => {
+    const found = await askResolve(path, key)
+    if (found === undefined && !(await askStatus(path)).mesh.enabled) throw withoutMesh(path, key)
+    return found
+  })
   if (record === undefined) {
     throw new UserError(`no record of ${key}; see that tunnelbore runs there, in the same network`)
   }
@@ -33,6 +38,12 @@ export async function printRecord(keyText: string, options: ResolveOptions): Pro
     ? `${JSON.stringify(record, undefined, 2)}\n`
     : renderRecord(record, paintFor(process.stdout))
   process.stdout.write(text)
+}
+
+function withoutMesh(path: string, key: PublicKey): UserError {
+  return new UserError(
+    `the node ${basename(path, '.sock')} runs with --no-mesh and looks no record up; start it without, or say where the peer is with --peer ${key}=<host>:<port>`,
+  )
 }
 
 async function firstAnswer(

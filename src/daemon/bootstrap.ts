@@ -11,6 +11,7 @@ import { openNodeDatastore } from './nodeDatastore.js'
 import { BOOTSTRAP_NAME } from './nodeName.js'
 import { NEVER, type RunningNode, startNode } from './runningNode.js'
 import { loadBootstrapKey, StateFile } from './state.js'
+import { storageWarnings } from './storageWarnings.js'
 
 /** Starts the node. Throws where that cannot be done. */
 export async function startBootstrap(config: BootstrapConfig, log: Logger): Promise<RunningNode> {
@@ -19,7 +20,7 @@ export async function startBootstrap(config: BootstrapConfig, log: Logger): Prom
     const keys = nodeKeys(await loadBootstrapKey(config.stateDir))
     const state = await StateFile.open(config.stateDir, BOOTSTRAP_NAME, log)
     undo.push(() => state.flush())
-    const datastore = await openNodeDatastore(config.stateDir, BOOTSTRAP_NAME, undo, log)
+    const datastore = await openNodeDatastore(config, BOOTSTRAP_NAME, undo, log)
     const node = await startMeshNode(
       { config, keys, state, datastore, role: 'serves', fwMark: 0, stun: [], wireguard: undefined, log },
       undo,
@@ -30,7 +31,7 @@ export async function startBootstrap(config: BootstrapConfig, log: Logger): Prom
         publicKey: null,
         ...node.status(),
         mtu: null,
-        warnings: [],
+        warnings: storageWarnings(config.stateDir, state, datastore),
         peers: [],
       }),
       resolve: node.resolve,

@@ -9,14 +9,19 @@ import type { LogLevel } from './settingReaders.js'
 export type { Logger } from 'pino'
 
 const STDERR = 2
+/** Of lines that wait while stderr takes none: a file on a full disk. What is more is lost. */
+const MAX_WAITING_BYTES = 256 * 1024
 
 /** A logger of one node. `node` is its interface, or `bootstrap`: it stands in every line. */
 export async function createLogger(level: LogLevel, node: string): Promise<Logger> {
   const options = { level, base: { node }, timestamp: stdTimeFunctions.isoTime }
-  return pino(
-    options,
-    process.stderr.isTTY ? await prettyStream() : destination({ dest: STDERR, sync: true }),
-  )
+  return pino(options, process.stderr.isTTY ? await prettyStream() : lineStream())
+}
+
+/** A log that cannot be written must not end the node. */
+function lineStream(): DestinationStream {
+  const stream = destination({ dest: STDERR, sync: true, maxLength: MAX_WAITING_BYTES })
+  return stream.on('error', () => undefined)
 }
 
 /** pino-pretty as a stream of this thread: what is logged last before the end is not lost in a worker. */

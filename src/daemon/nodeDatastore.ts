@@ -2,9 +2,9 @@
 
 import { join } from 'node:path'
 import { SECOND } from '../base/time.js'
-import { causeOf } from '../base/userError.js'
-import { openDatastore, type Warn } from '../io/datastore.js'
-import { PersistentMap } from '../io/persistentMap.js'
+import { openDatastore, type Said } from '../io/datastore.js'
+import type { PersistentMap } from '../io/persistentMap.js'
+import type { NodeConfig } from './config.js'
 import { makeDirectory } from './makeDirectory.js'
 import type { Undo } from './undo.js'
 
@@ -13,21 +13,14 @@ const CLOSING_MS = 3 * SECOND
 
 /** Opens it, and closes it at the end. Never throws: at the worst it is in memory only, which the log says. */
 export async function openNodeDatastore(
-  stateDir: string,
+  { stateDir, runDir }: Pick<NodeConfig, 'stateDir' | 'runDir'>,
   name: string,
   undo: Undo,
-  log: Warn,
+  log: Said,
 ): Promise<PersistentMap> {
-  const directory = join(stateDir, `${name}.datastore`)
-  let map: PersistentMap
-  try {
-    await makeDirectory(stateDir)
-    map = await openDatastore(directory, log)
-  } catch (error) {
-    const cause = causeOf(error)
-    log.warn({ directory, cause }, 'cannot open the datastore; going on in memory, nothing is remembered')
-    map = new PersistentMap()
-  }
+  // Where it cannot be made, nothing in it can be opened: that says why.
+  await makeDirectory(stateDir).catch(() => undefined)
+  const map = await openDatastore(join(stateDir, `${name}.datastore`), log, { scratch: runDir })
   undo.push(() => map.close(), CLOSING_MS)
   return map
 }

@@ -5,7 +5,8 @@ import type { NatStatus, Status } from './status.js'
 
 export function diagnoseNode(status: Status): readonly Finding[] {
   const { nat } = status
-  if (!status.mesh.enabled) return [withoutMesh(status), ...lifetime(nat), ...names(status), ...peers(status)]
+  if (!status.mesh.enabled)
+    return [withoutMesh(status), ...lifetime(nat), ...names(status), ...peers(status), ...warnings(status)]
   return [
     mesh(status),
     ...(status.interface === null
@@ -19,7 +20,16 @@ export function diagnoseNode(status: Status): readonly Finding[] {
         ]),
     ...names(status),
     ...peers(status),
+    ...warnings(status),
   ]
+}
+
+/** Each of them says what is wrong, and after the last semicolon what mends it. */
+function warnings({ warnings: all }: Status): readonly Finding[] {
+  return all.map((text) => {
+    const [says = '', mend = 'see its log'] = text.split(/; (?!.*; )/)
+    return finding('warning', 'node', says, mend)
+  })
 }
 
 function withoutMesh({ peers: all }: Status): Finding {

@@ -2,8 +2,8 @@
  * What a node remembers: `<stateDir>/<interface>.json` (0600), and the bootstrap node's identity.
  *
  * The file is replaced as a whole (written beside, synced, renamed), so a crash leaves the old or the new one. One that
- * cannot be understood is moved aside to `….corrupt`. Where it cannot be written the node goes on without, because a
- * full disk must not cost the tunnel.
+ * cannot be understood is moved aside to `….corrupt`, one that cannot be read to `….unreadable` before it is replaced.
+ * Where it cannot be written the node goes on without, because a full disk must not cost the tunnel, and tries again.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -12,12 +12,16 @@ import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { isPort } from '../base/address.js'
 import { type PublicKey, parsePublicKey } from '../base/publicKey.js'
+import { SECOND } from '../base/time.js'
 import { causeOf, codeOf, UserError } from '../base/userError.js'
+import type { Said } from '../io/datastore.js'
 import { makeDirectory } from './makeDirectory.js'
 
 const VERSION = 1
 const MAX_FILE_BYTES = 4 * 1024 * 1024
 const KEY_LENGTH = 32
+/** Until what could not be written is tried again. */
+const RETRY_MS = 10 * SECOND
 
 /** What is remembered of a node. */
 export interface State {
@@ -34,34 +38,40 @@ export interface State {
 
 const NOTHING: State = { listenPort: undefined, sequence: 0, formerEndpoints: {} }
 
-/** Where warnings go; a pino logger is one. */
-export interface Warn {
-  warn(context: object, message: string): void
-}
-
 /** The state of one node, in memory and on disk. */
 export class StateFile {
   readonly #path: string
-  readonly #log: Warn
+  readonly #log: Said
+  readonly #retryMs: number
   #state: State
+  /** What is there could not be read, and is not to be lost. */
+  #isUnread: boolean
   #unsaved = false
   #saving: Promise<void> | undefined
-  #warned = false
+  #retry: NodeJS.Timeout | undefined
+  #failure: string | undefined
 
-  private constructor(path: string, state: State, log: Warn) {
+  private constructor(path: string, read: State | 'unreadable', log: Said, retryMs: number) {
     this.#path = path
-    this.#state = state
+    this.#isUnread = read === 'unreadable'
+    this.#state = read === 'unreadable' ? NOTHING : read
     this.#log = log
+    this.#retryMs = retryMs
   }
 
   /** Reads the state of the node of this name. Never throws: what cannot be read is warned of, and begun afresh. */
-  static async open(stateDir: string, name: string, log: Warn): Promise<StateFile> {
+  static async open(stateDir: string, name: string, log: Said, retryMs = RETRY_MS): Promise<StateFile> {
     const path = join(stateDir, `${name}.json`)
-    return new StateFile(path, await readState(path, log), log)
+    return new StateFile(path, await readState(path, log), log, retryMs)
   }
 
   get state(): State {
     return this.#state
+  }
+
+  /** Why the file cannot be written; undefined where it can. */
+  get failure(): string | undefined {
+    return this.#failure
   }
 
   /** Changes the state at once in memory, and soon on disk: what changes meanwhile goes into one writing. */
@@ -73,26 +83,44 @@ export class StateFile {
 
   /** Fulfilled when every update so far is on disk, or was warned of. */
   async flush(): Promise<void> {
+    if (this.#unsaved) this.#saving ??= this.#save()
     await this.#saving
+    // At the end nothing is left to be tried again; where it is not the end, the next update does.
+    clearTimeout(this.#retry)
+    if (this.#failure !== undefined) this.#tryLater()
+  }
+
+  #tryLater(): void {
+    clearTimeout(this.#retry)
+    this.#retry = setTimeout(() => {
+      this.#saving ??= this.#save()
+    }, this.#retryMs).unref()
   }
 
   async #save(): Promise<void> {
-    while (this.#unsaved) {
+    do {
       await setImmediate()
       this.#unsaved = false
       try {
+        if (this.#isUnread) await rename(this.#path, `${this.#path}.unreadable`)
+        this.#isUnread = false
         await replaceFile(this.#path, encodeState(this.#state))
-        this.#warned = false
+        if (this.#failure !== undefined)
+          this.#log.info({ file: this.#path }, 'the state file can be written again')
+        this.#failure = undefined
       } catch (error) {
-        if (!this.#warned) {
+        this.#unsaved = true
+        const isSaid = this.#failure !== undefined
+        this.#failure = causeOf(error)
+        if (!isSaid)
           this.#log.warn(
-            { file: this.#path, cause: causeOf(error) },
+            { file: this.#path, cause: this.#failure },
             'cannot write the state file; going on without it, nothing new is remembered',
           )
-        }
-        this.#warned = true
+        this.#tryLater()
+        break
       }
-    }
+    } while (this.#unsaved)
     this.#saving = undefined
   }
 }
@@ -134,16 +162,15 @@ function isEndpoint(value: unknown): value is string {
   return typeof value === 'string' && /^(\[[0-9a-f:.]+(%[^\s\]]{1,15})?\]|[0-9.]+):\d{1,5}$/.test(value)
 }
 
-async function readState(path: string, log: Warn): Promise<State> {
+async function readState(path: string, log: Said): Promise<State | 'unreadable'> {
   let state: State | undefined
   try {
     const { size } = await stat(path)
     state = size <= MAX_FILE_BYTES ? decodeState(await readFile(path)) : undefined
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') {
-      log.warn({ file: path, cause: causeOf(error) }, 'cannot read the state file; starting afresh')
-    }
-    return NOTHING
+    if (codeOf(error) === 'ENOENT') return NOTHING
+    log.warn({ file: path, cause: causeOf(error) }, 'cannot read the state file; starting afresh')
+    return 'unreadable'
   }
   if (state !== undefined) return state
   const aside = `${path}.corrupt`
@@ -160,8 +187,14 @@ async function readState(path: string, log: Warn): Promise<State> {
 export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const beside = `${path}.new`
   await makeDirectory(dirname(path))
-  await writeSynced(beside, content)
-  await rename(beside, path)
+  try {
+    await writeSynced(beside, content)
+    await rename(beside, path)
+  } catch (error) {
+    // Half of it would take what little room there is.
+    await rm(beside, { force: true }).catch(() => undefined)
+    throw error
+  }
   await syncDirectory(dirname(path))
 }
 

@@ -10,6 +10,7 @@ import { InterfaceReader } from '../io/wireguard/interfaceReader.js'
 import type { UpConfig } from './config.js'
 import { EndpointWriter } from './endpointWriter.js'
 import { FormerEndpoints } from './formerEndpoints.js'
+import { logChanges } from './interfaceChanges.js'
 import { lockInterface } from './interfaceLock.js'
 import { InterfaceMtuWatch } from './interfaceMtuWatch.js'
 import { InterfaceWatch } from './interfaceWatch.js'
@@ -23,6 +24,7 @@ import { warnOfSaveConfig } from './saveConfig.js'
 import type { Reachability } from './settingReaders.js'
 import { StateFile } from './state.js'
 import type { Status } from './status.js'
+import { storageWarnings } from './storageWarnings.js'
 import { startWithSuccessors } from './successors.js'
 import type { Undo } from './undo.js'
 
@@ -61,7 +63,7 @@ async function start(
   await warnOfSaveConfig(config.interface, log)
   const state = await StateFile.open(config.stateDir, stateName, log)
   undo.push(() => state.flush())
-  const datastore = await openNodeDatastore(config.stateDir, stateName, undo, log)
+  const datastore = await openNodeDatastore(config, stateName, undo, log)
 
   const former = new FormerEndpoints(config.interface, state)
   // A knock or a record may have us take over an endpoint between two reads of the interface.
@@ -109,6 +111,7 @@ async function start(
         'the interface has another mark: start again, so that TCP carries it too',
       )
     }
+    const before = { dump, former: node.engine.endpointsToRestore }
     dump = read
     const peers = read.peers.map(({ publicKey, endpoint, zonedEndpoint, latestHandshake }) => ({
       publicKey,
@@ -119,10 +122,13 @@ async function start(
     node.loop.handle({ type: 'interface-read', peers })
     interfaceMtu.read()
     former.note(read.peers, node.engine.endpointsToRestore)
+    logChanges(before, { dump, former: node.engine.endpointsToRestore }, log)
+    // Deleted and made again it has another one.
+    index = interfaceIndex(config.interface) ?? index
   }
+  let index = interfaceIndex(config.interface)
   onRead(dump)
   warnOfStrangers(config, dump, log)
-  const index = interfaceIndex(config.interface)
   const nameNow = () => (index === undefined ? undefined : interfaceName(index))
   const watch = new InterfaceWatch(reader, dump, nameNow, onRead, log)
   undo.push(() => watch.stop())
@@ -138,7 +144,10 @@ async function start(
       publicKey: keys.publicKey,
       ...node.status(),
       mtu: interfaceMtu.mtu ?? null,
-      warnings: mtuWarnings(config.interface, interfaceMtu.mtu, peers),
+      warnings: [
+        ...mtuWarnings(config.interface, interfaceMtu.mtu, peers),
+        ...storageWarnings(config.stateDir, state, datastore),
+      ],
       peers: peers.map((peer) => peerStatus(peer, handshakes.get(peer.publicKey), when)),
     }
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { open } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 
@@ -35,4 +36,19 @@ test('what is below the level is not logged', async () => {
     ['b'],
   )
   assert.deepEqual(await logged("(await createLogger('silent', 'wg0')).fatal('a')"), [])
+})
+
+test('a stderr that takes nothing, as on a full disk, ends nobody', async () => {
+  const script = `const { createLogger } = await import(${JSON.stringify(new URL('../../src/daemon/logger.js', import.meta.url).href)});
+    const log = await createLogger('info', 'wg0');
+    for (let n = 0; n < 10_000; n++) log.info({ n }, 'running');
+    process.stdout.write('done')`
+  const full = await open('/dev/full', 'w')
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', full.fd],
+  })
+  const [stdout, [code]] = await Promise.all([text(child.stdout ?? assert.fail()), once(child, 'exit')])
+  await full.close()
+  assert.equal(stdout, 'done')
+  assert.equal(code, 0)
 })

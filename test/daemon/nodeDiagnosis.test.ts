@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import type { Severity } from '../../src/daemon/finding.js'
 import { diagnoseNode } from '../../src/daemon/nodeDiagnosis.js'
 import type { MeshStatus, NatStatus, Status } from '../../src/daemon/status.js'
+import { storageWarnings } from '../../src/daemon/storageWarnings.js'
 import { sampleBootstrap, sampleStatus } from '../cli/sampleStatus.js'
 
 const QUIET: Status = { ...sampleStatus, peers: [] }
@@ -22,6 +23,18 @@ function withMesh(mesh: Partial<MeshStatus>): Status {
 }
 
 describe('what is said of a running node', () => {
+  it('repeats each warning of its status, with what mends it', () => {
+    const [full = ''] = storageWarnings('/var/lib/x', { failure: undefined }, { failure: 'no space left' })
+    assert.deepEqual(about({ ...QUIET, warnings: [full, 'other'] }, 'node'), [
+      [
+        'warning',
+        '/var/lib/x cannot be written (no space left), so nothing new is remembered → free space there, let it be written, or give another --state-dir',
+      ],
+      ['warning', 'other → see its log'],
+    ])
+    assert.deepEqual(storageWarnings('/var/lib/x', { failure: undefined }), [])
+  })
+
   it('says what kind of NAT it is behind, and what that means', () => {
     const cases: readonly (readonly [Partial<NatStatus>, Severity, RegExp])[] = [
       [{ mapping: 'unknown' }, 'note', /not known yet/],

@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict'
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { parsePublicKey } from '../../src/base/publicKey.js'
 import { decodeState, encodeState, loadBootstrapKey, StateFile } from '../../src/daemon/state.js'
 import { sampleKey } from '../cli/sampleStatus.js'
+import { until } from '../until.js'
 import { temporaryDirectory } from './temporaryDirectory.js'
 
-function warnings(): { warn(context: object, message: string): void; readonly said: string[] } {
+function warnings() {
   const said: string[] = []
-  return { said, warn: (_context, message) => said.push(message) }
+  const say = (_context: object, message: string) => void said.push(message)
+  return { said, warn: say, info: say }
 }
 
 const remembered = {
@@ -91,19 +95,66 @@ test('a state of the wrong shape or of a later version is no state', () => {
     assert.equal(decodeState(encode(value)), undefined)
 })
 
-test('where the file cannot be written the node goes on in memory, and says so once', async (t) => {
+test('where the file cannot be written the node goes on in memory, says so once, and writes it once it can', async (t) => {
   const directory = await temporaryDirectory(t)
-  // A directory where the file should be: neither read nor replaced, for root either.
-  await mkdir(join(directory, 'wg0.json', 'x'), { recursive: true })
+  // A directory where it is written first: it cannot be, for root either.
+  const inTheWay = join(directory, 'wg0.json.new')
+  await mkdir(join(inTheWay, 'x'), { recursive: true })
   const log = warnings()
-  const file = await StateFile.open(directory, 'wg0', log)
-  assert.deepEqual(log.said.splice(0), ['cannot read the state file; starting afresh'])
+  const file = await StateFile.open(directory, 'wg0', log, 1)
   for (const sequence of [1, 2, 3]) {
     file.update({ sequence })
     await file.flush()
   }
   assert.equal(file.state.sequence, 3)
+  assert.match(file.failure ?? '', /directory/)
   assert.deepEqual(log.said, ['cannot write the state file; going on without it, nothing new is remembered'])
+  await rm(inTheWay, { recursive: true })
+  await until('it to be written', () => file.failure === undefined)
+  assert.deepEqual(log.said.slice(1), ['the state file can be written again'])
+  assert.equal((await StateFile.open(directory, 'wg0', log)).state.sequence, 3)
+})
+
+test('a file that cannot be read is kept beside the one that takes its place', async (t) => {
+  const directory = await temporaryDirectory(t)
+  await mkdir(join(directory, 'wg0.json', 'x'), { recursive: true })
+  const log = warnings()
+  const file = await StateFile.open(directory, 'wg0', log)
+  assert.deepEqual(log.said, ['cannot read the state file; starting afresh'])
+  file.update({ sequence: 1 })
+  await file.flush()
+  assert.deepEqual(await readdir(join(directory, 'wg0.json.unreadable')), ['x'])
+  assert.equal((await StateFile.open(directory, 'wg0', log)).state.sequence, 1)
+})
+
+test('a process that is killed while it writes leaves the old state or the new one', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const state = new URL('../../src/daemon/state.js', import.meta.url).href
+  const script = `const { StateFile } = await import(${JSON.stringify(state)});
+    const say = () => undefined;
+    const file = await StateFile.open(process.argv[1], 'wg0', { warn: say, info: say });
+    for (let sequence = file.state.sequence + 1; ; sequence++) {
+      file.update({ sequence });
+      await file.flush();
+      process.stdout.write(sequence + '\\n');
+    }`
+  let written = 0
+  for (const more of [1, 7, 20, 33]) {
+    const writer = spawn(process.execPath, ['--input-type=module', '-e', script, directory])
+    const enough = written + more
+    for await (const line of createInterface(writer.stdout)) {
+      written = Number(line)
+      if (written >= enough) writer.kill('SIGKILL')
+    }
+    const log = warnings()
+    const { sequence } = (await StateFile.open(directory, 'wg0', log)).state
+    assert.deepEqual(log.said, [])
+    assert.ok(
+      sequence === written || sequence === written + 1,
+      `told ${written} at last, ${sequence} is there`,
+    )
+    written = sequence
+  }
 })
 
 test('property: a state survives being written and read', () => {

@@ -15,7 +15,8 @@ const NOT_OPENED = 'cannot open the datastore; going on in memory, nothing is re
 
 function warnings() {
   const said: { readonly message: string; readonly context: object }[] = []
-  return { said, warn: (context: object, message: string) => void said.push({ message, context }) }
+  const say = (context: object, message: string) => void said.push({ message, context })
+  return { said, warn: say, info: say }
 }
 
 /** A datastore that was closed, with a hundred entries. */
@@ -140,7 +141,7 @@ test('a disk that does not answer is not waited for', async (t) => {
   await rm(current)
   await promisify(execFile)('mkfifo', [current])
   const log = warnings()
-  const map = await openDatastore(directory, log, 100)
+  const map = await openDatastore(directory, log, { openingMs: 100 })
   assert.deepEqual(log.said, [
     { message: NOT_OPENED, context: { directory, cause: 'the disk did not answer for 0.1 s' } },
   ])

@@ -6,7 +6,8 @@
 import { openDatastore } from '../../src/io/datastore.js'
 
 const [directory = ''] = process.argv.slice(2)
-const map = await openDatastore(directory, { warn: (_, message) => console.error(message) })
+const say = (_: object, message: string) => console.error(message)
+const map = await openDatastore(directory, { warn: say, info: say })
 for (let n = 0; ; n++) {
   map.set('/last', Uint8Array.of(n & 255, n >> 8))
   map.set(`/some/${n % 500}`, new Uint8Array(1_500).fill(n & 255))

@@ -8,6 +8,7 @@ import {
   MAX_ENTRIES,
   MAX_VALUE_LENGTH,
   PersistentMap,
+  readEntries,
 } from '../../src/io/persistentMap.js'
 import { until } from '../until.js'
 
@@ -37,11 +38,13 @@ class TestDisk implements Disk {
   }
 
   async close(): Promise<void> {}
+
+  async abandon(): Promise<void> {}
 }
 
 async function load(disk: Disk, isNew = false): Promise<PersistentMap> {
   const map = new PersistentMap(disk)
-  await map.load(isNew)
+  map.adopt(await readEntries(disk, isNew))
   return map
 }
 
@@ -112,9 +115,10 @@ test('an empty one that was written before is damaged, and a new one is not', as
 
 test('a disk that refuses is said once, and gets all when it takes it again', async () => {
   const disk = new TestDisk()
-  const failures: string[] = []
-  const map = new PersistentMap(disk, (cause) => failures.push(cause), 1)
-  await map.load(true)
+  const failures: (string | undefined)[] = []
+  const map = new PersistentMap(disk, { onDisk: (cause) => failures.push(cause), retryMs: 1 })
+  map.adopt(await readEntries(disk, true))
+  await map.flush()
   disk.fails = true
   map.set('/a', bytes(1))
   await map.flush()
@@ -126,7 +130,61 @@ test('a disk that refuses is said once, and gets all when it takes it again', as
   await until('all of it on the disk', () => disk.data.has('/a') && disk.data.has('/b'))
   await map.close()
   assert.deepEqual((await load(disk)).get('/a'), bytes(3))
-  assert.deepEqual(failures, ['no space left on device'])
+  assert.deepEqual(failures, ['no space left on device', undefined])
+  assert.equal(map.failure, undefined)
+})
+
+test('a disk that failed is opened anew, and made like what is here', async () => {
+  const failing = new TestDisk()
+  let isThere = false
+  const disks: TestDisk[] = []
+  const reopen = async () => {
+    if (!isThere) throw new Error('read-only')
+    const disk = new TestDisk()
+    for (const [name, value] of failing.data) disk.data.set(name, value)
+    disks.push(disk)
+    return { disk, entries: await readEntries(disk, false) }
+  }
+  const map = new PersistentMap(failing, { reopen, retryMs: 1 })
+  map.adopt(await readEntries(failing, true))
+  map.set('/kept', bytes(1))
+  map.set('/deleted', bytes(2))
+  await map.flush()
+  failing.fails = true
+  map.set('/new', bytes(3))
+  map.delete('/deleted')
+  await map.flush()
+  assert.equal(map.failure, 'no space left on device')
+  isThere = true
+  await until('it to be written again', () => map.failure === undefined)
+  const [disk = assert.fail(), ...others] = disks
+  assert.equal(others.length, 0)
+  assert.deepEqual((await load(disk)).under('/').toSorted(), map.under('/').toSorted())
+  assert.equal(map.get('/deleted'), undefined)
+  await map.close()
+})
+
+test('what was on a disk that could not be read at first is there once it can be, below what came since', async () => {
+  const disk = new TestDisk()
+  const before = await load(disk, true)
+  before.set('/a', bytes(1))
+  before.set('/b', bytes(1))
+  await before.close()
+  let isThere = false
+  const reopen = async () => {
+    if (!isThere) throw new Error('read-only')
+    return { disk, entries: await readEntries(disk, false) }
+  }
+  const map = new PersistentMap(undefined, { reopen, retryMs: 1 })
+  map.awaitDisk('read-only')
+  map.set('/b', bytes(2))
+  await map.flush()
+  isThere = true
+  await until('it to be written', () => map.failure === undefined)
+  assert.deepEqual(map.get('/a'), bytes(1))
+  await map.close()
+  assert.deepEqual((await load(disk)).get('/a'), bytes(1))
+  assert.deepEqual((await load(disk)).get('/b'), bytes(2))
 })
 
 test('a disk that hangs holds up nothing, and nothing piles up', async () => {

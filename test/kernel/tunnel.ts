@@ -8,14 +8,18 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { formatSocketAddress } from '../../src/base/address.js'
+import { askStatus } from '../../src/daemon/controlClient.js'
+import { controlSocketPath } from '../../src/daemon/runDirectory.js'
 import { Fleet, type Machine } from '../lab/fleet.js'
 import type { Gateway } from '../lab/gateway.js'
 import { Laboratory } from '../lab/laboratory.js'
 import { PingStream } from '../lab/pingStream.js'
+import { until } from '../until.js'
 
 /** Of each gateway, for what it sends to the internet. */
 const DELAY_MS = 20
 const LOSS_PERCENT = 1
+const RENAMED = 'renamed0'
 const PRESHARED_KEY = randomBytes(32).toString('base64')
 
 let lab: Laboratory
@@ -87,6 +91,33 @@ test('a daemon that is killed and started again takes over the tunnel that runs'
   assert.equal(await endpointIn(bob, alice), endpoint)
   assert.ok((await handshakeIn(bob, alice)) >= handshakes)
   await bob.daemon.untilDirect(alice.wireguard.keys.publicKey)
+})
+
+test('an interface that is renamed is followed, and so it is when it gets its name back', async () => {
+  const { host, wireguard, daemon } = bob
+  const rename = async (from: string, to: string): Promise<void> => {
+    // Linux 6.1 renames no interface that is up. The routes go with the link.
+    await host.namespace.configure({}, [
+      `link set ${from} down`,
+      `link set ${from} name ${to}`,
+      `link set ${to} up`,
+      `route replace ${alice.tunnelAddress} dev ${to}`,
+    ])
+    await until(`the node to be that of ${to}`, async () => {
+      try {
+        return (await askStatus(controlSocketPath(daemon.runDirectory, to))).interface === to
+      } catch {
+        // Between the two there is nobody to ask.
+        return false
+      }
+    })
+  }
+  await rename(wireguard.name, RENAMED)
+  const stream = PingStream.start(host, alice.tunnelAddress)
+  await stream.untilSound()
+  await stream.stop()
+  await rename(RENAMED, wireguard.name)
+  await assertOursIn(bob, alice)
 })
 
 test('a daemon that ends leaves no endpoint of its own, and the peer with its preshared key', async () => {

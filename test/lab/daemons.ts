@@ -11,6 +11,7 @@ import { until } from '../until.js'
 import type { CommandOptions, CommandOutput } from './command.js'
 import type { Host } from './host.js'
 import type { LabProcess } from './labProcess.js'
+import type { SmallDisk } from './smallDisk.js'
 import type { WireGuard } from './wireguard.js'
 
 /** The built command line beside the built tests. */
@@ -36,6 +37,8 @@ export interface DaemonOptions {
   readonly args?: readonly string[]
   /** A file that it has for /etc/resolv.conf; the machine's where absent. */
   readonly resolvConf?: string
+  /** A disk of its own for what it remembers; {@link SmallDisk}. */
+  readonly disk?: SmallDisk
 }
 
 /** What `node` is told to run a daemon as the classes below do; for tests of how it fails. `name` is the daemon's. */
@@ -85,9 +88,10 @@ class Daemon {
     const directory = daemonDirectory(host, name)
     await mkdir(directory, { recursive: true, mode: 0o700 })
     const args = daemonArguments(host, name, command, options)
+    await options.disk?.mount(join(directory, 'state'))
     const process =
       options.resolvConf === undefined
-        ? host.spawn('node', args)
+        ? host.spawn(...(options.disk?.enter('node', args) ?? (['node', args] as const)))
         : host.spawn('unshare', ['--mount', 'sh', '-ec', WITH_RESOLV_CONF, 'sh', options.resolvConf, ...args])
     return { process, directory }
   }

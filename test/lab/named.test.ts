@@ -61,6 +61,12 @@ describe('Without a mesh', () => {
     assert.match(stdout, /mesh.*--no-mesh/)
   })
 
+  test('no record is looked up, and resolve says what to do about it', async () => {
+    const { publicKey } = server.wireguard.keys
+    const { stderr } = await home.daemon.cli('resolve', [publicKey], { exitCodes: [1] })
+    assert.match(stderr, /^tunnelbore: [^\n]*--no-mesh[^\n]*--peer [^\n]*=<host>:<port>\n$/)
+  })
+
   test('a plain peer is reached at its name, and the handshake proves the path', async () => {
     assert.equal((await home.host.ping(server.tunnelAddress)).received, 1)
     const { path, name } = await home.daemon.untilDirect(server.wireguard.keys.publicKey)

@@ -62,6 +62,8 @@ describe('While the daemon runs', () => {
     const endpoint = { ip: '203.0.113.201', port: 4_501 }
     await wireguard.setPeer({ publicKey: resident, allowedIps: ['10.9.0.2/32'], endpoint })
     await untilEndpointIsOurs(resident)
+    const said = await node.process.waitForOutput(/\{[^\n]*somebody set the endpoint of a peer[^\n]*/)
+    assert.ok(said[0].includes(resident) && said[0].includes(formatSocketAddress(endpoint)), said[0])
     await node.stop()
     assert.equal(await endpointOf(resident), formatSocketAddress(endpoint))
   })

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { until } from '../until.js'
 import { run } from './command.js'
@@ -87,7 +88,59 @@ describe('The daemon leaves everything as it was', () => {
     await node.stop()
     assert.deepEqual(await look(), system)
   })
+
+  test('after it was killed twice in a row, the second time as soon as it had noted anything', async () => {
+    const first = await UpNode.start(wireguard)
+    await first.process.stop('SIGKILL')
+    const loopback = (await wireguard.peers()).map(({ endpoint }) => endpoint)
+    const second = host.spawn('node', daemonArguments(host, wireguard.name, ['up', wireguard.name]))
+    await second.waitForOutput(/\n/)
+    await second.stop('SIGKILL')
+    const node = await UpNode.start(wireguard)
+    assert.deepEqual(
+      (await wireguard.peers()).map(({ endpoint }) => endpoint),
+      loopback,
+    )
+    await node.stop()
+    assert.deepEqual(await look(), system)
+    assert.deepEqual(await readdir(node.runDirectory), [])
+  })
 })
+
+describe('What wg-quick saves with SaveConfig', () => {
+  const showconf = async () => (await host.run('wg', ['showconf', wireguard.name])).stdout
+
+  test('is the same as ever once the daemon has ended', async () => {
+    const before = await showconf()
+    const node = await UpNode.start(wireguard)
+    assert.match(await showconf(), /Endpoint = 127\./)
+    await node.stop()
+    assert.deepEqual(sections(await showconf()), sections(before))
+  })
+
+  test('while it ran is recognised: an endpoint of ours is not taken for one of the peer, on another port either', async () => {
+    const killed = await UpNode.start(wireguard)
+    const saved = join(host.namespace.scope.directory, 'saved.conf')
+    await writeFile(saved, await showconf(), { mode: 0o600 })
+    await killed.process.stop('SIGKILL')
+    // wg-quick down and up, and a state that was lost meanwhile.
+    await rm(killed.stateDirectory, { recursive: true })
+    await host.run('wg', ['setconf', wireguard.name, saved])
+    const node = await UpNode.start(wireguard, { args: ['--listen-port', '52001'] })
+    await assertTakenOver()
+    assert.ok(!(await readFile(join(node.stateDirectory, `${wireguard.name}.json`), 'utf8')).includes('127.'))
+    await node.stop()
+    assert.doesNotMatch(await showconf(), /Endpoint = 127\./)
+  })
+})
+
+/** Of a configuration; the order of peers means nothing. */
+function sections(configuration: string): readonly string[] {
+  return configuration
+    .split(/\n(?=\[)/)
+    .map((section) => section.trim())
+    .sort()
+}
 
 describe('A second daemon on the same interface', () => {
   test('says so in one line, ends with 1, and the first one goes on', async () => {

@@ -39,6 +39,29 @@ describe('peers without traffic', () => {
   })
 })
 
+describe('peers whose PersistentKeepalive asks for it', () => {
+  it('keep the mapping for an hour without any other traffic, and nobody else is kept', () => {
+    const world = new World({ seed: 11 })
+    const [ana, ben, cas] = ['ana', 'ben', 'cas'].map((name) =>
+      world.node(name, world.placeIn(world.house('port-restricted', { lifetimeMs: 30 * SECOND }), 2)),
+    )
+    assert.ok(ana !== undefined && ben !== undefined && cas !== undefined)
+    world.startFleet(ana, ben, cas)
+    const endpoint = ana.host.wireguard.endpointOf(ben.publicKey)
+    assert.ok(endpoint !== undefined)
+    ana.host.wireguard.addPeer(ben.publicKey, { keepaliveMs: 25 * SECOND, endpoint })
+    world.awaitPing(ana.host.ping(ben.publicKey))
+    world.awaitPing(ana.host.ping(cas.publicKey))
+    world.queue.run(5 * MINUTE)
+    const [bySilent, knocks] = [cas.counts.sent, world.mesh.counts.knocks]
+    world.queue.run(HOUR)
+    assert.equal(cas.counts.sent, bySilent)
+    assert.equal(world.mesh.counts.knocks, knocks)
+    // The silent side gets through at once, because the other one holds the way open.
+    assert.ok(world.awaitPing(ben.host.ping(ana.publicKey)) <= 2 * ROUND_TRIP_MS)
+  })
+})
+
 describe('peers with traffic', () => {
   it('are not knocked again in two hours of rekeys, and looked up once each, when their records grow old', () => {
     const { world, ana, ben } = connectedTo('each other')
