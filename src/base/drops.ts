@@ -8,6 +8,10 @@ export const DROP_REASONS = {
   'through-tunnel':
     'a message from an address to which our routes lead through the tunnel: an answer would loop',
   unrecognised: 'a datagram that is neither WireGuard nor STUN',
+  'not-sent': 'a datagram that the system would not send, nor at the second try',
+  'icmp-not-heeded':
+    'an ICMP error that concerns no path in use with traffic, or comes too soon after another about that peer',
+  'icmp-flood': 'ICMP errors beyond what is read of them each second, all together',
   'loopback-foreign-sender': 'a datagram on a loopback endpoint that WireGuard did not send',
   'wireguard-malformed': 'a WireGuard message of a wrong length',
   'wireguard-unknown-sender': 'a WireGuard message other than a first one, from an address that is no path',

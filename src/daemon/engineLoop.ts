@@ -104,7 +104,12 @@ export class EngineLoop {
       {
         onDatagram: (socket, ip, remotePort, bytes) => this.#received(socket, ip, remotePort, bytes),
         onForged,
-        onSendError: (socket, remote, code) => log.trace({ socket, remote, code }, 'could not send'),
+        onSendError: (socket, remote, code) => {
+          engine.drop('not-sent')
+          log.trace({ socket, remote, code }, 'could not send')
+        },
+        onUnreachable: (socket, remote, what) => this.handle({ type: 'unreachable', socket, remote, what }),
+        onIcmpFlood: () => engine.drop('icmp-flood'),
       },
     )
     this.#relay = new RelaySockets(

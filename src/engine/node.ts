@@ -35,7 +35,7 @@ import { AddressWitnesses } from './path/addressWitnesses.js'
 import type { CheckSubject, PathContext } from './path/agent.js'
 import { Birthdays } from './path/birthdays.js'
 import { openSockets } from './path/machine.js'
-import { type Route, sameRoute } from './path/path.js'
+import type { Route } from './path/path.js'
 import type { PortMappingOptions } from './path/portMapping.js'
 import { DEFAULT_PUNCH_LIMITS, PunchBudget, type PunchLimits } from './path/punchLimits.js'
 import { isUsable } from './path/reachability.js'
@@ -452,8 +452,7 @@ export class Node {
   #unreachable(there: Route, now: Now): void {
     const flow = this.forwarding.flowAt(there.remote)
     const peer = flow === undefined ? undefined : this.#peers.get(flow.peer)
-    if (peer?.agent.current !== undefined && sameRoute(peer.agent.current, there))
-      peer.noticed('unreachable', now)
+    if (peer?.unreachableAt(there, now) !== true) this.drop('icmp-not-heeded')
   }
 
   #reflected(now: Now): void {

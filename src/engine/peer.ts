@@ -98,10 +98,8 @@ export class Peer implements DiscoveredPeer {
     this.mtu = new MtuProbing({ agent, emit, interfaceMtu: () => context.interfaceMtu })
     this.roaming = new Roaming({
       situation: (now) => ({ isActive: watch.isActive(now), hasPath: agent.current !== undefined }),
-      ask: (now) => {
-        agent.probeQuickly(now)
-        this.#search.bindRelaysAgain(now)
-      },
+      ask: (now) => agent.probeQuickly(now),
+      bindRelays: (now) => this.#search.bindRelaysAgain(now),
       look: (now) => this.#search.lookAgain(now),
       log,
     })
@@ -276,6 +274,15 @@ export class Peer implements DiscoveredPeer {
   noticed(sign: Sign, now: Now): void {
     this.roaming.noticed(sign, now.instant)
     this.settle(now)
+  }
+
+  /** ICMP says that nobody is at `there`. False where that is not heeded. */
+  unreachableAt(there: Route, now: Now): boolean {
+    const { current } = this.agent
+    if (current === undefined || !sameRoute(current, there) || !this.roaming.unreachable(now.instant))
+      return false
+    this.settle(now)
+    return true
   }
 
   /** True where our checks reach the peer. */

@@ -10,13 +10,14 @@
  */
 
 import type { Socket } from 'node:dgram'
-import type { SocketAddress } from '../base/address.js'
+import { familyOf, type SocketAddress } from '../base/address.js'
 import { codeOf } from '../base/userError.js'
 import type { SocketPurpose } from '../engine/inputs.js'
+import { IcmpErrors, type IcmpHandlers } from './icmpErrors.js'
 import { sendUnfragmented, udpSocketFd } from './socketOptions.js'
 import { allowUdpFragments, bindUdpSocket, enlargeBuffers, markUdpSocket, receiveFrom } from './udpSocket.js'
 
-export interface SharedSocketHandlers {
+export interface SharedSocketHandlers extends IcmpHandlers {
   /** `remoteIp` is canonical, `remotePort` never 0. `bytes` are the receiver's to keep. */
   readonly onDatagram: (socketId: number, remoteIp: string, remotePort: number, bytes: Uint8Array) => void
   /**
@@ -47,12 +48,11 @@ export interface BindFailure {
 
 interface OpenSocket extends SharedSocket {
   readonly socket: Socket
-  /** Shared by all sends of the socket: one for each would be garbage for every packet. */
-  readonly onSent: (error: Error | null) => void
 }
 
 export class SharedSockets {
   readonly #handlers: SharedSocketHandlers
+  readonly #icmp: IcmpErrors
   readonly #open = new Map<number, OpenSocket>()
   #port: number
   #mark: number
@@ -63,6 +63,7 @@ export class SharedSockets {
     this.#port = options.port
     this.#mark = options.mark
     this.#handlers = handlers
+    this.#icmp = new IcmpErrors(handlers)
   }
 
   /** The shared port; 0 as long as none was chosen. */
@@ -151,11 +152,12 @@ export class SharedSockets {
       this.#handlers.onSendError(socketId, remote, 'EBADF')
       return
     }
-    try {
-      open.socket.send(bytes, remote.port, remote.ip, open.onSent)
-    } catch (error) {
-      this.#handlers.onSendError(socketId, remote, errorCode(error))
-    }
+    this.#send(open, remote, bytes, (code) => {
+      this.#icmp.read(socketId)
+      // The failure may tell of another datagram, which was sent before. Of this one it does where the device's queue is full.
+      if (code === 'ENOBUFS' || !this.#open.has(socketId)) this.#handlers.onSendError(socketId, remote, code)
+      else this.#sendAgain(open, remote, bytes)
+    })
   }
 
   /**
@@ -165,7 +167,15 @@ export class SharedSockets {
   sendUnfragmented(socketId: number, remote: SocketAddress, bytes: Uint8Array): boolean {
     const open = this.#open.get(socketId)
     const fd = open === undefined ? undefined : udpSocketFd(open.socket)
-    return fd === undefined || sendUnfragmented(fd, remote, bytes) !== 'too-large'
+    if (fd === undefined) return true
+    const first = sendUnfragmented(fd, remote, bytes)
+    if (first === 'sent') return true
+    // The failure may tell of another datagram.
+    this.#icmp.read(socketId)
+    const second = sendUnfragmented(fd, remote, bytes)
+    // It has been queued as well that this one is too large.
+    if (second !== 'sent') this.#icmp.read(socketId)
+    return second !== 'too-large'
   }
 
   /** Closes all sockets. */
@@ -183,7 +193,7 @@ export class SharedSockets {
     const address: SocketAddress = { ip, port: socket.address().port }
     if (purpose !== 'spare') enlargeBuffers(socket)
     allowUdpFragments(socket, ip)
-    const { onDatagram, onForged, onSendError } = this.#handlers
+    const { onDatagram, onForged } = this.#handlers
     const id = this.#nextId++
     receiveFrom(
       socket,
@@ -191,25 +201,46 @@ export class SharedSockets {
       (remoteIp, remotePort, bytes) => onDatagram(id, remoteIp, remotePort, bytes),
       onForged,
     )
-    // A failed receive concerns one datagram; the socket goes on.
-    socket.on('error', () => undefined)
+    const fd = purpose === 'spare' ? undefined : udpSocketFd(socket)
+    if (fd !== undefined) this.#icmp.listen(id, fd, familyOf(ip))
+    // A failed receive concerns one datagram, or one that was sent; the socket goes on.
+    socket.on('error', () => this.#icmp.read(id))
     const open: OpenSocket = {
       id,
       address,
       purpose,
       marked: this.#mark === 0 || markUdpSocket(socket, this.#mark),
       socket,
-      onSent(error) {
-        if (error === null) return
-        const { address = '', port = 0 } = error as { address?: string; port?: number }
-        onSendError(id, { ip: address, port }, errorCode(error))
-      },
     }
     this.#open.set(id, open)
     return open
   }
 
+  #sendAgain(open: OpenSocket, remote: SocketAddress, bytes: Uint8Array): void {
+    this.#send(open, remote, bytes, (code) => {
+      this.#icmp.read(open.id)
+      this.#handlers.onSendError(open.id, remote, code)
+    })
+  }
+
+  /** Calls back, not always later, if it fails. */
+  #send(
+    { socket }: OpenSocket,
+    remote: SocketAddress,
+    bytes: Uint8Array,
+    onFailure: (code: string) => void,
+  ): void {
+    try {
+      socket.send(bytes, remote.port, remote.ip, (error) => {
+        if (error !== null) onFailure(errorCode(error))
+      })
+    } catch (error) {
+      onFailure(errorCode(error))
+    }
+  }
+
   #closeSocket(id: number): void {
+    this.#icmp.forget(id)
     this.#open.get(id)?.socket.close()
     this.#open.delete(id)
   }

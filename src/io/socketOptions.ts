@@ -1,6 +1,6 @@
 /**
  * What Node's sockets cannot do, through {@link ./libc}: firewall marks (SO_MARK, socket(7)), buffers
- * beyond the system's limit (SO_RCVBUFFORCE, SO_SNDBUFFORCE), and saying of a datagram whether it may be fragmented
+ * beyond the system's limit (SO_RCVBUFFORCE, SO_SNDBUFFORCE), queues of ICMP errors (IP_RECVERR), and saying of a datagram whether it may be fragmented
  * (IP_MTU_DISCOVER, ip(7)). Besides, the MTU of an interface.
  *
  * With `AllowedIPs = 0.0.0.0/0` wg-quick routes everything into the tunnel but what carries the interface's mark. Our
@@ -107,6 +107,16 @@ export function sendUnfragmented(
   return tooLarge ? 'too-large' : sent === bytes.length ? 'sent' : 'failed'
 }
 
+/**
+ * Has the kernel queue the ICMP errors that concern what a UDP socket sent (IP_RECVERR, ip(7)), for errorQueue.ts; or
+ * queue no more, and forget those that are queued. False where that could not be set.
+ *
+ * While it does, each of them also fails one call: the next to send or to receive, whatever that is about.
+ */
+export function setErrorQueue(fd: number, family: AddressFamily, isOn: boolean): boolean {
+  return setOption(fd, isOn ? 1 : 0, IPPROTO[family], RECVERR[family])
+}
+
 /** The MTU of a network interface, in bytes; undefined where there is none of this name, or it cannot be asked. */
 export function interfaceMtu(device: string): number | undefined {
   const libc = loadLibc()
@@ -152,13 +162,14 @@ const SOL_SOCKET = 1
 const SO_SNDBUFFORCE = 32
 const SO_RCVBUFFORCE = 33
 const SO_MARK = 36
-const MSG_DONTWAIT = 0x40
+export const MSG_DONTWAIT = 0x40
 const SIOCGIFMTU = 0x8921
 const IFNAMSIZ = 16
 const IFREQ_LENGTH = 40
 
-/** By the family of the address: the level, and IP_MTU_DISCOVER or IPV6_MTU_DISCOVER. */
-const IPPROTO = { 4: 0, 6: 41 } as const
+/** By the family of the address: the level, IP_MTU_DISCOVER or IPV6_MTU_DISCOVER, IP_RECVERR or IPV6_RECVERR. */
+export const IPPROTO = { 4: 0, 6: 41 } as const
+export const RECVERR = { 4: 11, 6: 25 } as const
 const MTU_DISCOVER = { 4: 10, 6: 23 } as const
 const PMTUDISC_DONT = 0
 const PMTUDISC_WANT = 1

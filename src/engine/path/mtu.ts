@@ -9,8 +9,8 @@
  *
  * Nothing is asked beyond what WireGuard's interface makes of a full packet (`wanted`): so where all is well, one check
  * a minute is all that this costs. That a padded check is not answered says something of its size only where a small
- * one is answered after it. ICMP is not listened to: routers may be silent, and anybody can forge it (RFC 8899 section
- * 4.6.1).
+ * one is answered after it. What ICMP says of sizes is not listened to: routers may be silent, and anybody can forge it
+ * (RFC 8899 section 4.6.1).
  *
  * Deviation from RFC 8899: there is no state BASE before the search, because the wanted size is mostly carried.
  */

@@ -9,6 +9,7 @@
  */
 
 import type { Instant } from '../../base/time.js'
+import { Caution } from './caution.js'
 import { type Decision, type Sign, SignLog } from './signs.js'
 
 /** What a decision depends on. */
@@ -22,6 +23,8 @@ export interface RoamMeans {
   readonly situation: (now: Instant) => RoamSituation
   /** Asks the path in use whether it carries, several times in short order. */
   readonly ask: (now: Instant) => void
+  /** Has our own mappings at relays made again, should it be these that are gone. */
+  readonly bindRelays: (now: Instant) => void
   /** Looks for the peer, and asks where we are. */
   readonly look: (now: Instant) => void
   readonly log: (message: string, fields: Readonly<Record<string, string | number>>) => void
@@ -30,6 +33,8 @@ export interface RoamMeans {
 export class Roaming {
   readonly #means: RoamMeans
   readonly #log = new SignLog()
+  /** Of what ICMP says. */
+  readonly #doubt = new Caution()
 
   constructor(means: RoamMeans) {
     this.#means = means
@@ -43,18 +48,31 @@ export class Roaming {
   /** There is a sign: decides, and does it. */
   noticed(sign: Sign, now: Instant): void {
     const decision = decide(sign, this.#means.situation(now))
-    const isNews = this.note(sign, decision, now)
-    // Anybody can send those, and as many as he likes.
-    if (sign === 'unreachable' && !isNews) return
-    if (decision === 'ask') this.#means.ask(now)
-    else if (decision === 'look') this.#means.look(now)
+    this.note(sign, decision, now)
+    if (sign === 'checks-unanswered') this.#doubt.wasTrue()
+    if (decision === 'look') this.#means.look(now)
+    if (decision !== 'ask') return
+    this.#means.ask(now)
+    // That a router does not know where the peer is, says nothing of us; and anybody can say it.
+    if (sign !== 'unreachable') this.#means.bindRelays(now)
   }
 
-  /** There was a sign that is seen to elsewhere. False where it is an echo of one a moment ago. */
-  note(sign: Sign, decision: Decision, now: Instant): boolean {
-    const isNews = this.#log.note(sign, decision, now)
-    if (isNews) this.#means.log('a sign', { sign, decision })
-    return isNews
+  /**
+   * ICMP says that nobody is where the path in use leads. Anybody can say so, as often as he likes: it counts as false
+   * until the path fails its checks, and is heeded once a second at first, and then ever more rarely. False where it is
+   * not heeded.
+   */
+  unreachable(now: Instant): boolean {
+    if (this.#doubt.holds(now) || decide('unreachable', this.#means.situation(now)) === 'nothing')
+      return false
+    this.#doubt.wasFalse(now)
+    this.noticed('unreachable', now)
+    return true
+  }
+
+  /** There was a sign that is seen to elsewhere. */
+  note(sign: Sign, decision: Decision, now: Instant): void {
+    if (this.#log.note(sign, decision, now)) this.#means.log('a sign', { sign, decision })
   }
 }
 

@@ -45,18 +45,60 @@ describe('a sign', () => {
     assert.equal(decide('unreachable', { isActive: true, hasPath: true }), 'ask')
   })
 
-  it('is heeded once a second where anybody can send it', () => {
-    let asked = 0
+  it('is heeded ever more rarely where anybody can send it, until it was true', () => {
+    const asked: number[] = []
     const roaming = new Roaming({
       situation: () => ({ isActive: true, hasPath: true }),
-      ask: () => {
-        asked += 1
-      },
-      look: () => assert.fail(),
+      ask: (now) => asked.push(now),
+      bindRelays: () => assert.fail(),
+      look: () => undefined,
       log: () => undefined,
     })
-    for (let ms = 0; ms < 10_000; ms += 10) roaming.noticed('unreachable', at(ms))
-    assert.equal(asked, 10)
+    for (let ms = 0; ms < 70_000; ms += 10) roaming.unreachable(at(ms))
+    assert.deepEqual(
+      asked,
+      [0, 1, 3, 7, 15, 31, 63].map((s) => at(s * 1_000)),
+    )
+    roaming.noticed('checks-unanswered', at(70_000))
+    assert.equal(roaming.unreachable(at(70_000)), true)
+  })
+
+  it('that anybody can send is heeded once a second at most, whenever it comes', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 400 }), { maxLength: 500 }), (pauses) => {
+        const asked: number[] = []
+        const roaming = new Roaming({
+          situation: (now) => ({ isActive: now % 2_000 < 1_500, hasPath: true }),
+          ask: (now) => asked.push(now),
+          bindRelays: () => assert.fail(),
+          look: () => assert.fail(),
+          log: () => undefined,
+        })
+        let ms = 0
+        for (const pause of pauses) {
+          ms += pause
+          roaming.unreachable(at(ms))
+        }
+        for (const [index, time] of asked.entries())
+          assert.ok(index === 0 || time - (asked[index - 1] ?? 0) >= 1_000)
+        assert.equal(roaming.signs.length, Math.min(asked.length, 8))
+      }),
+    )
+  })
+
+  it('has our own mappings at relays made again, unless it is of what anybody can send', () => {
+    const done: string[] = []
+    const roaming = new Roaming({
+      situation: () => ({ isActive: true, hasPath: true }),
+      ask: () => done.push('ask'),
+      bindRelays: () => done.push('bind'),
+      look: () => done.push('look'),
+      log: () => undefined,
+    })
+    roaming.unreachable(at(0))
+    assert.deepEqual(done, ['ask'])
+    roaming.noticed('woke-up', at(0))
+    assert.deepEqual(done, ['ask', 'ask', 'bind'])
   })
 
   it('is done as it was decided, and kept', () => {
@@ -64,6 +106,7 @@ describe('a sign', () => {
     const roaming = new Roaming({
       situation: () => ({ isActive: true, hasPath: false }),
       ask: () => done.push('ask'),
+      bindRelays: () => done.push('bind'),
       look: () => done.push('look'),
       log: (_message, { sign }) => done.push(String(sign)),
     })
