@@ -257,7 +257,18 @@ export class EngineLoop {
     }
     const from = this.sockets.get(socket)
     if (from === undefined) throw new Error(`socket ${socket} is not open on ${this.#host.name}`)
-    this.#host.send(from.address, remote, datagram)
+    const sentAt = this.#host.clock.instant
+    this.#host.send(from.address, remote, datagram, this.#host.name, (what) =>
+      this.#unreachable({ socket, remote }, what, sentAt),
+    )
+  }
+
+  /** ICMP comes back as fast as what it is about got there, and through all gateways. */
+  #unreachable(route: Route, what: 'port' | 'host', sentAt: Instant): void {
+    const { clock } = this.#host
+    clock.in(elapsed(sentAt, clock.instant), () => {
+      if (this.sockets.get(route.socket) !== undefined) this.handle({ type: 'unreachable', ...route, what })
+    })
   }
 
   #deliver(peer: PublicKey, datagram: Uint8Array, author: string, isDirect: boolean): void {

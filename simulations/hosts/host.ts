@@ -2,7 +2,7 @@
 
 import type { SocketAddress } from '../../src/base/address.js'
 import type { MachineRoute } from '../../src/engine/inputs.js'
-import type { Datagram } from '../network/datagram.js'
+import type { Datagram, TellUnreachable } from '../network/datagram.js'
 import type { Place } from '../network/place.js'
 import type { Observer } from '../observer.js'
 import { Attachments } from './attachments.js'
@@ -71,10 +71,16 @@ export class Host {
   }
 
   /** Sends from an address of ours. From one that is ours no longer nothing leaves. `author`: whose it is, if we only pass it on. */
-  send(from: SocketAddress, to: SocketAddress, bytes: Uint8Array, author = this.name): void {
+  send(
+    from: SocketAddress,
+    to: SocketAddress,
+    bytes: Uint8Array,
+    author = this.name,
+    unreachable?: TellUnreachable,
+  ): void {
     const place = this.#attachments.placeOf(from.ip)
     if (place === undefined || this.clock.asleep) return
-    const datagram: Datagram = { from, to, bytes, author }
+    const datagram: Datagram = { from, to, bytes, author, unreachable }
     for (const observer of this.observers) observer.sent?.(this.name, datagram)
     place.send(datagram)
   }
@@ -99,7 +105,10 @@ export class Host {
   #arrived(datagram: Datagram): void {
     if (this.clock.asleep) return
     const receive = this.#ports.get(datagram.to.port)
-    if (receive === undefined) return
+    if (receive === undefined) {
+      datagram.unreachable?.('port')
+      return
+    }
     for (const observer of this.observers) observer.arrived?.(this.name, datagram)
     receive(datagram)
   }

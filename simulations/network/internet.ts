@@ -123,6 +123,7 @@ export class Internet implements Outside {
   carry(datagram: Datagram, from: Gateway, delayMs: number): void {
     for (const passes of this.watchers) if (!passes(datagram)) return
     const target = this.#segment.find(datagram.to.ip)
+    if (target === undefined) datagram.unreachable?.('host')
     if (target === undefined || target.side !== from.side) return
     target.reach(datagram, delayMs + this.#delay(from, target))
   }

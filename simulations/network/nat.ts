@@ -12,7 +12,7 @@
  * port, and it is filtered as anybody's (section 6, REQ-9a).
  *
  * Ports below 1024 are assigned only where they are preserved. Where ports count, one count is kept for all inner hosts;
- * a port that is taken is left out for the next free one. Parity and contiguity are not modelled, nor is ICMP.
+ * a port that is taken is left out for the next free one. Parity and contiguity are not modelled, nor is ICMP, which passes.
  */
 
 import type { SocketAddress } from '../../src/base/address.js'
@@ -104,14 +104,27 @@ export class Nat {
     this.#endExpired(now)
     const { from, to } = datagram
     const answers = this.#openPorts.outbound(from, to, now)
-    if (answers !== undefined) return { from: answers, to, bytes: datagram.bytes, author: datagram.author }
+    if (answers !== undefined)
+      return {
+        from: answers,
+        to,
+        bytes: datagram.bytes,
+        author: datagram.author,
+        unreachable: datagram.unreachable,
+      }
     let mapping = this.#bySocket.get(from)?.get(to)
     if (mapping === undefined) {
       mapping = this.#map(from, to, now)
       if (mapping === undefined) return undefined
     } else this.#mappings.use(mapping, now)
     if (mapping.filters !== undefined) this.#letIn(mapping, mapping.filters, to, now)
-    return { from: mapping.outer, to, bytes: datagram.bytes, author: datagram.author }
+    return {
+      from: mapping.outer,
+      to,
+      bytes: datagram.bytes,
+      author: datagram.author,
+      unreachable: datagram.unreachable,
+    }
   }
 
   /** What goes on to an inner host of what came to an outer address; undefined where it is dropped. */
@@ -120,7 +133,14 @@ export class Nat {
     this.#endExpired(now)
     const { from } = datagram
     const open = this.#openPorts.inbound(datagram.to, from, now)
-    if (open !== undefined) return { from, to: open, bytes: datagram.bytes, author: datagram.author }
+    if (open !== undefined)
+      return {
+        from,
+        to: open,
+        bytes: datagram.bytes,
+        author: datagram.author,
+        unreachable: datagram.unreachable,
+      }
     const mapping = this.#byOuter.get(datagram.to)
     if (mapping === undefined) return undefined
     const filter = mapping.filters?.get(from)
@@ -129,7 +149,13 @@ export class Nat {
       this.#mappings.use(mapping, now)
       if (filter !== undefined) this.#filters.use(filter, now)
     }
-    return { from, to: mapping.inner, bytes: datagram.bytes, author: datagram.author }
+    return {
+      from,
+      to: mapping.inner,
+      bytes: datagram.bytes,
+      author: datagram.author,
+      unreachable: datagram.unreachable,
+    }
   }
 
   /** What goes on to another inner host of what was sent to an outer address; undefined where nothing does. */

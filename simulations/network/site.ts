@@ -261,7 +261,10 @@ export class Site implements Gateway, Home, Outside {
   #arrive(datagram: Datagram, isIpv6: boolean): void {
     if (!this.#isConnected) return
     const inside = this.#border.inbound(datagram, isIpv6)
-    if (inside !== undefined) this.#segment.find(inside.to.ip)?.reach(inside, 0)
+    if (inside === undefined) return
+    const attached = this.#segment.find(inside.to.ip)
+    if (attached === undefined) inside.unreachable?.('host')
+    else attached.reach(inside, 0)
   }
 
   get #isConnected(): boolean {

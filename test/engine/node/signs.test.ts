@@ -4,8 +4,9 @@ import fc from 'fast-check'
 import type { SocketAddress } from '../../../src/base/address.js'
 import { MINUTE, SECOND } from '../../../src/base/time.js'
 import type { Route } from '../../../src/engine/path/path.js'
+import type { Sign } from '../../../src/engine/roam/signs.js'
 import { classify } from '../../../src/wire/classify.js'
-import { World } from '../world.js'
+import { ROUND_TRIP_MS, World } from '../world.js'
 
 describe('an ICMP error', () => {
   it('has the path in use asked at once, and in 5 s twice again however many there are', () => {
@@ -48,19 +49,29 @@ describe('an ICMP error', () => {
     )
   })
 
-  it('that is true has the peer looked for sooner', () => {
-    const [told, untold] = [true, false].map((isTold) => {
+  it('that is true comes after a round trip, and has the peer looked for sooner than silence', () => {
+    const [told, untold] = (['closed port', 'silence'] as const).map((how) => {
       const { world, ana, ben, path } = talking()
-      ben.crash()
+      if (how === 'silence') ben.host.clock.sleep()
+      else ben.crash()
       const since = world.queue.elapsed
       void ana.host.ping(path.peer)
-      if (isTold) ana.handle({ type: 'unreachable', ...path, what: 'port' })
-      const isLookedFor = () => ana.status(path.peer).signs.some(({ sign }) => sign === 'checks-unanswered')
-      world.queue.runUntil(isLookedFor, 10 * SECOND)
-      assert.ok(isLookedFor())
+      const has = (wanted: Sign) => ana.status(path.peer).signs.some(({ sign }) => sign === wanted)
+      world.queue.run(ROUND_TRIP_MS + 1)
+      assert.equal(has('unreachable'), how !== 'silence')
+      world.queue.runUntil(() => has('checks-unanswered'), 10 * SECOND)
+      assert.ok(has('checks-unanswered'))
       return world.queue.elapsed - since
     })
     assert.ok((told ?? 0) < (untold ?? 0), `after ${told} ms in place of ${untold}`)
+  })
+
+  it('comes of a host that is gone as well, from the router before it', () => {
+    const { world, ana, ben, path } = talking()
+    for (const ip of ben.host.ips) ben.host.detach(ip)
+    void ana.host.ping(path.peer)
+    world.queue.run(SECOND)
+    assert.ok(ana.status(path.peer).signs.some(({ sign }) => sign === 'unreachable'))
   })
 
   it('in any number, about whatever, changes nothing but a few checks', () => {

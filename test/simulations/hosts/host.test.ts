@@ -15,7 +15,13 @@ describe('a host', () => {
     const { host, home } = hostAt(['192.168.1.2'])
     for (const ip of ['192.168.1.2', '192.168.1.3']) host.send({ ip, port: 7 }, REMOTE, BYTES)
     assert.deepEqual(home.sent, [
-      { from: { ip: '192.168.1.2', port: 7 }, to: REMOTE, bytes: BYTES, author: 'host' },
+      {
+        from: { ip: '192.168.1.2', port: 7 },
+        to: REMOTE,
+        bytes: BYTES,
+        author: 'host',
+        unreachable: undefined,
+      },
     ])
     host.detach('192.168.1.2')
     host.send({ ip: '192.168.1.2', port: 7 }, REMOTE, BYTES)
