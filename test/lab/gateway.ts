@@ -25,6 +25,7 @@
  * IPv6 addresses behind a firewall that lets in what was asked for.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { MappingProtocol } from '../../src/engine/path/mappedPort.js'
 import type { Namespace } from './namespace.js'
 import { PortDaemon, portRules } from './portDaemon.js'
@@ -98,6 +99,14 @@ export class Gateway {
   async forgetMappings(): Promise<void> {
     await this.namespace.nft('flush map inet gateway owners\nflush set inet gateway contacts\n')
     await this.namespace.run('conntrack', ['-F'])
+  }
+
+  /** Passes nothing on for so long, and has no mapping left then. */
+  async reboot(ms: number): Promise<void> {
+    await this.#block(['drop'])
+    await sleep(ms)
+    await this.forgetMappings()
+    await this.#block([])
   }
 
   /**

@@ -126,6 +126,11 @@ export class Laboratory {
     return host.replug(() => this.#segmentOf(to).join(host.namespace, 'eth0', to))
   }
 
+  /** Gives a host another device beside `eth0`, with a way out of its own; used where its metric is the lowest. */
+  async addDevice(host: Host, device: string, to: PlaceOptions & { readonly metric: number }): Promise<void> {
+    await this.#segmentOf(to).join(host.namespace, device, to)
+  }
+
   /** Starts to record all that crosses the internet. */
   capture(): Promise<Capture> {
     return startCapture(this.#internet.namespace, this.#internet.bridge)

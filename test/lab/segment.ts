@@ -27,6 +27,8 @@ export interface Membership {
 }
 
 export interface UplinkOptions {
+  /** Of the default routes; the lowest is used. By default they take the place of those that are there. */
+  readonly metric?: number
   /** Holds back every frame for so many milliseconds, in each direction: a round trip takes twice that longer. */
   readonly delayMs?: number
 }
@@ -85,8 +87,12 @@ export class Segment {
   }
 
   /** Joins a namespace through a new device there, which is up and has its addresses when this resolves. */
-  async join(member: Namespace, device: string, { delayMs = 0 }: UplinkOptions = {}): Promise<Membership> {
-    const { number, membership } = this.#next(device)
+  async join(
+    member: Namespace,
+    device: string,
+    { delayMs = 0, metric }: UplinkOptions = {},
+  ): Promise<Membership> {
+    const { number, membership } = this.#next(device, metric)
     const port = `port${number}`
     await ipBatch([
       `link add ${device} netns ${member.name} type veth peer name ${port} netns ${this.namespace.name}`,
@@ -121,18 +127,21 @@ export class Segment {
     return this.#next(device).membership
   }
 
-  #next(device: string): { number: number; membership: Membership } {
+  #next(device: string, metric?: number): { number: number; membership: Membership } {
     const number = FIRST_MEMBER + this.#members++
     if (number > LAST_MEMBER) throw new RangeError(`no address left in ${this.#prefix}0/24`)
     const address = `${this.#prefix}${number}`
     // The decimal digits of the IPv4 address's last byte, read as hexadecimal: easier to recognise.
     const address6 = this.#prefix6 === undefined ? undefined : `${this.#prefix6}${number}`
+    const rank = metric === undefined ? '' : ` metric ${metric}`
     const ipCommands = [
       `address add ${address}/24 dev ${device}`,
       ...(address6 === undefined ? [] : [`address add ${address6}/64 dev ${device} nodad`]),
       `link set ${device} up`,
-      `route replace default via ${this.address} dev ${device}`,
-      ...(this.#prefix6 === undefined ? [] : [`route replace default via ${this.#prefix6}1 dev ${device}`]),
+      `route replace default via ${this.address} dev ${device}${rank}`,
+      ...(this.#prefix6 === undefined
+        ? []
+        : [`route replace default via ${this.#prefix6}1 dev ${device}${rank}`]),
     ]
     return { number, membership: { address, address6, ipCommands } }
   }
