@@ -40,6 +40,8 @@ export class Segment {
   readonly #prefix6: string | undefined
   readonly #isolated: boolean
   #members = 0
+  /** Who was given which number: a device that comes back has it again, as a DHCP server would have it. */
+  readonly #numbers = new Map<string, number>()
 
   private constructor(
     namespace: Namespace,
@@ -92,7 +94,7 @@ export class Segment {
     device: string,
     { delayMs = 0, metric }: UplinkOptions = {},
   ): Promise<Membership> {
-    const { number, membership } = this.#next(device, metric)
+    const { number, membership } = this.#next(device, this.#numberOf(member, device), metric)
     const port = `port${number}`
     await ipBatch([
       `link add ${device} netns ${member.name} type veth peer name ${port} netns ${this.namespace.name}`,
@@ -124,12 +126,23 @@ export class Segment {
 
   /** Another place for the same device of a member that has joined. */
   renumber(device: string): Membership {
-    return this.#next(device).membership
+    return this.#next(device, this.#newNumber()).membership
   }
 
-  #next(device: string, metric?: number): { number: number; membership: Membership } {
+  #numberOf(member: Namespace, device: string): number {
+    const name = `${member.name} ${device}`
+    const number = this.#numbers.get(name) ?? this.#newNumber()
+    this.#numbers.set(name, number)
+    return number
+  }
+
+  #newNumber(): number {
     const number = FIRST_MEMBER + this.#members++
     if (number > LAST_MEMBER) throw new RangeError(`no address left in ${this.#prefix}0/24`)
+    return number
+  }
+
+  #next(device: string, number: number, metric?: number): { number: number; membership: Membership } {
     const address = `${this.#prefix}${number}`
     // The decimal digits of the IPv4 address's last byte, read as hexadecimal: easier to recognise.
     const address6 = this.#prefix6 === undefined ? undefined : `${this.#prefix6}${number}`
