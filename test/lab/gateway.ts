@@ -25,8 +25,8 @@
  * IPv6 addresses behind a firewall that lets in what was asked for.
  */
 
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { MappingProtocol } from '../../src/engine/path/mappedPort.js'
+import { until } from '../until.js'
 import type { Namespace } from './namespace.js'
 import { PortDaemon, portRules } from './portDaemon.js'
 import type { Segment, UplinkOptions } from './segment.js'
@@ -104,7 +104,8 @@ export class Gateway {
   /** Passes nothing on for so long, and has no mapping left then. */
   async reboot(ms: number): Promise<void> {
     await this.#block(['drop'])
-    await sleep(ms)
+    const upAt = performance.now() + ms
+    await until('the gateway to be up', () => performance.now() >= upAt, 2 * ms)
     await this.forgetMappings()
     await this.#block([])
   }

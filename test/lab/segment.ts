@@ -9,7 +9,9 @@
  * The kernels at hand have no netem; so a delay is made by a process that passes frames between two TAP devices.
  */
 
+import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
+import { until } from '../until.js'
 import { ipBatch, type Namespace } from './namespace.js'
 
 const DELAY_LINE = fileURLToPath(new URL('./programs/delayLine.js', import.meta.url))
@@ -22,7 +24,7 @@ export interface Membership {
   readonly address: string
   /** Absent on a segment without IPv6. */
   readonly address6: string | undefined
-  /** The lines of an `ip -batch` which give the member's device its addresses and default routes, and bring it up. */
+  /** The lines of an `ip -batch` which give the member's device its addresses and default routes. */
   readonly ipCommands: readonly string[]
 }
 
@@ -97,7 +99,7 @@ export class Segment {
     const { number, membership } = this.#next(device, this.#numberOf(member, device), metric)
     const port = `port${number}`
     await ipBatch([
-      `link add ${device} netns ${member.name} type veth peer name ${port} netns ${this.namespace.name}`,
+      `link add ${device} netns ${member.name} address ${macOf(member, device)} type veth peer name ${port} netns ${this.namespace.name}`,
     ])
     if (delayMs === 0) {
       await this.namespace.configure({}, [
@@ -120,6 +122,8 @@ export class Segment {
       })
       await line.waitForOutput(/^ready$/m)
     }
+    await member.configure({}, [`link set ${device} up`])
+    await until(`${device} of ${member.shortName} to have a link`, () => this.#isForwarding(port))
     await member.configure({}, membership.ipCommands)
     return membership
   }
@@ -127,6 +131,15 @@ export class Segment {
   /** Another place for the same device of a member that has joined. */
   renumber(device: string): Membership {
     return this.#next(device, this.#newNumber()).membership
+  }
+
+  /**
+   * Whether what comes to a port of the bridge is passed on. Now and then the kernel takes a second for that, and would lose
+   * the first packets; no machine is given an address before its link is there.
+   */
+  async #isForwarding(port: string): Promise<boolean> {
+    const { stdout } = await this.namespace.run('bridge', ['link', 'show', 'dev', port])
+    return stdout.includes('state forwarding')
   }
 
   #numberOf(member: Namespace, device: string): number {
@@ -150,7 +163,6 @@ export class Segment {
     const ipCommands = [
       `address add ${address}/24 dev ${device}`,
       ...(address6 === undefined ? [] : [`address add ${address6}/64 dev ${device} nodad`]),
-      `link set ${device} up`,
       `route replace default via ${this.address} dev ${device}${rank}`,
       ...(this.#prefix6 === undefined
         ? []
@@ -158,4 +170,10 @@ export class Segment {
     ]
     return { number, membership: { address, address6, ipCommands } }
   }
+}
+
+/** The same wherever it is plugged in; of those that are locally administered. */
+function macOf(member: Namespace, device: string): string {
+  const bytes = createHash('sha256').update(`${member.name} ${device}`).digest().subarray(0, 5)
+  return ['02', ...[...bytes].map((byte) => byte.toString(16).padStart(2, '0'))].join(':')
 }
