@@ -6,6 +6,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PublicKey } from '../../src/base/publicKey.js'
+import { causeOf } from '../../src/base/userError.js'
 import type { BootstrapNode } from '../lab/daemons.js'
 import { Fleet, type Machine } from '../lab/fleet.js'
 import type { Gateway } from '../lab/gateway.js'
@@ -94,7 +95,7 @@ function finding(rows: Finding['rows']): Finding {
     ],
     rows,
     notes: [
-      `Medians of ${TRIES} tries. Silence: the longest time between two answers to pings that are 50 ms apart; ours: without the time`,
+      `Medians of ${TRIES} tries; a dash: parted for good. Silence: the longest time between two answers to pings that are 50 ms apart; ours: without the time`,
       'for which the cable was out, or the daemon gone. Wanted: under 300 ms with a relay at hand and under 1,500 ms without one',
       'where a machine moves; under 2,000 ms for the rest; for the restart under 1,000 ms.',
       'Noticed: the first signs of the pinging machine, | those of the other.',
@@ -234,33 +235,63 @@ async function inPlace(
   make: (lab: Laboratory, hasRelay: boolean) => Promise<Place>,
 ): Promise<readonly Finding['rows'][number][]> {
   return progress.step(`moving about, relays ${relay}`, async (say) => {
-    const lab = await Laboratory.create()
+    const rows: Finding['rows'][number][] = []
+    let place: Place | undefined
     try {
-      const place = await make(lab, relay !== 'none')
-      await place.fleet.start()
-      const rows: Finding['rows'][number][] = []
       for (const event of events)
         for (const pinger of event.pingers ?? both) {
           const tries: Try[] = []
           for (let number = 1; number <= TRIES; number++) {
             const what = `${event.name}, the ${pinger} pings, ${number} of ${TRIES}`
             say(what)
-            const found = await measure(place, relay, event, pinger)
-            tries.push(found)
-            const { silenceMs, ownMs, signs } = found
-            progress.note(`${what}: ${silenceMs.toFixed()} ms, ${ownMs.toFixed()} ours; ${signs.join(' | ')}`)
+            try {
+              place ??= await startPlace(relay, make)
+              const found = await measure(place, relay, event, pinger)
+              tries.push(found)
+              const { silenceMs, ownMs, signs } = found
+              progress.note(
+                `${what}: ${silenceMs.toFixed()} ms, ${ownMs.toFixed()} ours; ${signs.join(' | ')}`,
+              )
+            } catch (error) {
+              progress.note(`${what}: ${causeOf(error)}`)
+              tries.push({
+                silenceMs: Number.POSITIVE_INFINITY,
+                ownMs: Number.POSITIVE_INFINITY,
+                lost: 0,
+                signs: [],
+              })
+              // What is parted for good is of no use to those that follow.
+              await place?.lab.close()
+              place = undefined
+            }
           }
           rows.push(rowOf(event, relay, pinger, tries))
         }
       return rows
     } finally {
-      await lab.close()
+      await place?.lab.close()
     }
   })
 }
 
+async function startPlace(
+  relay: string,
+  make: (lab: Laboratory, hasRelay: boolean) => Promise<Place>,
+): Promise<Place> {
+  const lab = await Laboratory.create()
+  try {
+    const place = await make(lab, relay !== 'none')
+    await place.fleet.start()
+    return place
+  } catch (error) {
+    await lab.close()
+    throw error
+  }
+}
+
 function rowOf(event: Event, relay: string, pinger: 'mover' | 'other', tries: readonly Try[]) {
   const own = tries.map(({ ownMs }) => ownMs)
+  const middle = tries.toSorted((a, b) => a.ownMs - b.ownMs)[Math.floor(tries.length / 2)]
   return {
     event: event.name,
     relay,
@@ -269,7 +300,7 @@ function rowOf(event: Event, relay: string, pinger: 'mover' | 'other', tries: re
     ownMs: median(own),
     worstMs: Math.max(...own),
     lost: median(tries.map(({ lost }) => lost)),
-    signs: tries[own.indexOf(median(own))]?.signs.join(' | ') ?? tries[0]?.signs.join(' | ') ?? '–',
+    signs: middle?.signs.join(' | ') ?? '–',
   }
 }
 
@@ -295,7 +326,7 @@ async function measure(place: Place, relay: string, event: Event, pinger: 'mover
     const silenceMs = isBack ? stream.longestSilenceMs : performance.now() - since
     if (silenceMs - foreignMs >= LONG_MS) await keepLogs(place, event, pinger, sinceUnixMs)
     await event.after?.(place)
-    // What is silent for good goes on in the next try, or it ends the part.
+    // Once that is undone it must be heard again.
     if (!isBack) await stream.untilSound(stream.answered.at(-1), CALM_DEADLINE_MS)
     const lost = await stream.stop()
     return { silenceMs, lost, ownMs: Math.max(0, silenceMs - foreignMs), signs }
