@@ -149,7 +149,7 @@ const MOVES: readonly Event[] = [
       return 0
     },
     after: async ({ lab, mover, movers: [behind] }) => {
-      if (behind !== undefined) await lab.move(mover.host, { behind })
+      if (behind !== undefined) await lab.addDevice(mover.host, 'eth0', { behind })
       await mover.host.unplug('wwan0')
     },
   },

@@ -126,8 +126,8 @@ export class Laboratory {
     return host.replug(() => this.#segmentOf(to).join(host.namespace, 'eth0', to))
   }
 
-  /** Gives a host another device beside `eth0`, with a way out of its own; used where its metric is the lowest. */
-  async addDevice(host: Host, device: string, to: PlaceOptions & { readonly metric: number }): Promise<void> {
+  /** Gives a host another device, with a way out of its own; of several the one with the lowest metric is used. */
+  async addDevice(host: Host, device: string, to: PlaceOptions): Promise<void> {
     await this.#segmentOf(to).join(host.namespace, device, to)
   }
 
