@@ -144,7 +144,12 @@ export class Machine {
       .join('\n')
     const former = this.#network
     this.#network = network
-    if (former !== undefined && former !== network) this.#onNetworkChanged()
+    if (former === undefined || former === network) return
+    this.#log.debug(
+      { former: former.split('\n'), network: network.split('\n') },
+      'addresses or ways out changed',
+    )
+    this.#onNetworkChanged()
   }
 }
 

@@ -26,6 +26,7 @@
  */
 
 import type { MappingProtocol } from '../../src/engine/path/mappedPort.js'
+import { until } from '../until.js'
 import type { Namespace } from './namespace.js'
 import { PortDaemon, portRules } from './portDaemon.js'
 import type { Segment, UplinkOptions } from './segment.js'
@@ -98,6 +99,15 @@ export class Gateway {
   async forgetMappings(): Promise<void> {
     await this.namespace.nft('flush map inet gateway owners\nflush set inet gateway contacts\n')
     await this.namespace.run('conntrack', ['-F'])
+  }
+
+  /** Passes nothing on for so long, and has no mapping left then. */
+  async reboot(ms: number): Promise<void> {
+    await this.#block(['drop'])
+    const upAt = performance.now() + ms
+    await until('the gateway to be up', () => performance.now() >= upAt, 2 * ms)
+    await this.forgetMappings()
+    await this.#block([])
   }
 
   /**

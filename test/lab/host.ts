@@ -46,10 +46,15 @@ export class Host {
    * Resolves to how long it had no network, in ms.
    */
   async replug(plug: () => Promise<Membership>): Promise<number> {
-    await this.run('ip', ['link', 'delete', 'eth0'])
+    await this.unplug()
     const unplugged = performance.now()
     this.#place = await plug()
     return performance.now() - unplugged
+  }
+
+  /** Takes a device away, and with it its addresses and routes. */
+  async unplug(device = 'eth0'): Promise<void> {
+    await this.run('ip', ['link', 'delete', device])
   }
 
   get name(): string {

@@ -126,6 +126,11 @@ export class Laboratory {
     return host.replug(() => this.#segmentOf(to).join(host.namespace, 'eth0', to))
   }
 
+  /** Gives a host another device, with a way out of its own; of several the one with the lowest metric is used. */
+  async addDevice(host: Host, device: string, to: PlaceOptions): Promise<void> {
+    await this.#segmentOf(to).join(host.namespace, device, to)
+  }
+
   /** Starts to record all that crosses the internet. */
   capture(): Promise<Capture> {
     return startCapture(this.#internet.namespace, this.#internet.bridge)

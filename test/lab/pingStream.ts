@@ -48,9 +48,9 @@ export class PingStream {
 
   /**
    * Waits until some requests in a row are answered, all of them later than `after`, and gives the first of them. An
-   * Error after 60 s.
+   * Error after 60 s, or `deadlineMs`.
    */
-  untilSound(after = 0): Promise<number> {
+  untilSound(after = 0, deadlineMs = 60_000): Promise<number> {
     return until(
       'a ping to be answered again and again',
       () => {
@@ -59,7 +59,7 @@ export class PingStream {
         const isSound = last.length === SOUND && last.every((seq, index) => seq === (first ?? 0) + index)
         return isSound && first !== undefined && first > after ? first : undefined
       },
-      60_000,
+      deadlineMs,
     )
   }
 

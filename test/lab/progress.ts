@@ -17,6 +17,11 @@ export class Progress {
     this.#stream = stream
   }
 
+  /** A line of its own, shown at once and left standing. */
+  note(line: string): void {
+    this.#stream.write(`${this.#stream.isTTY ? CLEAR_LINE : ''}  ${line}\n`)
+  }
+
   /** Does `work`, and shows meanwhile what is being done and for how long. */
   async step<Value>(what: string, work: (say: Say) => Promise<Value>): Promise<Value> {
     const begun = performance.now()

@@ -9,7 +9,9 @@
  * The kernels at hand have no netem; so a delay is made by a process that passes frames between two TAP devices.
  */
 
+import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
+import { until } from '../until.js'
 import { ipBatch, type Namespace } from './namespace.js'
 
 const DELAY_LINE = fileURLToPath(new URL('./programs/delayLine.js', import.meta.url))
@@ -22,11 +24,13 @@ export interface Membership {
   readonly address: string
   /** Absent on a segment without IPv6. */
   readonly address6: string | undefined
-  /** The lines of an `ip -batch` which give the member's device its addresses and default routes, and bring it up. */
+  /** The lines of an `ip -batch` which give the member's device its addresses and default routes. */
   readonly ipCommands: readonly string[]
 }
 
 export interface UplinkOptions {
+  /** Of the default routes; the lowest is used. By default they take the place of those that are there. */
+  readonly metric?: number
   /** Holds back every frame for so many milliseconds, in each direction: a round trip takes twice that longer. */
   readonly delayMs?: number
 }
@@ -38,6 +42,8 @@ export class Segment {
   readonly #prefix6: string | undefined
   readonly #isolated: boolean
   #members = 0
+  /** Who was given which number: a device that comes back has it again, as a DHCP server would have it. */
+  readonly #numbers = new Map<string, number>()
 
   private constructor(
     namespace: Namespace,
@@ -85,11 +91,15 @@ export class Segment {
   }
 
   /** Joins a namespace through a new device there, which is up and has its addresses when this resolves. */
-  async join(member: Namespace, device: string, { delayMs = 0 }: UplinkOptions = {}): Promise<Membership> {
-    const { number, membership } = this.#next(device)
+  async join(
+    member: Namespace,
+    device: string,
+    { delayMs = 0, metric }: UplinkOptions = {},
+  ): Promise<Membership> {
+    const { number, membership } = this.#next(device, this.#numberOf(member, device), metric)
     const port = `port${number}`
     await ipBatch([
-      `link add ${device} netns ${member.name} type veth peer name ${port} netns ${this.namespace.name}`,
+      `link add ${device} netns ${member.name} address ${macOf(member, device)} type veth peer name ${port} netns ${this.namespace.name}`,
     ])
     if (delayMs === 0) {
       await this.namespace.configure({}, [
@@ -112,28 +122,58 @@ export class Segment {
       })
       await line.waitForOutput(/^ready$/m)
     }
+    await member.configure({}, [`link set ${device} up`])
+    await until(`${device} of ${member.shortName} to have a link`, () => this.#isForwarding(port))
     await member.configure({}, membership.ipCommands)
     return membership
   }
 
   /** Another place for the same device of a member that has joined. */
   renumber(device: string): Membership {
-    return this.#next(device).membership
+    return this.#next(device, this.#newNumber()).membership
   }
 
-  #next(device: string): { number: number; membership: Membership } {
+  /**
+   * Whether what comes to a port of the bridge is passed on. Now and then the kernel takes a second for that, and would lose
+   * the first packets; no machine is given an address before its link is there.
+   */
+  async #isForwarding(port: string): Promise<boolean> {
+    const { stdout } = await this.namespace.run('bridge', ['link', 'show', 'dev', port])
+    return stdout.includes('state forwarding')
+  }
+
+  #numberOf(member: Namespace, device: string): number {
+    const name = `${member.name} ${device}`
+    const number = this.#numbers.get(name) ?? this.#newNumber()
+    this.#numbers.set(name, number)
+    return number
+  }
+
+  #newNumber(): number {
     const number = FIRST_MEMBER + this.#members++
     if (number > LAST_MEMBER) throw new RangeError(`no address left in ${this.#prefix}0/24`)
+    return number
+  }
+
+  #next(device: string, number: number, metric?: number): { number: number; membership: Membership } {
     const address = `${this.#prefix}${number}`
     // The decimal digits of the IPv4 address's last byte, read as hexadecimal: easier to recognise.
     const address6 = this.#prefix6 === undefined ? undefined : `${this.#prefix6}${number}`
+    const rank = metric === undefined ? '' : ` metric ${metric}`
     const ipCommands = [
       `address add ${address}/24 dev ${device}`,
       ...(address6 === undefined ? [] : [`address add ${address6}/64 dev ${device} nodad`]),
-      `link set ${device} up`,
-      `route replace default via ${this.address} dev ${device}`,
-      ...(this.#prefix6 === undefined ? [] : [`route replace default via ${this.#prefix6}1 dev ${device}`]),
+      `route replace default via ${this.address} dev ${device}${rank}`,
+      ...(this.#prefix6 === undefined
+        ? []
+        : [`route replace default via ${this.#prefix6}1 dev ${device}${rank}`]),
     ]
     return { number, membership: { address, address6, ipCommands } }
   }
+}
+
+/** The same wherever it is plugged in; of those that are locally administered. */
+function macOf(member: Namespace, device: string): string {
+  const bytes = createHash('sha256').update(`${member.name} ${device}`).digest().subarray(0, 5)
+  return ['02', ...[...bytes].map((byte) => byte.toString(16).padStart(2, '0'))].join(':')
 }

@@ -7,6 +7,8 @@
  *     ▼                    ▼                    ▼
  *   ended: refused, silent, or of no use
  *
+ * A machine that moves has no network for a moment: then a session waits for a way, as long as its relay keeps it.
+ *
  * Requests are paced and sent again a few times. A bind goes from one socket to one address, in turns with one of the other
  * family, or through a stream; where they stay silent, the next way is tried. What the relay's answer gives is sent back at once, which shows it that
  * we are where we seem to be (bindCookies.ts); meanwhile the session is used already. Only a relay that knows the session's key can answer either, so what no relay answers is left after
@@ -92,6 +94,14 @@ type State =
       readonly at: Instant
       readonly renewal: Series | undefined
     }
+  | {
+      /** There is no way to the relay: the machine has no network for a moment. The relay holds the session meanwhile. */
+      readonly name: 'stranded'
+      readonly remote: SocketAddress
+      /** When the relay last said that we are bound. */
+      readonly at: Instant
+      readonly carries: boolean
+    }
   | { readonly name: 'ended'; readonly why: string }
 
 export class ClientSession {
@@ -166,9 +176,15 @@ export class ClientSession {
     return this.#state.name === 'bound' ? this.#state.way : undefined
   }
 
-  /** When the relay last said that we are bound. */
+  /** When the relay last said that we are bound; undefined where we are not, or only until another way is found. */
   get boundAt(): Instant | undefined {
-    return this.#state.name === 'bound' ? this.#state.at : undefined
+    const state = this.#state
+    return state.name === 'bound' || state.name === 'stranded' ? state.at : undefined
+  }
+
+  /** True where it was bound until the machine lost all ways to the relay. */
+  get isStranded(): boolean {
+    return this.#state.name === 'stranded'
   }
 
   get hasEnded(): boolean {
@@ -247,16 +263,25 @@ export class ClientSession {
     } else if (state.name === 'binding') {
       if (!state.ways.every(isUsable)) this.bind(waysTo(this.addresses), now)
     } else if (state.name === 'bound' && !isUsable(state.way)) {
-      const ways = waysTo(this.addresses)
-      const { remote } = state.way
-      const there = ways.find((way) => way.remote.ip === remote.ip && way.remote.port === remote.port)
-      if (there === undefined || !this.wasProved || this.isDoubted) this.bind(ways, now)
-      else {
-        // The other side is bound as before, and whatever follows our bind gets there after it: nobody need wait.
-        this.#state = { ...state, way: there, renewal: { sent: 0, nextAt: now } }
-        this.renewalDueAt = undefined
-      }
+      const { way, at } = state
+      this.#goOver(waysTo(this.addresses), way.remote, at, this.wasProved && !this.isDoubted, now)
+    } else if (state.name === 'stranded') {
+      this.#goOver(waysTo(this.addresses), state.remote, state.at, state.carries, now)
     }
+  }
+
+  /** Goes on over another way, where there is one; the other side is bound as before, and `carries` where it was heard. */
+  #goOver(ways: readonly Route[], remote: SocketAddress, at: Instant, carries: boolean, now: Instant): void {
+    const there = ways.find((way) => way.remote.ip === remote.ip && way.remote.port === remote.port)
+    if (ways.length === 0) this.#state = { name: 'stranded', remote, at, carries }
+    else if (there === undefined || !carries) {
+      this.bind(ways, now)
+      return
+    } else {
+      // Whatever follows our bind gets there after it: nobody need wait.
+      this.#state = { name: 'bound', way: there, at, renewal: { sent: 0, nextAt: now } }
+    }
+    this.renewalDueAt = undefined
   }
 
   end(why: string): void {

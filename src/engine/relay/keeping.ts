@@ -222,5 +222,5 @@ export class Keeping {
 
 /** True for one that carries, or may soon. */
 function isOfUse(session: ClientSession): boolean {
-  return !session.hasEnded && session.missed === 0 && !session.isDoubted
+  return !session.hasEnded && !session.isStranded && session.missed === 0 && !session.isDoubted
 }

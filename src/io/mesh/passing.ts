@@ -57,6 +57,8 @@ export class Passing {
   readonly #onDrop: (reason: DropReason) => void
   readonly #servers: () => readonly PeerId[]
   readonly #limiter = new SourceLimiter(PASSED, now().instant)
+  /** Who is to be told of a peer's next connection: what is being passed on to it. */
+  readonly #waiting = new Map<string, Set<(connection: Connection) => void>>()
   /** Under way, by the addresses. */
   readonly #dialling = new Map<string, Promise<Connection>>()
   #passing = 0
@@ -76,7 +78,12 @@ export class Passing {
   }
 
   /** Takes what relays pass on to us. */
-  async start({ registrar }: Parts): Promise<void> {
+  async start({ registrar, events }: Parts): Promise<void> {
+    events.addEventListener('connection:open', ({ detail: connection }) => {
+      if (!isDirect(connection)) return
+      for (const onOpen of [...(this.#waiting.get(connection.remotePeer.toString()) ?? [])])
+        onOpen(connection)
+    })
     const onKnock = this.#onKnock
     if (onKnock === undefined) return
     await registrar.handle(
@@ -190,11 +197,43 @@ export class Passing {
     this.#passing += 1
     try {
       const sealedKnock = request.subarray(IDENTITY_LENGTH)
-      return await ask(connection, this.#passedProtocol, sealedKnock, SEALED_KNOCK_LENGTH, { signal })
+      return await this.#overNewest(to.toString(), connection, (over) =>
+        ask(over, this.#passedProtocol, sealedKnock, SEALED_KNOCK_LENGTH, { signal }),
+      )
     } catch {
       return undefined
     } finally {
       this.#passing -= 1
+    }
+  }
+
+  /**
+   * Exchanges over the connection that a peer has, and over each that it opens meanwhile: where it has moved, the one that
+   * it had is dead. Rejects where the newest fails.
+   */
+  async #overNewest(
+    peer: string,
+    present: Connection,
+    exchange: (over: Connection) => Promise<Uint8Array>,
+  ): Promise<Uint8Array> {
+    const waiting = this.#waiting.get(peer) ?? new Set()
+    this.#waiting.set(peer, waiting)
+    let onOpen: (connection: Connection) => void = () => {}
+    try {
+      return await new Promise((resolve, reject) => {
+        let newest = present
+        onOpen = (connection) => {
+          newest = connection
+          exchange(connection).then(resolve, (error: unknown) => {
+            if (connection === newest) reject(asError(error))
+          })
+        }
+        waiting.add(onOpen)
+        onOpen(present)
+      })
+    } finally {
+      waiting.delete(onOpen)
+      if (waiting.size === 0 && this.#waiting.get(peer) === waiting) this.#waiting.delete(peer)
     }
   }
 

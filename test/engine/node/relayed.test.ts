@@ -131,6 +131,27 @@ describe('two that cannot meet', () => {
     }
   })
 
+  it('go on at once when both have had no network for a moment, and come back elsewhere', (t) => {
+    const pair = hardPair()
+    const { world, ana, ben } = pair
+    world.awaitPing(ana.host.ping(ben.publicKey))
+    pass(pair, 10 * SECOND)
+    for (const mover of [ana, ben]) {
+      mover.host.detach(mover.host.ips[0] ?? '')
+      mover.changeSockets()
+    }
+    world.queue.run(200)
+    for (const mover of [ana, ben]) {
+      mover.host.attach(world.place('symmetric'))
+      mover.changeSockets()
+    }
+    const ms = silence(pair)
+    t.diagnostic(`silent for ${ms} ms`)
+    assert.ok(ms <= 4 * ROUND_TRIP_MS, `${ms} ms`)
+    pass(pair, 10 * SECOND)
+    assertRelayed(ana, ben)
+  })
+
   it('go on when a gateway forgets all', (t) => {
     const world = new World({ seed: 5 })
     const relays = [101, 102].map((number) => new RelayNode(world, number))

@@ -103,6 +103,50 @@ describe('where a side is bound', () => {
   })
 })
 
+describe('a machine without any network', () => {
+  const MOVED: Route = { ...FOUR, socket: 9 }
+  /** The ways that there are from now on. */
+  const machineChanged = (ways: readonly Route[], ms: number) =>
+    session.machineChanged(
+      (way) => ways.includes(way),
+      () => ways,
+      at(ms),
+    )
+
+  beforeEach(() => {
+    session.addresses = [FOUR.remote]
+    session.bind([FOUR], START)
+    answer(binds(0)[0], 20)
+  })
+
+  it('keeps its session, sends nothing, and goes on at once where there is a way again', () => {
+    session.wasProved = true
+    machineChanged([], 1_000)
+    assert.deepEqual([session.hasEnded, session.way], [false, undefined])
+    assert.deepEqual(binds(5_000), [])
+    machineChanged([], 5_000)
+    machineChanged([MOVED], 6_000)
+    assert.deepEqual(session.way, MOVED)
+    assert.deepEqual(
+      binds(6_000).map(({ way }) => way),
+      [MOVED],
+    )
+  })
+
+  it('waits for the answer to its bind where nothing was heard from the peer before', () => {
+    machineChanged([], 1_000)
+    machineChanged([MOVED], 2_000)
+    assert.equal(session.way, undefined)
+    answer(binds(2_000)[0], 2_020)
+    assert.deepEqual(session.way, MOVED)
+  })
+
+  it('says when the relay last knew it, so that what the relay has ended by now is not kept', () => {
+    machineChanged([], 1_000)
+    assert.deepEqual([session.isStranded, session.boundAt], [true, at(20)])
+  })
+})
+
 describe('binds', () => {
   const ways = (series: readonly Route[]) => {
     session.bind(series, START)

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { lpStream } from '@libp2p/utils'
+import { multiaddr } from '@multiformats/multiaddr'
 import { concat } from 'uint8arrays'
 import type { Mesh } from '../../../src/io/mesh/mesh.js'
 import { firstAnswer } from '../../../src/io/mesh/passing.js'
 import { SEALED_KNOCK_LENGTH } from '../../../src/wire/sealedKnock.js'
 import { addressOf, soon, startServers, startTestMesh, until } from './meshes.js'
-import { connectRaw } from './rawNode.js'
+import { connectRaw, rawNode } from './rawNode.js'
 
 const SEALED = new Uint8Array(SEALED_KNOCK_LENGTH).fill(7)
 const ANSWER = new Uint8Array(SEALED_KNOCK_LENGTH).fill(8)
@@ -54,6 +56,28 @@ test('where no relay of the peer is connected, those that it names are dialled, 
   const knock = () => ana.passKnock(hidden(ben), SEALED, soon())
   assert.deepEqual(await Promise.all([knock(), knock()]), [ANSWER, ANSWER])
   assert.equal(ana.state().connections, 1)
+})
+
+test('a knock gets over a new connection of the knocked node where the one that it had is silent', async (t) => {
+  const [server] = await startServers(t, 1)
+  const ana = await startTestMesh(t, { bootstrap: [addressOf(server)] })
+  await until(() => ana.state().servers.length === 1)
+  const node = await rawNode(t)
+  const dial = () => node.dial(multiaddr(addressOf(server)), { force: true })
+  let silent = 0
+  const first = await dial()
+  await node.handle('/tunnelbore/test/passed/1', async (stream, connection) => {
+    if (connection.id === first.id) silent += 1
+    else await lpStream(stream).write(ANSWER)
+  })
+  const { publicKey } = node.peerId
+  assert.ok(publicKey?.type === 'Ed25519')
+  // Who dials has the connection a moment before the other end.
+  await until(() => server?.state().connections === 2)
+  const answer = ana.passKnock({ identity: publicKey.raw, multiaddrs: [] }, SEALED, soon())
+  await until(() => silent === 1)
+  await dial()
+  assert.deepEqual(await answer, ANSWER)
 })
 
 test('what is not of the length of a sealed knock is a counted drop', async (t) => {

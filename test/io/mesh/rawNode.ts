@@ -8,10 +8,10 @@ import type { Connection } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import { createLibp2p, type Libp2p } from 'libp2p'
 
-/** Connects a bare node to an address; it is stopped at the end of the test. */
-export async function connectRaw(t: TestContext, address: string): Promise<Connection> {
+/** A bare node; it is stopped at the end of the test. */
+export async function rawNode(t: TestContext): Promise<Libp2p> {
   const node = await createLibp2p({
     transports: [tcp()],
     connectionEncrypters: [noise()],
@@ -19,5 +19,10 @@ export async function connectRaw(t: TestContext, address: string): Promise<Conne
     connectionMonitor: { enabled: false },
   })
   t.after(() => node.stop())
-  return node.dial(multiaddr(address))
+  return node
+}
+
+/** Connects a bare node to an address. */
+export async function connectRaw(t: TestContext, address: string): Promise<Connection> {
+  return (await rawNode(t)).dial(multiaddr(address))
 }
