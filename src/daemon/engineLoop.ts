@@ -17,6 +17,7 @@ import { causeOf } from '../base/userError.js'
 import type { Effect } from '../engine/effects.js'
 import type { Input, StreamRelay } from '../engine/inputs.js'
 import type { Node } from '../engine/node.js'
+import { DatagramBatches } from '../io/datagramBatches.js'
 import { LoopbackSockets } from '../io/loopbackSockets.js'
 import { type PortRange, RelaySockets } from '../io/relaySockets.js'
 import { SharedSockets } from '../io/sharedSockets.js'
@@ -83,6 +84,7 @@ export class EngineLoop {
   /** Streams that stand in for UDP. */
   readonly streams: StreamSockets
   readonly #relay: RelaySockets
+  readonly #batches = DatagramBatches.open()
   readonly #log: Logger
   readonly #clock: () => Now
   readonly #waiting: Input[] = []
@@ -100,7 +102,7 @@ export class EngineLoop {
     this.#clock = clock
     const onForged = () => engine.drop('stream-address-forged')
     this.shared = new SharedSockets(
-      { port, mark },
+      { port, mark, batches: this.#batches },
       {
         onDatagram: (socket, ip, remotePort, bytes) => this.#received(socket, ip, remotePort, bytes),
         onForged,
@@ -113,7 +115,7 @@ export class EngineLoop {
       },
     )
     this.#relay = new RelaySockets(
-      { mark, ports: relayPorts },
+      { mark, ports: relayPorts, batches: this.#batches },
       {
         onDatagram: (session, local, ip, remotePort, bytes) =>
           this.#toRelay(session, local, ip, remotePort, bytes),
@@ -126,11 +128,15 @@ export class EngineLoop {
       onChange: () => this.#errands?.streamsChanged(),
     })
     if (wireguardPort === undefined) return
-    this.#loopback = new LoopbackSockets<LoopbackHandle>(wireguardPort, {
-      onDatagram: (handle, bytes) => this.#sent(handle, bytes),
-      onForeignDatagram: () => engine.drop('loopback-foreign-sender'),
-      onSendError: (_handle, code) => log.trace({ code }, 'WireGuard did not take a message'),
-    })
+    this.#loopback = new LoopbackSockets<LoopbackHandle>(
+      wireguardPort,
+      {
+        onDatagram: (handle, bytes) => this.#sent(handle, bytes),
+        onForeignDatagram: () => engine.drop('loopback-foreign-sender'),
+        onSendError: (_handle, code) => log.trace({ code }, 'WireGuard did not take a message'),
+      },
+      this.#batches,
+    )
   }
 
   /** Opens the endpoint at which WireGuard may send for any peer. Throws the system's error. */
@@ -176,7 +182,13 @@ export class EngineLoop {
   #received(socket: number, ip: string, port: number, datagram: Uint8Array): void {
     const peer = this.#engine.forwarding.inbound(ip, port, datagram, asInstant(performance.now()))
     if (peer !== undefined) this.#loopback?.send(peer, datagram)
-    else this.handle({ type: 'datagram-received', socket, remote: { ip, port }, datagram })
+    else
+      this.handle({
+        type: 'datagram-received',
+        socket,
+        remote: { ip, port },
+        datagram: this.#kept(datagram),
+      })
   }
 
   /** A datagram came through the stream of another node, for whom we are the relay. */
@@ -195,8 +207,8 @@ export class EngineLoop {
 
   /** Over the network, or through a stream, whichever leads there. */
   #send(socket: number, remote: SocketAddress, datagram: Uint8Array): void {
-    if (isStreamSocket(socket)) this.streams.sendFrom(socket, remote.port, datagram)
-    else if (isStreamAddress(remote.ip)) this.streams.sendTo(remote, this.shared.port, datagram)
+    if (isStreamSocket(socket)) this.streams.sendFrom(socket, remote.port, this.#kept(datagram))
+    else if (isStreamAddress(remote.ip)) this.streams.sendTo(remote, this.shared.port, this.#kept(datagram))
     else this.shared.send(socket, remote, datagram)
   }
 
@@ -206,7 +218,7 @@ export class EngineLoop {
       return
     }
     const port = this.#relay.portOf(session, local)
-    if (port !== undefined) this.streams.sendTo(remote, port, datagram)
+    if (port !== undefined) this.streams.sendTo(remote, port, this.#kept(datagram))
   }
 
   async #openStream(relay: StreamRelay): Promise<void> {
@@ -223,24 +235,35 @@ export class EngineLoop {
     const end = this.#engine.relayTable.passed(session, ip, port, datagram, asInstant(performance.now()))
     if (end === undefined) return
     if (end === 'for-node')
-      this.handle({ type: 'relay-datagram', session, local, remote: { ip, port }, datagram })
+      this.handle({
+        type: 'relay-datagram',
+        session,
+        local,
+        remote: { ip, port },
+        datagram: this.#kept(datagram),
+      })
     else this.#sendRelayed(session, end.local, end.remote, datagram)
   }
 
   /** WireGuard sent a message to a loopback endpoint. */
   #sent(handle: LoopbackHandle, datagram: Uint8Array): void {
     if (handle === CATCH_ALL) {
-      this.handle({ type: 'wireguard-sent', peer: undefined, datagram })
+      this.handle({ type: 'wireguard-sent', peer: undefined, datagram: this.#kept(datagram) })
       return
     }
     const path = this.#engine.forwarding.outbound(handle, datagram, asInstant(performance.now()))
     if (path === undefined) {
-      this.handle({ type: 'wireguard-sent', peer: handle, datagram })
+      this.handle({ type: 'wireguard-sent', peer: handle, datagram: this.#kept(datagram) })
       return
     }
     this.#send(path.socket, path.remote, datagram)
     const { beside } = this.#engine.forwarding
     if (beside !== undefined) this.#send(beside.socket, beside.remote, datagram)
+  }
+
+  /** Of what came in a burst, a copy: an input may wait, and the engine keeps what it is given. */
+  #kept(datagram: Uint8Array): Uint8Array {
+    return this.#batches?.kept(datagram) ?? datagram
   }
 
   #handleWaiting(): void {

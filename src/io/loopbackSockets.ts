@@ -9,10 +9,18 @@
 import type { Socket } from 'node:dgram'
 import { familyOf, isPort, type SocketAddress } from '../base/address.js'
 import { codeOf } from '../base/userError.js'
-import { bindUdpSocket, enlargeBuffers } from './udpSocket.js'
+import type { DatagramBatches } from './datagramBatches.js'
+import {
+  type Batching,
+  batchingOf,
+  bindUdpSocket,
+  closeUdpSocket,
+  enlargeBuffers,
+  receive,
+} from './udpSocket.js'
 
 export interface LoopbackSocketHandlers<Handle> {
-  /** WireGuard sent `bytes` to the endpoint; they are the receiver's to keep. */
+  /** WireGuard sent `bytes` to the endpoint. Where there are batches, they are overwritten later: who keeps them, keeps a copy. */
   readonly onDatagram: (handle: Handle, bytes: Uint8Array) => void
   /** Another program's datagram was thrown away. Most of them the kernel discards unseen. */
   readonly onForeignDatagram: (handle: Handle) => void
@@ -23,6 +31,7 @@ export interface LoopbackSocketHandlers<Handle> {
 interface OpenSocket {
   readonly socket: Socket
   readonly local: SocketAddress
+  readonly batching: Batching | undefined
   readonly onSent: (error: Error | null) => void
   connected: boolean
 }
@@ -30,10 +39,16 @@ interface OpenSocket {
 export class LoopbackSockets<Handle> {
   readonly #handlers: LoopbackSocketHandlers<Handle>
   readonly #open = new Map<Handle, OpenSocket>()
+  readonly #batches: DatagramBatches | undefined
   #wireGuardPort: number
 
   /** Opens nothing yet. `wireGuardPort` is the listen port of the interface. */
-  constructor(wireGuardPort: number, handlers: LoopbackSocketHandlers<Handle>) {
+  constructor(
+    wireGuardPort: number,
+    handlers: LoopbackSocketHandlers<Handle>,
+    batches?: DatagramBatches | undefined,
+  ) {
+    this.#batches = batches
     this.#wireGuardPort = wireGuardPort
     this.#handlers = handlers
   }
@@ -56,15 +71,21 @@ export class LoopbackSockets<Handle> {
     }
     const { onDatagram, onForeignDatagram, onSendError } = this.#handlers
     const wireGuardIp = wireGuardAddress(local)
-    socket.on('message', (bytes, { address, port }) => {
-      if (port === this.#wireGuardPort && address === wireGuardIp) onDatagram(handle, bytes)
-      else onForeignDatagram(handle)
-    })
+    const batching = batchingOf(socket, this.#batches, (_remote, code) => onSendError(handle, code))
+    receive(
+      socket,
+      (bytes, address, port) => {
+        if (port === this.#wireGuardPort && address === wireGuardIp) onDatagram(handle, bytes)
+        else onForeignDatagram(handle)
+      },
+      batching,
+    )
     // ECONNREFUSED of an earlier send, while WireGuard's socket was closed; ours goes on.
     socket.on('error', (error) => onSendError(handle, errorCode(error)))
     this.#open.set(handle, {
       socket,
       local,
+      batching,
       onSent(error) {
         if (error !== null) onSendError(handle, errorCode(error))
       },
@@ -77,7 +98,9 @@ export class LoopbackSockets<Handle> {
     const open = this.#open.get(handle)
     if (open === undefined) return
     if (!open.connected) this.#reconnect(handle, open)
-    if (open.connected) open.socket.send(bytes, open.onSent)
+    if (!open.connected || open.batching?.batches.send(open.batching.batched, undefined, bytes) === true)
+      return
+    open.socket.send(bytes, open.onSent)
   }
 
   /**
@@ -96,7 +119,8 @@ export class LoopbackSockets<Handle> {
 
   /** Closes an endpoint; nothing happens if it is not open. */
   close(handle: Handle): void {
-    this.#open.get(handle)?.socket.close()
+    const open = this.#open.get(handle)
+    if (open !== undefined) closeUdpSocket(open.socket, open.batching)
     this.#open.delete(handle)
   }
 

@@ -6,7 +6,17 @@
 import type { Socket } from 'node:dgram'
 import type { SocketAddress } from '../base/address.js'
 import { codeOf } from '../base/userError.js'
-import { allowUdpFragments, bindUdpSocket, enlargeBuffers, markUdpSocket, receiveFrom } from './udpSocket.js'
+import type { DatagramBatches } from './datagramBatches.js'
+import {
+  allowUdpFragments,
+  type Batching,
+  batchingOf,
+  bindUdpSocket,
+  closeUdpSocket,
+  enlargeBuffers,
+  markUdpSocket,
+  receiveFrom,
+} from './udpSocket.js'
 
 /** Ports from the first to the last, both included. */
 export interface PortRange {
@@ -15,7 +25,10 @@ export interface PortRange {
 }
 
 export interface RelaySocketHandlers {
-  /** `local` is the socket's own IP; `remoteIp` is canonical, `remotePort` never 0. `bytes` are the receiver's to keep. */
+  /**
+   * `local` is the socket's own IP; `remoteIp` is canonical, `remotePort` never 0. Where there are batches, `bytes` are
+   * overwritten later: who keeps them, keeps a copy.
+   */
   readonly onDatagram: (
     session: number,
     local: string,
@@ -30,6 +43,7 @@ export interface RelaySocketHandlers {
 interface Port {
   readonly address: SocketAddress
   readonly socket: Socket
+  readonly batching: Batching | undefined
 }
 
 /** What a socket may hold of what came while Node was busy, in bytes; there may be thousands of these sockets. */
@@ -38,6 +52,7 @@ const BUFFER_BYTES = 1024 * 1024
 export class RelaySockets {
   readonly #handlers: RelaySocketHandlers
   readonly #ports: PortRange | undefined
+  readonly #batches: DatagramBatches | undefined
   readonly #open = new Map<number, readonly Port[]>()
   /** Should ports of different sessions be the same on different addresses, it is the latest's. */
   readonly #byPort = new Map<number, { readonly session: number; readonly local: string }>()
@@ -46,10 +61,15 @@ export class RelaySockets {
 
   /** Opens nothing yet. Without a range of ports any free one is taken. `mark` 0 is no mark. */
   constructor(
-    options: { readonly mark: number; readonly ports: PortRange | undefined },
+    options: {
+      readonly mark: number
+      readonly ports: PortRange | undefined
+      readonly batches?: DatagramBatches | undefined
+    },
     handlers: RelaySocketHandlers,
   ) {
     this.#mark = options.mark
+    this.#batches = options.batches
     this.#ports = options.ports
     this.#nextPort = options.ports?.first ?? 0
     this.#handlers = handlers
@@ -98,8 +118,9 @@ export class RelaySockets {
   send(session: number, local: string, remote: SocketAddress, bytes: Uint8Array): void {
     const ports = this.#open.get(session)
     if (ports === undefined) return
-    for (const { address, socket } of ports) {
+    for (const { address, socket, batching } of ports) {
       if (address.ip !== local) continue
+      if (batching?.batches.send(batching.batched, remote, bytes) === true) return
       try {
         socket.send(bytes, remote.port, remote.ip, ignore)
       } catch {
@@ -117,8 +138,8 @@ export class RelaySockets {
 
   /** Closes the ports of a session, if it has any. */
   close(session: number): void {
-    for (const { socket, address } of this.#open.get(session) ?? []) {
-      socket.close()
+    for (const { socket, address, batching } of this.#open.get(session) ?? []) {
+      closeUdpSocket(socket, batching)
       if (this.#byPort.get(address.port)?.session === session) this.#byPort.delete(address.port)
     }
     this.#open.delete(session)
@@ -134,15 +155,17 @@ export class RelaySockets {
     allowUdpFragments(socket, ip)
     if (this.#mark !== 0) markUdpSocket(socket, this.#mark)
     const { onDatagram, onForged } = this.#handlers
+    const batching = batchingOf(socket, this.#batches, ignore)
     receiveFrom(
       socket,
       ip,
       (remoteIp, remotePort, bytes) => onDatagram(session, ip, remoteIp, remotePort, bytes),
       onForged,
+      batching,
     )
     // A failed receive concerns one datagram; the socket goes on.
     socket.on('error', ignore)
-    return { address: { ip, port: socket.address().port }, socket }
+    return { address: { ip, port: socket.address().port }, socket, batching }
   }
 
   /** The next ports are tried first, so that a port that was just given back rests. */

@@ -13,12 +13,25 @@ import type { Socket } from 'node:dgram'
 import { familyOf, type SocketAddress } from '../base/address.js'
 import { codeOf } from '../base/userError.js'
 import type { SocketPurpose } from '../engine/inputs.js'
+import type { DatagramBatches } from './datagramBatches.js'
 import { IcmpErrors, type IcmpHandlers } from './icmpErrors.js'
 import { sendUnfragmented, udpSocketFd } from './socketOptions.js'
-import { allowUdpFragments, bindUdpSocket, enlargeBuffers, markUdpSocket, receiveFrom } from './udpSocket.js'
+import {
+  allowUdpFragments,
+  type Batching,
+  batchingOf,
+  bindUdpSocket,
+  closeUdpSocket,
+  enlargeBuffers,
+  markUdpSocket,
+  receiveFrom,
+} from './udpSocket.js'
 
 export interface SharedSocketHandlers extends IcmpHandlers {
-  /** `remoteIp` is canonical, `remotePort` never 0. `bytes` are the receiver's to keep. */
+  /**
+   * `remoteIp` is canonical, `remotePort` never 0. Where there are batches, `bytes` are overwritten later: who keeps them,
+   * keeps a copy.
+   */
   readonly onDatagram: (socketId: number, remoteIp: string, remotePort: number, bytes: Uint8Array) => void
   /**
    * A datagram could not be sent: `code` is the system's (ENETUNREACH, EHOSTUNREACH, EPERM, EMSGSIZE, …), or EBADF for
@@ -48,20 +61,26 @@ export interface BindFailure {
 
 interface OpenSocket extends SharedSocket {
   readonly socket: Socket
+  readonly batching: Batching | undefined
 }
 
 export class SharedSockets {
   readonly #handlers: SharedSocketHandlers
   readonly #icmp: IcmpErrors
+  readonly #batches: DatagramBatches | undefined
   readonly #open = new Map<number, OpenSocket>()
   #port: number
   #mark: number
   #nextId = 0
 
   /** Opens nothing yet. `port` 0 is any free one, the same for all. `mark` 0 is no mark. */
-  constructor(options: { readonly port: number; readonly mark: number }, handlers: SharedSocketHandlers) {
+  constructor(
+    options: { readonly port: number; readonly mark: number; readonly batches?: DatagramBatches | undefined },
+    handlers: SharedSocketHandlers,
+  ) {
     this.#port = options.port
     this.#mark = options.mark
+    this.#batches = options.batches
     this.#handlers = handlers
     this.#icmp = new IcmpErrors(handlers)
   }
@@ -152,6 +171,7 @@ export class SharedSockets {
       this.#handlers.onSendError(socketId, remote, 'EBADF')
       return
     }
+    if (open.batching?.batches.send(open.batching.batched, remote, bytes) === true) return
     this.#send(open, remote, bytes, (code) => {
       this.#icmp.read(socketId)
       // The failure may tell of another datagram, which was sent before. Of this one it does where the device's queue is full.
@@ -193,13 +213,18 @@ export class SharedSockets {
     const address: SocketAddress = { ip, port: socket.address().port }
     if (purpose !== 'spare') enlargeBuffers(socket)
     allowUdpFragments(socket, ip)
-    const { onDatagram, onForged } = this.#handlers
+    const { onDatagram, onForged, onSendError } = this.#handlers
     const id = this.#nextId++
+    const batching = batchingOf(socket, this.#batches, (remote, code) => {
+      this.#icmp.read(id)
+      if (remote !== undefined) onSendError(id, remote, code)
+    })
     receiveFrom(
       socket,
       ip,
       (remoteIp, remotePort, bytes) => onDatagram(id, remoteIp, remotePort, bytes),
       onForged,
+      batching,
     )
     const fd = purpose === 'spare' ? undefined : udpSocketFd(socket)
     if (fd !== undefined) this.#icmp.listen(id, fd, familyOf(ip))
@@ -211,6 +236,7 @@ export class SharedSockets {
       purpose,
       marked: this.#mark === 0 || markUdpSocket(socket, this.#mark),
       socket,
+      batching,
     }
     this.#open.set(id, open)
     return open
@@ -241,7 +267,8 @@ export class SharedSockets {
 
   #closeSocket(id: number): void {
     this.#icmp.forget(id)
-    this.#open.get(id)?.socket.close()
+    const open = this.#open.get(id)
+    if (open !== undefined) closeUdpSocket(open.socket, open.batching)
     this.#open.delete(id)
   }
 }

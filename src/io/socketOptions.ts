@@ -17,8 +17,9 @@
  */
 
 import type { Socket } from 'node:dgram'
-import { type AddressFamily, familyOf, ipToBytes, type SocketAddress } from '../base/address.js'
+import { type AddressFamily, familyOf, type SocketAddress } from '../base/address.js'
 import { IS_LITTLE_ENDIAN, loadLibc } from './libc.js'
+import { AF_INET, AF_INET6, socketAddressBytes } from './socketAddressBytes.js'
 
 export type SocketOptionsAvailability =
   | { readonly available: true }
@@ -100,7 +101,7 @@ export function sendUnfragmented(
   if ('reason' in libc) return 'failed'
   const family = familyOf(remote.ip)
   if (!setOption(fd, PMTUDISC_PROBE, IPPROTO[family], MTU_DISCOVER[family])) return 'failed'
-  const address = family === 4 ? socketAddress4(remote) : socketAddress6(remote)
+  const address = socketAddressBytes(remote)
   const sent = libc.sendto(fd, bytes, bytes.length, MSG_DONTWAIT, address, address.length)
   const tooLarge = sent < 0 && libc.errno() === libc.EMSGSIZE
   setOption(fd, USUALLY[family], IPPROTO[family], MTU_DISCOVER[family])
@@ -132,28 +133,6 @@ export function interfaceMtu(device: string): number | undefined {
   return found ? new DataView(request.buffer).getInt32(IFNAMSIZ, IS_LITTLE_ENDIAN) : undefined
 }
 
-/** struct sockaddr_in (ip(7)): the family in the machine's order, the rest in the network's. */
-function socketAddress4({ ip, port }: SocketAddress): Uint8Array {
-  const bytes = new Uint8Array(16)
-  const view = new DataView(bytes.buffer)
-  view.setUint16(0, AF_INET, IS_LITTLE_ENDIAN)
-  view.setUint16(2, port)
-  bytes.set(ipToBytes(ip), 4)
-  return bytes
-}
-
-/** struct sockaddr_in6 (ipv6(7)), with no flow and no scope. */
-function socketAddress6({ ip, port }: SocketAddress): Uint8Array {
-  const bytes = new Uint8Array(28)
-  const view = new DataView(bytes.buffer)
-  view.setUint16(0, AF_INET6, IS_LITTLE_ENDIAN)
-  view.setUint16(2, port)
-  bytes.set(ipToBytes(ip), 8)
-  return bytes
-}
-
-const AF_INET = 2
-const AF_INET6 = 10
 const SOCK_STREAM = 1
 const SOCK_DGRAM = 2
 const SOCK_NONBLOCK = 0o4000

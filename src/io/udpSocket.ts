@@ -3,6 +3,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { familyOf, type SocketAddress } from '../base/address.js'
 import { isStreamAddress } from '../base/streamAddress.js'
+import type { BatchedSocket, DatagramBatches, TakeDatagram } from './datagramBatches.js'
 import { allowFragments, forceBufferSizes, setMark, udpSocketFd } from './socketOptions.js'
 
 /**
@@ -40,13 +41,58 @@ export function receiveFrom(
   ip: string,
   onDatagram: (remoteIp: string, remotePort: number, bytes: Uint8Array) => void,
   onForged: (() => void) | undefined,
+  batching?: Batching,
 ): void {
   const isIpv6 = familyOf(ip) === 6
-  socket.on('message', (bytes, { address, port }) => {
-    // Nothing can be answered to port 0, nor to a link-local address, which is none without its zone.
-    if (port === 0 || (isIpv6 && address.includes('%'))) return
+  const take: TakeDatagram = (bytes, address, port) => {
     if (isIpv6 && isStreamAddress(address)) onForged?.()
     else onDatagram(address, port, bytes)
+  }
+  receive(socket, take, batching)
+}
+
+/** How a socket takes part in batches. */
+export interface Batching {
+  readonly batches: DatagramBatches
+  readonly batched: BatchedSocket
+}
+
+/** Undefined without batches, and for a socket whose descriptor cannot be had. */
+export function batchingOf(
+  socket: Socket,
+  batches: DatagramBatches | undefined,
+  onSendError: BatchedSocket['onSendError'],
+): Batching | undefined {
+  const fd = batches && udpSocketFd(socket)
+  if (batches === undefined || fd === undefined) return undefined
+  const batched: BatchedSocket = { fd, onSendError, isClosed: false, sendsSingly: false }
+  return { batches, batched }
+}
+
+/** Closes a socket; what of it waits in a batch has left then. */
+export function closeUdpSocket(socket: Socket, batching: Batching | undefined): void {
+  if (batching !== undefined) {
+    batching.batches.flush()
+    batching.batched.isClosed = true
+  }
+  socket.close()
+}
+
+/**
+ * Hands on what a socket receives, and from where. Nothing can be answered to port 0, nor to a link-local address, which
+ * is none without its zone: that is dropped. With batches, what is handed on may be overwritten afterwards.
+ */
+export function receive(
+  socket: Pick<Socket, 'on'>,
+  take: TakeDatagram,
+  batching: Batching | undefined,
+): void {
+  if (batching !== undefined) {
+    batching.batches.receive(socket, batching.batched, take)
+    return
+  }
+  socket.on('message', (bytes, { address, port }) => {
+    if (port !== 0 && !address.includes('%')) take(bytes, address, port)
   })
 }
 

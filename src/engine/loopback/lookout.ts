@@ -24,6 +24,8 @@ const NEVER = asInstant(Number.NEGATIVE_INFINITY)
 /** No moment at all, later than any. */
 const NONE = asInstant(Number.POSITIVE_INFINITY)
 
+const NOTHING = new Uint8Array(0)
+
 export class Lookout {
   /** How long the answer to a question takes, from the first message that was not answered yet. */
   readonly answers = new Expectation()
@@ -46,9 +48,9 @@ export class Lookout {
   #isAsked = false
   #ip = ''
   #port = 0
-  readonly #messages: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(MAX_RECENT).fill(
-    undefined,
-  )
+  /** Copies, in memory that is used again: what is sent is overwritten once it has left. */
+  readonly #messages: Uint8Array[] = new Array<Uint8Array>(MAX_RECENT).fill(NOTHING)
+  readonly #lengths = new Uint32Array(MAX_RECENT)
   readonly #sentAt = new Float64Array(MAX_RECENT)
   #next = 0
 
@@ -73,7 +75,7 @@ export class Lookout {
 
   sent(datagram: Uint8Array, now: Instant): void {
     const slot = this.#next
-    this.#messages[slot] = datagram
+    this.#keep(slot, datagram)
     this.#sentAt[slot] = now
     this.#next = (slot + 1) % MAX_RECENT
     if (datagram.length <= MIN_TRANSPORT_LENGTH) return
@@ -89,7 +91,7 @@ export class Lookout {
   /** When a message was last sent. */
   get sentAt(): Instant {
     const last = (this.#next + MAX_RECENT - 1) % MAX_RECENT
-    return this.#messages[last] === undefined ? NEVER : asInstant(this.#sentAt[last] ?? 0)
+    return this.#lengths[last] === 0 ? NEVER : asInstant(this.#sentAt[last] ?? 0)
   }
 
   /** What was sent since `since`, the oldest first; nothing that is older than {@link RECENT_MS}. */
@@ -97,9 +99,18 @@ export class Lookout {
     const from = Math.max(since, after(now, -RECENT_MS))
     for (let step = 0; step < MAX_RECENT; step++) {
       const slot = (this.#next + step) % MAX_RECENT
-      const message = this.#messages[slot]
-      if (message !== undefined && (this.#sentAt[slot] ?? 0) >= from) yield message
+      const length = this.#lengths[slot] ?? 0
+      if (length > 0 && (this.#sentAt[slot] ?? 0) >= from)
+        yield (this.#messages[slot] ?? NOTHING).slice(0, length)
     }
+  }
+
+  #keep(slot: number, datagram: Uint8Array): void {
+    const { length } = datagram
+    this.#lengths[slot] = length
+    const space = this.#messages[slot]
+    if (space !== undefined && space.length >= length) space.set(datagram)
+    else this.#messages[slot] = datagram.slice()
   }
 
   /** True where the engine wants to see a message that comes now. */

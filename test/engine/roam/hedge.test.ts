@@ -63,7 +63,7 @@ describe('a flow with two paths', () => {
     assert.equal(one.beside, undefined)
     one.pass(2)
     assert.deepEqual(one.beside, FAR.remote)
-    assert.equal(one.sentAgain.at(-1), question)
+    assert.deepEqual(one.sentAgain.at(-1), question)
     const next = data(1, 100)
     assert.deepEqual(one.forwarding.outbound(BOB.publicKey, next, at(one.ms))?.remote, NEAR.remote)
     assert.deepEqual(one.forwarding.beside?.remote, FAR.remote)
