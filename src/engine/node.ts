@@ -17,6 +17,7 @@ import { type IdentityKeys, type VerifyIdentity, verifyIdentity } from '../crypt
 import type { PeerRecord } from '../wire/record.js'
 import type { RelayService } from '../wire/services.js'
 import { wireguardType } from '../wire/wireguard.js'
+import { Agenda } from './agenda.js'
 import { Arrivals } from './arrivals.js'
 import { Discovery, type DiscoveryOptions } from './discovery.js'
 import type { Effect } from './effects.js'
@@ -71,6 +72,8 @@ export interface NodeOptions extends DiscoveryOptions {
   readonly hasMesh?: boolean
   /** Absent where no gateway is to be asked for ports. */
   readonly portMapping?: PortMappingOptions | undefined
+  /** Which of its peers to wake when; tests may have one that does it differently. */
+  readonly agenda?: Agenda
 }
 
 /** An open check is a few hundred bytes; an answer that comes later than this many seconds after it counts for nothing. */
@@ -89,6 +92,7 @@ export class Node {
   readonly #discovery: Discovery<Peer>
   readonly #relays: Relays
   readonly #peers = new Map<PublicKey, Peer>()
+  readonly #agenda: Agenda
   readonly #interface: InterfacePeers
   readonly #arrivals: Arrivals
   readonly #context: PeerContext
@@ -104,7 +108,7 @@ export class Node {
     }
     const drop = (reason: DropReason) => this.drop(reason)
     const canAnswer = (to: Route) => this.#canAnswer(to)
-    const { keys, random, relay, punching = DEFAULT_PUNCH_LIMITS } = options
+    const { keys, random, relay, punching = DEFAULT_PUNCH_LIMITS, agenda = new Agenda() } = options
     const peers = this.#peers
     const endpoints = new LoopbackEndpoints(options.loopback)
     const takeover = new Takeover(endpoints, options.formerEndpoints, emit)
@@ -151,6 +155,7 @@ export class Node {
     const pairNames = new PairNames<Peer>()
     const { named = new Map<PublicKey, NamedHost>(), hasMesh = true } = options
     const indices = new Map<number, Peer>()
+    this.#agenda = agenda
     this.#endpoints = endpoints
     this.#takeover = takeover
     this.#own = own
@@ -168,6 +173,7 @@ export class Node {
       ownKey: keys.publicKey,
       emit,
       drop,
+      agenda,
       forwarding: this.forwarding,
       takeover,
       discovery,
@@ -247,8 +253,7 @@ export class Node {
   #earliestWake(): Instant | undefined {
     let next = earliest(this.#own.nextWake, this.#discovery.nextWake)
     next = earliest(next, earliest(this.#relays.nextWake, this.#context.birthdays.nextWake))
-    for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
-    return next
+    return earliest(next, this.#agenda.nextWake)
   }
 
   /** The peers' endpoints as they are to be when we are gone; undefined for a peer that had none. */
@@ -359,10 +364,7 @@ export class Node {
     this.#own.wake(now)
     this.#relays.wake(now)
     this.#discovery.describe(now)
-    for (const peer of this.#peers.values()) {
-      const { nextWake } = peer
-      if (nextWake !== undefined && nextWake <= now.instant) peer.wake(now)
-    }
+    this.#agenda.wake(now)
     this.#context.birthdays.wake(now)
   }
 

@@ -15,6 +15,7 @@ import { earliest, type Instant, type Now } from '../base/time.js'
 import type { PairKeys } from '../crypto/pair.js'
 import type { RelayedSession } from '../wire/knock.js'
 import type { DecodedStun } from '../wire/stun/message.js'
+import type { Agenda, Appointment } from './agenda.js'
 import type { DiscoveredPeer } from './discovery.js'
 import type { SocketId } from './inputs.js'
 import type { Flow, Forwarding } from './loopback/forwarding.js'
@@ -42,6 +43,7 @@ import type { Evidence } from './why.js'
 export interface PeerContext extends SearchContext {
   readonly ownKey: PublicKey
   readonly drop: (reason: DropReason) => void
+  readonly agenda: Agenda
   readonly forwarding: Forwarding
   readonly paths: PathContext
   readonly nat: Pick<NatKnowledge, 'keepaliveMs'>
@@ -72,6 +74,8 @@ export class Peer implements DiscoveredPeer {
   readonly #messages: WireguardMessages
   readonly #named: NamedPeer | undefined
   readonly #provedPaths: ProvedPaths
+  /** Touched by whatever may change {@link nextWake}. */
+  readonly #appointment: Appointment
   readonly #log: (message: string, fields?: Readonly<Record<string, string | number>>) => void
 
   constructor(key: PublicKey, loopback: SocketAddress, keys: PairKeys, context: PeerContext) {
@@ -143,6 +147,8 @@ export class Peer implements DiscoveredPeer {
       })
     this.#provedPaths = new ProvedPaths({ agent, flow, forwarding, log })
     this.#log = log
+    this.#appointment = context.agenda.add(this)
+    flow.appointment = this.#appointment
   }
 
   get state(): PeerState {
@@ -206,11 +212,13 @@ export class Peer implements DiscoveredPeer {
 
   /** WireGuard sent a message to the peer's loopback endpoint, and it was not forwarded on the spot. */
   wireguardSent(datagram: Uint8Array, now: Now): void {
+    this.#appointment.touch()
     if (this.#messages.sent(datagram, now.instant)) this.settle(now)
   }
 
   /** A message of the peer's WireGuard came over one of its proved paths. */
   messageOverPath(datagram: Uint8Array, from: Route, now: Now): void {
+    this.#appointment.touch()
     if (this.#messages.cameOverPath(datagram, from, now.instant)) this.settle(now)
   }
 
@@ -223,6 +231,7 @@ export class Peer implements DiscoveredPeer {
 
   /** A second message, cookie reply or data came from an address that is no path, for an index of ours. */
   answerFromStranger(datagram: Uint8Array, from: Route, now: Now): void {
+    this.#appointment.touch()
     if (this.#messages.answerFromStranger(datagram, from, now.instant)) this.settle(now)
   }
 
@@ -304,6 +313,7 @@ export class Peer implements DiscoveredPeer {
 
   /** The mesh offers further member relays. */
   relaysChanged(): void {
+    this.#appointment.touch()
     this.#search.relaysChanged()
   }
 
@@ -370,6 +380,7 @@ export class Peer implements DiscoveredPeer {
 
   /** Tells the agent where the peer may be: where its record says, and where the user said. */
   offerCandidates(now: Now): void {
+    this.#appointment.touch()
     this.#search.offerCandidates(now)
   }
 
@@ -400,6 +411,7 @@ export class Peer implements DiscoveredPeer {
 
   /** Brings everything that depends on the paths and on the contact up to date. */
   settle(now: Now): void {
+    this.#appointment.touch()
     this.#messages.expire(now.instant)
     this.#search.check(now)
     this.#search.settleRelays(now)
@@ -428,6 +440,7 @@ export class Peer implements DiscoveredPeer {
 
   /** The interface has this peer no longer. */
   close(): void {
+    this.#appointment.end()
     this.#search.close()
     this.#context.forwarding.remove(this.key)
     this.#indices.clear()
