@@ -166,7 +166,7 @@ export class World {
   /** The same with names for peers, without a mesh, or with another agenda. */
   nodeWith(
     name: string,
-    further: Pick<DaemonOptions, 'named' | 'hasMesh' | 'agenda'>,
+    further: Pick<DaemonOptions, 'named' | 'hasMesh' | 'agenda'> | undefined,
     ...places: readonly Place[]
   ): Daemon {
     const privateKey = this.random.bytes(32)

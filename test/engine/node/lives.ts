@@ -4,18 +4,18 @@ import assert from 'node:assert/strict'
 import type { JournalEntry } from '../../../simulations/hosts/engineLoop.js'
 import { seededRandom } from '../../../src/base/random.js'
 import { MINUTE, type Now, SECOND } from '../../../src/base/time.js'
-import { Agenda } from '../../../src/engine/agenda.js'
+import type { Agenda } from '../../../src/engine/agenda.js'
 import type { Node } from '../../../src/engine/node.js'
 import { RelayNode } from '../relayNode.js'
 import { type Access, World } from '../world.js'
 
 /** Twenty eventful minutes of two nodes. */
-export function life(seed: number, start?: number, agenda = new Agenda()) {
+export function life(seed: number, start?: number, agenda?: Agenda) {
   const world = new World({ seed, uneven: true, ...(start === undefined ? {} : { start }) })
   const relays = [101, 102, 103].map((number) => new RelayNode(world, number))
   world.mesh.relays = relays.map((relay) => relay.offer())
   const house = world.house('port-restricted', { lifetimeMs: 60 * SECOND })
-  const ana = world.nodeWith('ana', { agenda }, world.placeIn(house, 2))
+  const ana = world.nodeWith('ana', agenda && { agenda }, world.placeIn(house, 2))
   const ben = world.node('ben', world.place('address-restricted'))
   const ghost = world.plainHost('ghost', world.publicPlace())
   const journal: JournalEntry[] = []
@@ -59,7 +59,7 @@ export function life(seed: number, start?: number, agenda = new Agenda()) {
 }
 
 /** A minute of a node with six peers in networks of all kinds, who talk a lot: pings at random, streams, and paths that die. */
-export function busyMinute(seed: number, agenda = new Agenda()) {
+export function busyMinute(seed: number, agenda?: Agenda) {
   const world = new World({ seed, uneven: true })
   const kinds: readonly Access[] = [
     'open',
@@ -69,7 +69,7 @@ export function busyMinute(seed: number, agenda = new Agenda()) {
     'open',
     'symmetric',
   ]
-  const hub = world.nodeWith('hub', { agenda }, world.place('full-cone'))
+  const hub = world.nodeWith('hub', agenda && { agenda }, world.place('full-cone'))
   const spokes = kinds.map((kind, index) => world.node(`spoke ${index}`, world.place(kind)))
   const journal: JournalEntry[] = []
   hub.journal = journal
