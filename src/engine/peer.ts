@@ -397,16 +397,14 @@ export class Peer implements DiscoveredPeer {
     this.settle(now)
   }
 
+  /** Asked after every packet, or almost: nothing is allocated. */
   get nextWake(): Instant | undefined {
-    return [
-      this.agent.nextWake,
-      this.#search.nextWake,
-      this.#messages.nextWake,
-      this.#watch.nextWake,
-      this.mtu.nextWake,
-      this.#hedge.nextWake,
-      this.#named?.nextWake,
-    ].reduce(earliest, undefined)
+    let next = earliest(this.agent.nextWake, this.#search.nextWake)
+    next = earliest(next, this.#messages.nextWake)
+    next = earliest(next, this.#watch.nextWake)
+    next = earliest(next, this.mtu.nextWake)
+    next = earliest(next, this.#hedge.nextWake)
+    return earliest(next, this.#named?.nextWake)
   }
 
   /** Brings everything that depends on the paths and on the contact up to date. */

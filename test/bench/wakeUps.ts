@@ -15,7 +15,8 @@ import type { Input } from '../../src/engine/inputs.js'
 import { Node } from '../../src/engine/node.js'
 import { encodeCheck, encodeCheckAnswer } from '../../src/engine/path/checks.js'
 import type { Route } from '../../src/engine/path/path.js'
-import { decodeStun } from '../../src/wire/stun/message.js'
+import { decodeStun, encodeStun } from '../../src/wire/stun/message.js'
+import { BINDING } from '../../src/wire/stun/registry.js'
 import type { Progress } from '../lab/progress.js'
 import type { Finding } from './report.js'
 
@@ -36,9 +37,12 @@ const LOADS = [
 ] as const
 
 const WARM_UP_MS = 5 * SECOND
-const MEASURED_MS = 10 * SECOND
+const ROUNDS = 5
+const ROUND_MS = 2 * SECOND
 const PORT = 51_821
 const SOCKET = 1
+const OWN = { ip: '192.0.2.1', port: PORT }
+const REFLECTORS = [1, 2, 3, 4].map((host) => ({ ip: `198.51.100.${host}`, port: PORT }))
 const PACKET = 128
 const LATENCY_MS = 30
 const JITTER_MS = 8
@@ -50,14 +54,10 @@ const UNIX_START = 1_800_000_000_000
 export async function* benchWakeUps(progress: Progress): AsyncGenerator<Finding> {
   for (const { load, everyMs } of LOADS) {
     const rows = await progress.step(`wake-ups, ${load}`, async () =>
-      FLEETS.map(({ active, idle }) => {
-        const hub = new Hub(active + idle)
-        hub.talk(active, everyMs(active))
-        hub.run(WARM_UP_MS)
-        hub.forgetTimes()
-        hub.run(MEASURED_MS)
-        return { active, idle, ...hub.times(MEASURED_MS) }
-      }),
+      // The first time nothing is compiled yet.
+      [FLEETS[3], ...FLEETS]
+        .map(({ active, idle }) => ({ active, idle, ...measured(active, idle, everyMs(active)) }))
+        .slice(1),
     )
     yield {
       title: `Wake-ups of the engine, ${load}`,
@@ -72,9 +72,37 @@ export async function* benchWakeUps(progress: Progress): AsyncGenerator<Finding>
         { key: 'core', heading: '% of a core', digits: 2 },
       ],
       rows,
-      notes: ['The engine alone; what sockets and timers cost comes on top.'],
+      notes: [
+        `The engine alone; what sockets and timers cost comes on top. The best of ${ROUNDS} rounds of ${ROUND_MS / SECOND} s.`,
+      ],
     }
   }
+}
+
+function measured(active: number, idle: number, everyMs: number): Times {
+  const hub = new Hub(active + idle)
+  hub.talk(active, everyMs)
+  hub.run(WARM_UP_MS)
+  const rounds = Array.from({ length: ROUNDS }, () => {
+    hub.forgetTimes()
+    hub.run(ROUND_MS)
+    return hub.times(ROUND_MS)
+  })
+  // What else the machine does only adds.
+  return rounds.reduce((least, round) => (round.core < least.core ? round : least))
+}
+
+interface Times {
+  /** Wake-ups a second, and what each takes in microseconds. */
+  readonly wakes: number
+  readonly wakeMicros: number
+  /** Other inputs of the engine: what takes the long way. */
+  readonly inputs: number
+  readonly inputMicros: number
+  /** What a packet takes that goes the short way. */
+  readonly packetMicros: number
+  /** Percent. */
+  readonly core: number
 }
 
 interface Remote {
@@ -128,10 +156,18 @@ class Hub {
       }
     })
     for (const remote of this.#remotes) this.#byAddress.set(remote.route.remote.ip, remote)
-    const address = { ip: '192.0.2.1', port: PORT }
     this.#tell({
       type: 'sockets-changed',
-      sockets: [{ id: SOCKET, address, device: 'eth0', purpose: 'shared' }],
+      sockets: [{ id: SOCKET, address: OWN, device: 'eth0', purpose: 'shared' }],
+    })
+    // Those who look records up have enough to do with that.
+    this.#tell({
+      type: 'mesh-changed',
+      connected: false,
+      multiaddrs: [],
+      reflectors: REFLECTORS,
+      relays: [],
+      gossips: false,
     })
     this.#tell({
       type: 'interface-read',
@@ -167,7 +203,7 @@ class Hub {
     for (const each of Object.values(this.#meters)) Object.assign(each, meter())
   }
 
-  times(ms: number): Readonly<Record<string, number>> {
+  times(ms: number): Times {
     const { woken, input, packet } = this.#meters
     return {
       wakes: (woken.count * SECOND) / ms,
@@ -212,14 +248,19 @@ class Hub {
     this.#arm(this.#node.nextWake)
   }
 
-  /** Peers answer checks. */
+  /** Peers answer checks, and reflectors say where we are. */
   #perform(effect: Effect): void {
     if (effect.type !== 'send' && effect.type !== 'send-unfragmented') return
     const remote = this.#byAddress.get(effect.remote.ip)
     const check = decodeStun(effect.datagram)
-    if (remote === undefined || isDropped(check) || check.messageClass !== 'request') return
-    const answer = encodeCheckAnswer(remote.keys, check, { ip: '192.0.2.1', port: PORT }, false)
-    this.#queue.in(this.#latency(), () => this.#receive(remote.route, answer))
+    if (isDropped(check) || check.messageClass !== 'request') return
+    const { transactionId } = check
+    const answer =
+      remote === undefined
+        ? encodeStun({ messageClass: 'success', method: BINDING, transactionId, mappedAddress: OWN })
+        : encodeCheckAnswer(remote.keys, check, OWN, false)
+    const { socket, remote: from } = effect
+    this.#queue.in(this.#latency(), () => this.#receive({ socket, remote: from }, answer))
   }
 
   /** As the shell does it: a timer is only ever moved forward. */

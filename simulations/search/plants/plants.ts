@@ -270,8 +270,8 @@ export const PLANTS: readonly Plant[] = [
     engine: 'node',
     what: 'wrong timer: what peers are waiting for is forgotten',
     file: 'engine/node.js',
-    find: 'next = earliest(next, peer.nextWake);',
-    replace: 'next = next ?? peer.nextWake;',
+    find: 'return earliest(next, this.#agenda.nextWake);',
+    replace: 'return next ?? this.#agenda.nextWake;',
     from: 46,
   },
   {
