@@ -21,12 +21,13 @@ import { Agenda } from './agenda.js'
 import { Arrivals } from './arrivals.js'
 import { Discovery, type DiscoveryOptions } from './discovery.js'
 import type { Effect } from './effects.js'
-import type { Input, LocalSocket, MachineRoute } from './inputs.js'
+import type { Input } from './inputs.js'
 import { InterfacePeers } from './interfacePeers.js'
 import { LoopbackEndpoints, type LoopbackPlan } from './loopback/endpoints.js'
 import { Forwarding } from './loopback/forwarding.js'
 import { Strangers } from './loopback/strangers.js'
 import { Takeover } from './loopback/takeover.js'
+import { MachineChanges } from './machineChanges.js'
 import { HostNames, type NameAnswer, type NamedHost } from './names/hostNames.js'
 import { OwnAddresses } from './ownAddresses.js'
 import { PairNames } from './pairNames.js'
@@ -94,6 +95,7 @@ export class Node {
   readonly #peers = new Map<PublicKey, Peer>()
   readonly #agenda: Agenda
   readonly #interface: InterfacePeers
+  readonly #machine: MachineChanges
   readonly #arrivals: Arrivals
   readonly #context: PeerContext
   readonly #suspension = new Suspension()
@@ -196,6 +198,7 @@ export class Node {
       names: pairNames,
       discovery,
     })
+    this.#machine = new MachineChanges({ context: this.#context, peers, own, discovery, relays })
     this.#arrivals = new Arrivals(
       {
         keys,
@@ -309,17 +312,16 @@ export class Node {
         this.#interface.read(input.peers, now)
         break
       case 'sockets-changed':
-        this.#socketsChanged(input.sockets, now)
+        this.#machine.socketsChanged(input.sockets, now)
         break
       case 'routes-read':
-        this.#routesRead(input.routes, now)
+        this.#machine.routesRead(input.routes, now)
         break
       case 'stream-failed':
         this.#relays.streamFailed(input.relay, now.instant)
         break
       case 'mtu-read':
-        this.#context.interfaceMtu = { device: input.device, mtu: input.mtu }
-        for (const peer of this.#peers.values()) peer.settle(now)
+        this.#machine.mtuRead(input, now)
         break
       case 'unreachable':
         this.#unreachable(input, now)
@@ -403,51 +405,12 @@ export class Node {
     return false
   }
 
-  // The machine
-
-  #socketsChanged(all: readonly LocalSocket[], now: Now): void {
-    const { birthdays, paths } = this.#context
-    const punching = all.filter(({ purpose }) => purpose === 'punching')
-    const isOfPunching = !haveSameIds(punching, paths.punchingSockets)
-    birthdays.socketsChanged(punching, now.instant)
-    const streams = all.filter(({ purpose }) => purpose === 'stream')
-    const isOfStreams = !haveSameIds(streams, paths.streamSockets)
-    if (isOfStreams) this.#streamsChanged(streams, now)
-    const sockets = all.filter(({ purpose }) => purpose === 'shared')
-    // What was opened for punching, or in place of UDP, is no news of where we are.
-    if ((isOfPunching || isOfStreams) && haveSameIds(sockets, paths.sockets)) return
-    this.#context.paths.sockets = sockets
-    this.#discovery.socketsChanged(sockets)
-    this.#relays.socketsChanged(sockets)
-    this.#own.socketsChanged(sockets, now)
-    this.#surroundingsChanged(now)
-  }
-
-  /** Streams in place of UDP have come or gone. */
-  #streamsChanged(streams: readonly LocalSocket[], now: Now): void {
-    const { paths } = this.#context
-    const former = paths.streamSockets
-    paths.streamSockets = streams
-    this.#relays.streamsChanged(streams, former, now.instant)
-    for (const peer of this.#peers.values()) peer.waysToRelaysChanged(now)
-  }
-
-  #routesRead(routes: readonly MachineRoute[], now: Now): void {
-    this.#context.paths.routes = routes
-    this.#own.routesRead(routes, now)
-    this.#surroundingsChanged(now)
-  }
+  // Where peers are, and we
 
   #nameAnswered(answer: NameAnswer, now: Now): void {
     const { name } = answer
     const isNews = this.#context.names.answered(answer, now.instant)
     for (const peer of this.#peers.values()) peer.nameAnswered(name, isNews, now)
-  }
-
-  #surroundingsChanged(now: Now): void {
-    this.#own.nat.review(now.instant)
-    this.#discovery.describe(now)
-    for (const peer of this.#peers.values()) peer.surroundingsChanged(now)
   }
 
   /** Says so to the peer whose path in use leads there. */
@@ -473,8 +436,4 @@ export class Node {
       peer.settle(now)
     }
   }
-}
-
-function haveSameIds(a: readonly LocalSocket[], b: readonly LocalSocket[]): boolean {
-  return a.length === b.length && a.every(({ id }, index) => id === b[index]?.id)
 }

@@ -260,9 +260,9 @@ export const PLANTS: readonly Plant[] = [
     name: 'deaf-after-move',
     engine: 'node',
     what: 'forgotten case: peers are not told of new sockets',
-    file: 'engine/node.js',
-    find: 'this.#own.socketsChanged(sockets, now);\n        this.#surroundingsChanged(now);',
-    replace: 'this.#own.socketsChanged(sockets, now);',
+    file: 'engine/machineChanges.js',
+    find: 'own.socketsChanged(sockets, now);\n        this.#surroundingsChanged(now);',
+    replace: 'own.socketsChanged(sockets, now);',
     from: 106,
   },
   {
