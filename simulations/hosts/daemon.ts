@@ -50,6 +50,8 @@ export interface DaemonOptions {
   readonly hasMesh?: boolean
   /** See {@link NodeOptions.verifyIdentity}. */
   readonly verifyIdentity?: VerifyIdentity
+  /** See {@link NodeOptions.agenda}. */
+  readonly agenda?: NodeOptions['agenda']
   /** True where the interface is read every second, also where that is known to change nothing. */
   readonly readsAlways?: boolean
 }
@@ -100,6 +102,7 @@ export class Daemon implements Member {
       ...(options.named === undefined ? {} : { named: options.named }),
       hasMesh: options.hasMesh ?? true,
       ...(verifyIdentity === undefined ? {} : { verifyIdentity }),
+      ...(options.agenda === undefined ? {} : { agenda: options.agenda }),
     }
     this.#mapper = new PortMapper(host, (input) => this.handle(input))
     this.#loop = new EngineLoop(new Node(this.nodeOptions, host.clock.now), host, {

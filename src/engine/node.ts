@@ -17,15 +17,17 @@ import { type IdentityKeys, type VerifyIdentity, verifyIdentity } from '../crypt
 import type { PeerRecord } from '../wire/record.js'
 import type { RelayService } from '../wire/services.js'
 import { wireguardType } from '../wire/wireguard.js'
+import { Agenda } from './agenda.js'
 import { Arrivals } from './arrivals.js'
 import { Discovery, type DiscoveryOptions } from './discovery.js'
 import type { Effect } from './effects.js'
-import type { Input, LocalSocket, MachineRoute } from './inputs.js'
+import type { Input } from './inputs.js'
 import { InterfacePeers } from './interfacePeers.js'
 import { LoopbackEndpoints, type LoopbackPlan } from './loopback/endpoints.js'
 import { Forwarding } from './loopback/forwarding.js'
 import { Strangers } from './loopback/strangers.js'
 import { Takeover } from './loopback/takeover.js'
+import { MachineChanges } from './machineChanges.js'
 import { HostNames, type NameAnswer, type NamedHost } from './names/hostNames.js'
 import { OwnAddresses } from './ownAddresses.js'
 import { PairNames } from './pairNames.js'
@@ -71,6 +73,8 @@ export interface NodeOptions extends DiscoveryOptions {
   readonly hasMesh?: boolean
   /** Absent where no gateway is to be asked for ports. */
   readonly portMapping?: PortMappingOptions | undefined
+  /** Which of its peers to wake when; tests may have one that does it differently. */
+  readonly agenda?: Agenda
 }
 
 /** An open check is a few hundred bytes; an answer that comes later than this many seconds after it counts for nothing. */
@@ -89,7 +93,9 @@ export class Node {
   readonly #discovery: Discovery<Peer>
   readonly #relays: Relays
   readonly #peers = new Map<PublicKey, Peer>()
+  readonly #agenda: Agenda
   readonly #interface: InterfacePeers
+  readonly #machine: MachineChanges
   readonly #arrivals: Arrivals
   readonly #context: PeerContext
   readonly #suspension = new Suspension()
@@ -104,7 +110,7 @@ export class Node {
     }
     const drop = (reason: DropReason) => this.drop(reason)
     const canAnswer = (to: Route) => this.#canAnswer(to)
-    const { keys, random, relay, punching = DEFAULT_PUNCH_LIMITS } = options
+    const { keys, random, relay, punching = DEFAULT_PUNCH_LIMITS, agenda = new Agenda() } = options
     const peers = this.#peers
     const endpoints = new LoopbackEndpoints(options.loopback)
     const takeover = new Takeover(endpoints, options.formerEndpoints, emit)
@@ -151,6 +157,7 @@ export class Node {
     const pairNames = new PairNames<Peer>()
     const { named = new Map<PublicKey, NamedHost>(), hasMesh = true } = options
     const indices = new Map<number, Peer>()
+    this.#agenda = agenda
     this.#endpoints = endpoints
     this.#takeover = takeover
     this.#own = own
@@ -168,6 +175,7 @@ export class Node {
       ownKey: keys.publicKey,
       emit,
       drop,
+      agenda,
       forwarding: this.forwarding,
       takeover,
       discovery,
@@ -190,6 +198,7 @@ export class Node {
       names: pairNames,
       discovery,
     })
+    this.#machine = new MachineChanges({ context: this.#context, peers, own, discovery, relays })
     this.#arrivals = new Arrivals(
       {
         keys,
@@ -247,8 +256,7 @@ export class Node {
   #earliestWake(): Instant | undefined {
     let next = earliest(this.#own.nextWake, this.#discovery.nextWake)
     next = earliest(next, earliest(this.#relays.nextWake, this.#context.birthdays.nextWake))
-    for (const peer of this.#peers.values()) next = earliest(next, peer.nextWake)
-    return next
+    return earliest(next, this.#agenda.nextWake)
   }
 
   /** The peers' endpoints as they are to be when we are gone; undefined for a peer that had none. */
@@ -304,17 +312,16 @@ export class Node {
         this.#interface.read(input.peers, now)
         break
       case 'sockets-changed':
-        this.#socketsChanged(input.sockets, now)
+        this.#machine.socketsChanged(input.sockets, now)
         break
       case 'routes-read':
-        this.#routesRead(input.routes, now)
+        this.#machine.routesRead(input.routes, now)
         break
       case 'stream-failed':
         this.#relays.streamFailed(input.relay, now.instant)
         break
       case 'mtu-read':
-        this.#context.interfaceMtu = { device: input.device, mtu: input.mtu }
-        for (const peer of this.#peers.values()) peer.settle(now)
+        this.#machine.mtuRead(input, now)
         break
       case 'unreachable':
         this.#unreachable(input, now)
@@ -359,10 +366,7 @@ export class Node {
     this.#own.wake(now)
     this.#relays.wake(now)
     this.#discovery.describe(now)
-    for (const peer of this.#peers.values()) {
-      const { nextWake } = peer
-      if (nextWake !== undefined && nextWake <= now.instant) peer.wake(now)
-    }
+    this.#agenda.wake(now)
     this.#context.birthdays.wake(now)
   }
 
@@ -401,51 +405,12 @@ export class Node {
     return false
   }
 
-  // The machine
-
-  #socketsChanged(all: readonly LocalSocket[], now: Now): void {
-    const { birthdays, paths } = this.#context
-    const punching = all.filter(({ purpose }) => purpose === 'punching')
-    const isOfPunching = !haveSameIds(punching, paths.punchingSockets)
-    birthdays.socketsChanged(punching, now.instant)
-    const streams = all.filter(({ purpose }) => purpose === 'stream')
-    const isOfStreams = !haveSameIds(streams, paths.streamSockets)
-    if (isOfStreams) this.#streamsChanged(streams, now)
-    const sockets = all.filter(({ purpose }) => purpose === 'shared')
-    // What was opened for punching, or in place of UDP, is no news of where we are.
-    if ((isOfPunching || isOfStreams) && haveSameIds(sockets, paths.sockets)) return
-    this.#context.paths.sockets = sockets
-    this.#discovery.socketsChanged(sockets)
-    this.#relays.socketsChanged(sockets)
-    this.#own.socketsChanged(sockets, now)
-    this.#surroundingsChanged(now)
-  }
-
-  /** Streams in place of UDP have come or gone. */
-  #streamsChanged(streams: readonly LocalSocket[], now: Now): void {
-    const { paths } = this.#context
-    const former = paths.streamSockets
-    paths.streamSockets = streams
-    this.#relays.streamsChanged(streams, former, now.instant)
-    for (const peer of this.#peers.values()) peer.waysToRelaysChanged(now)
-  }
-
-  #routesRead(routes: readonly MachineRoute[], now: Now): void {
-    this.#context.paths.routes = routes
-    this.#own.routesRead(routes, now)
-    this.#surroundingsChanged(now)
-  }
+  // Where peers are, and we
 
   #nameAnswered(answer: NameAnswer, now: Now): void {
     const { name } = answer
     const isNews = this.#context.names.answered(answer, now.instant)
     for (const peer of this.#peers.values()) peer.nameAnswered(name, isNews, now)
-  }
-
-  #surroundingsChanged(now: Now): void {
-    this.#own.nat.review(now.instant)
-    this.#discovery.describe(now)
-    for (const peer of this.#peers.values()) peer.surroundingsChanged(now)
   }
 
   /** Says so to the peer whose path in use leads there. */
@@ -470,8 +435,4 @@ export class Node {
       peer.settle(now)
     }
   }
-}
-
-function haveSameIds(a: readonly LocalSocket[], b: readonly LocalSocket[]): boolean {
-  return a.length === b.length && a.every(({ id }, index) => id === b[index]?.id)
 }

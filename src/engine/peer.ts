@@ -15,6 +15,7 @@ import { earliest, type Instant, type Now } from '../base/time.js'
 import type { PairKeys } from '../crypto/pair.js'
 import type { RelayedSession } from '../wire/knock.js'
 import type { DecodedStun } from '../wire/stun/message.js'
+import type { Agenda, Appointment } from './agenda.js'
 import type { DiscoveredPeer } from './discovery.js'
 import type { SocketId } from './inputs.js'
 import type { Flow, Forwarding } from './loopback/forwarding.js'
@@ -42,6 +43,7 @@ import type { Evidence } from './why.js'
 export interface PeerContext extends SearchContext {
   readonly ownKey: PublicKey
   readonly drop: (reason: DropReason) => void
+  readonly agenda: Agenda
   readonly forwarding: Forwarding
   readonly paths: PathContext
   readonly nat: Pick<NatKnowledge, 'keepaliveMs'>
@@ -72,6 +74,8 @@ export class Peer implements DiscoveredPeer {
   readonly #messages: WireguardMessages
   readonly #named: NamedPeer | undefined
   readonly #provedPaths: ProvedPaths
+  /** Touched by whatever may change {@link nextWake}. */
+  readonly #appointment: Appointment
   readonly #log: (message: string, fields?: Readonly<Record<string, string | number>>) => void
 
   constructor(key: PublicKey, loopback: SocketAddress, keys: PairKeys, context: PeerContext) {
@@ -141,6 +145,8 @@ export class Peer implements DiscoveredPeer {
       })
     this.#provedPaths = new ProvedPaths({ agent, flow, forwarding, log })
     this.#log = log
+    this.#appointment = context.agenda.add(this)
+    flow.appointment = this.#appointment
   }
 
   get state(): PeerState {
@@ -204,11 +210,13 @@ export class Peer implements DiscoveredPeer {
 
   /** WireGuard sent a message to the peer's loopback endpoint, and it was not forwarded on the spot. */
   wireguardSent(datagram: Uint8Array, now: Now): void {
+    this.#appointment.touch()
     if (this.#messages.sent(datagram, now.instant)) this.settle(now)
   }
 
   /** A message of the peer's WireGuard came over one of its proved paths. */
   messageOverPath(datagram: Uint8Array, from: Route, now: Now): void {
+    this.#appointment.touch()
     if (this.#messages.cameOverPath(datagram, from, now.instant)) this.settle(now)
   }
 
@@ -221,6 +229,7 @@ export class Peer implements DiscoveredPeer {
 
   /** A second message, cookie reply or data came from an address that is no path, for an index of ours. */
   answerFromStranger(datagram: Uint8Array, from: Route, now: Now): void {
+    this.#appointment.touch()
     if (this.#messages.answerFromStranger(datagram, from, now.instant)) this.settle(now)
   }
 
@@ -311,6 +320,7 @@ export class Peer implements DiscoveredPeer {
 
   /** The mesh offers further member relays. */
   relaysChanged(): void {
+    this.#appointment.touch()
     this.#search.relaysChanged()
   }
 
@@ -377,6 +387,7 @@ export class Peer implements DiscoveredPeer {
 
   /** Tells the agent where the peer may be: where its record says, and where the user said. */
   offerCandidates(now: Now): void {
+    this.#appointment.touch()
     this.#search.offerCandidates(now)
   }
 
@@ -393,20 +404,19 @@ export class Peer implements DiscoveredPeer {
     this.settle(now)
   }
 
+  /** Asked after every packet, or almost: nothing is allocated. */
   get nextWake(): Instant | undefined {
-    return [
-      this.agent.nextWake,
-      this.#search.nextWake,
-      this.#messages.nextWake,
-      this.#watch.nextWake,
-      this.mtu.nextWake,
-      this.#hedge.nextWake,
-      this.#named?.nextWake,
-    ].reduce(earliest, undefined)
+    let next = earliest(this.agent.nextWake, this.#search.nextWake)
+    next = earliest(next, this.#messages.nextWake)
+    next = earliest(next, this.#watch.nextWake)
+    next = earliest(next, this.mtu.nextWake)
+    next = earliest(next, this.#hedge.nextWake)
+    return earliest(next, this.#named?.nextWake)
   }
 
   /** Brings everything that depends on the paths and on the contact up to date. */
   settle(now: Now): void {
+    this.#appointment.touch()
     this.#messages.expire(now.instant)
     this.#search.check(now)
     this.#search.settleRelays(now)
@@ -435,6 +445,7 @@ export class Peer implements DiscoveredPeer {
 
   /** The interface has this peer no longer. */
   close(): void {
+    this.#appointment.end()
     this.#search.close()
     this.#context.forwarding.remove(this.key)
     this.#indices.clear()

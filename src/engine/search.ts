@@ -307,12 +307,8 @@ export class Search {
   }
 
   get nextWake(): Instant | undefined {
-    return [
-      this.#pursuit.nextWake,
-      this.#relaying.nextWake,
-      this.#seekAgainAt,
-      this.#birthday.nextWake,
-    ].reduce(earliest, undefined)
+    const next = earliest(this.#pursuit.nextWake, this.#relaying.nextWake)
+    return earliest(next, earliest(this.#seekAgainAt, this.#birthday.nextWake))
   }
 
   /** Does what relays are to be asked and told now. */

@@ -27,12 +27,14 @@ import { benchPrimitives } from './primitives.js'
 import { type Finding, renderFinding } from './report.js'
 import { benchRoaming } from './roaming.js'
 import { benchThroughput } from './throughput.js'
+import { benchWakeUps } from './wakeUps.js'
 
 /** Yields what it found as soon as it knows. */
 type Part = (progress: Progress) => AsyncGenerator<Finding>
 
 const PARTS: ReadonlyMap<string, Part> = new Map([
   ['primitives', benchPrimitives],
+  ['wake-ups', benchWakeUps],
   ['throughput', benchThroughput],
   ['first-ping', benchFirstPing],
   ['matrix', benchMatrix],

@@ -163,10 +163,10 @@ export class World {
     return this.nodeWith(name, {}, ...places)
   }
 
-  /** The same with names for peers, or without a mesh. */
+  /** The same with names for peers, without a mesh, or with another agenda. */
   nodeWith(
     name: string,
-    further: Pick<DaemonOptions, 'named' | 'hasMesh'>,
+    further: Pick<DaemonOptions, 'named' | 'hasMesh' | 'agenda'> | undefined,
     ...places: readonly Place[]
   ): Daemon {
     const privateKey = this.random.bytes(32)

@@ -260,9 +260,9 @@ export const PLANTS: readonly Plant[] = [
     name: 'deaf-after-move',
     engine: 'node',
     what: 'forgotten case: peers are not told of new sockets',
-    file: 'engine/node.js',
-    find: 'this.#own.socketsChanged(sockets, now);\n        this.#surroundingsChanged(now);',
-    replace: 'this.#own.socketsChanged(sockets, now);',
+    file: 'engine/machineChanges.js',
+    find: 'own.socketsChanged(sockets, now);\n        this.#surroundingsChanged(now);',
+    replace: 'own.socketsChanged(sockets, now);',
     from: 106,
   },
   {
@@ -270,8 +270,8 @@ export const PLANTS: readonly Plant[] = [
     engine: 'node',
     what: 'wrong timer: what peers are waiting for is forgotten',
     file: 'engine/node.js',
-    find: 'next = earliest(next, peer.nextWake);',
-    replace: 'next = next ?? peer.nextWake;',
+    find: 'return earliest(next, this.#agenda.nextWake);',
+    replace: 'return next ?? this.#agenda.nextWake;',
     from: 46,
   },
   {

@@ -146,13 +146,10 @@ export class Pursuit {
   }
 
   get nextWake(): Instant | undefined {
-    const {
-      relaying,
-      means: { isOnline },
-    } = this.#parts
-    const tellAt = isOnline && relaying.news !== this.#told.news ? this.#told.nextAt : undefined
-    const nextWake = earliest(this.contact.nextWake, this.#hasRecord ? tellAt : undefined)
-    return this.#parts.means.gossips ? earliest(nextWake, this.#fallback.nextWake) : nextWake
+    const { relaying, means } = this.#parts
+    const isToTell = this.#hasRecord && means.isOnline && relaying.news !== this.#told.news
+    const nextWake = earliest(this.contact.nextWake, isToTell ? this.#told.nextAt : undefined)
+    return means.gossips ? earliest(nextWake, this.#fallback.nextWake) : nextWake
   }
 
   /** The record to knock on because a relay granted a session that the peer does not know of. */

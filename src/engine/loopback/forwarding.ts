@@ -10,6 +10,7 @@ import type { SocketAddress } from '../../base/address.js'
 import type { PublicKey } from '../../base/publicKey.js'
 import { elapsed, type Instant, later } from '../../base/time.js'
 import { MIN_TRANSPORT_LENGTH, wireguardType } from '../../wire/wireguard.js'
+import type { Appointment } from '../agenda.js'
 import type { Path } from '../path/path.js'
 import type { Lookout } from './lookout.js'
 
@@ -47,6 +48,8 @@ export class Flow {
   unheardSince: Instant | undefined = undefined
   /** True where the message that last came over the path in use answered nothing of ours, and was not answered yet. */
   #isAsked = false
+  /** Touched by what the engine does not see: when it has to look may depend on it. */
+  appointment: Appointment | undefined = undefined
   /** The remote addresses that name this flow, the oldest first. */
   readonly remotes: SocketAddress[] = []
 
@@ -126,6 +129,7 @@ export class Forwarding {
     if (lookout?.tells(datagram.length, now) === true) return undefined
     flow.sent(datagram.length, now)
     lookout?.sent(datagram, now)
+    flow.appointment?.touch()
     this.beside = flow.beside
     return flow.path
   }
@@ -136,6 +140,7 @@ export class Forwarding {
     if (flow === undefined || wireguardType(datagram) !== 4) return undefined
     if (flow.lookout?.wants(flow.isPath(ip, port), now) === true) return undefined
     flow.heard(datagram.length, ip, port, now)
+    flow.appointment?.touch()
     return flow.peer
   }
 

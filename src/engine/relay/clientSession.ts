@@ -27,8 +27,8 @@ import type { LocalSocket, MachineRoute, RelayOffer } from '../inputs.js'
 import { type Route, sameRoute } from '../path/path.js'
 import type { Transactions } from '../path/transactions.js'
 import { grantedAddresses, refusal } from './asking.js'
-import { encodeBind, encodeGrantAsk } from './messages.js'
 import type { RelayRoute } from './offers.js'
+import { type SentRequest, SessionRequests } from './sessionRequests.js'
 
 /** Milliseconds to wait after each request; after the last wait it has failed. */
 const WAITS = [100, 200, 400, 800] as const
@@ -42,15 +42,9 @@ const RETRY_MS = 5 * SECOND
 const MAX_ECHOES = 3
 
 /** Who sent a request, and where it went: the subject of its transaction. */
-export interface RelayRequest {
+export interface RelayRequest extends SentRequest {
   readonly peer: PublicKey
   readonly session: ClientSession
-  readonly purpose: 'grant' | 'bind'
-  readonly routes: readonly Route[]
-  /** Of a bind; 0 for a grant. */
-  readonly sequence: number
-  /** That a bind carried. */
-  readonly cookie: Uint8Array | undefined
 }
 
 /** What all sessions of a node share. */
@@ -132,15 +126,10 @@ export class ClientSession {
   former: Route | undefined = undefined
   /** How often in a row it was to be bound again, and the relay was silent. */
   missed = 0
-  readonly #peer: PublicKey
   readonly #context: SessionContext
+  readonly #requests: SessionRequests
   #state: State = { name: 'idle' }
-  #grantId: Uint8Array | undefined = undefined
-  /** Of the newest bind, and its way. */
-  #sequence = 0
-  #newestWay: Route | undefined = undefined
-  /** What the relay gave last, for a way; and whether it knows that we have it. */
-  #cookie: { readonly way: Route; readonly value: Uint8Array } | undefined = undefined
+  /** Where the relay knows that we have the cookie it gave last. */
   #confirmedWay: Route | undefined = undefined
   #echoes = 0
 
@@ -154,11 +143,16 @@ export class ClientSession {
     },
     now: Instant,
   ) {
-    this.#peer = parts.peer
     this.nonce = parts.nonce
     this.keys = parts.keys
     this.offer = parts.offer
     this.#context = parts.context
+    const { peer, context } = parts
+    this.#requests = new SessionRequests({
+      keys: parts.keys,
+      emit: context.emit,
+      begin: (sent, at) => context.transactions.begin({ ...sent, peer, session: this }, at),
+    })
     this.begunAt = now
     this.since = now
   }
@@ -205,13 +199,13 @@ export class ClientSession {
   askOver(routes: readonly RelayRoute[], now: Instant): void {
     if (this.#state.name !== 'asking' || routes.length === 0) return
     // An answer is taken from where the request went only.
-    this.#grantId = undefined
+    this.#requests.forgetGrant()
     this.ask(this.#state.sealed, routes, now)
   }
 
   /** Binds our side; the first way is the one to prefer. With none it ends. */
   bind(ways: readonly Route[], now: Instant): void {
-    this.#bind(ways, this.#sequence, now)
+    this.#bind(ways, this.#requests.sequence, now)
   }
 
   /** Answers to binds up to `ignored` do not count any more. */
@@ -356,7 +350,7 @@ export class ClientSession {
   #isCurrent({ sequence }: RelayRequest, from: Route): boolean {
     const state = this.#state
     if (state.name === 'binding') return sequence > state.ignored
-    return state.name === 'bound' && (sequence === this.#sequence || sameRoute(state.way, from))
+    return state.name === 'bound' && (sequence === this.#requests.sequence || sameRoute(state.way, from))
   }
 
   #bindAnswered(
@@ -368,12 +362,13 @@ export class ClientSession {
     const isConfirmed = given === undefined || (sent !== undefined && equals(given, sent))
     if (!isConfirmed && this.#isEchoing(given, from)) return
     // What was decoded is a view.
-    this.#cookie = given && { way: from, value: given.slice() }
+    this.#requests.cookie = given && { way: from, value: given.slice() }
     this.#confirmedWay = isConfirmed ? from : undefined
     this.#bound(from, now)
     if (isConfirmed) this.#echoes = 0
     // A bind over another way that left later has moved us there, or will.
-    const isElsewhere = this.#newestWay !== undefined && !sameRoute(this.#newestWay, from)
+    const { newestWay } = this.#requests
+    const isElsewhere = newestWay !== undefined && !sameRoute(newestWay, from)
     if ((isConfirmed && !isElsewhere) || this.#echoes >= MAX_ECHOES) return
     this.#echoes += 1
     this.#bindAgain({ sent: 0, nextAt: now, isEcho: true })
@@ -381,7 +376,7 @@ export class ClientSession {
 
   /** True where this cookie is on its way back, and the answer to that will come. */
   #isEchoing(given: Uint8Array, way: Route): boolean {
-    const known = this.#cookie
+    const known = this.#requests.cookie
     const isSending = this.#state.name === 'bound' && this.#state.renewal !== undefined
     return isSending && known !== undefined && sameRoute(known.way, way) && equals(known.value, given)
   }
@@ -414,12 +409,12 @@ export class ClientSession {
 
   #send(count: number, now: Now): void {
     const state = this.#state
-    if (state.name === 'asking') this.#sendGrant(state.sealed, state.routes, count, now)
+    if (state.name === 'asking') this.#requests.sendGrant(state.sealed, state.routes, count, now)
     else if (state.name === 'binding') {
       const ways = this.#inTurn(state.ways)
       const way = ways[count % ways.length]
-      if (way !== undefined) this.#sendBind(way, now)
-    } else if (state.name === 'bound') this.#sendBind(state.way, now)
+      if (way !== undefined) this.#requests.sendBind(way, now)
+    } else if (state.name === 'bound') this.#requests.sendBind(state.way, now)
   }
 
   /**
@@ -437,35 +432,6 @@ export class ClientSession {
 
   #isStream({ socket }: Route): boolean {
     return this.#context.machine().sockets.some(({ id, purpose }) => id === socket && purpose === 'stream')
-  }
-
-  /** The same request each time: to a relay that has granted it already, it asks for the same session. */
-  #sendGrant(sealed: Uint8Array, routes: readonly RelayRoute[], count: number, now: Now): void {
-    const proved = routes.filter(({ isClaimed }) => isClaimed !== true)
-    const route = count < routes.length ? routes[count] : proved[count % proved.length]
-    if (route === undefined) return
-    const { socket, remote } = route
-    const { transactions, emit } = this.#context
-    this.#grantId ??= transactions.begin(
-      { peer: this.#peer, session: this, purpose: 'grant', routes, sequence: 0, cookie: undefined },
-      now.instant,
-    )
-    emit({ type: 'send', socket, remote, datagram: encodeGrantAsk(this.#grantId, sealed) })
-  }
-
-  #sendBind(way: Route, now: Now): void {
-    const { transactions, emit } = this.#context
-    this.#sequence = Math.max(this.#sequence + 1, now.unix)
-    this.#newestWay = way
-    const sequence = this.#sequence
-    const cookie =
-      this.#cookie !== undefined && sameRoute(this.#cookie.way, way) ? this.#cookie.value : undefined
-    const id = transactions.begin(
-      { peer: this.#peer, session: this, purpose: 'bind', routes: [way], sequence, cookie },
-      now.instant,
-    )
-    const { ownName, hmac } = this.keys
-    emit({ type: 'send', ...way, datagram: encodeBind(id, ownName, sequence, hmac, cookie) })
   }
 }
 

@@ -198,7 +198,9 @@ export class Relaying {
   }
 
   get nextWake(): Instant | undefined {
-    return this.#kept.sessions.reduce((next, session) => earliest(next, session.nextWake), this.#nextWake)
+    let next = this.#nextWake
+    for (const session of this.#kept.sessions) next = earliest(next, session.nextWake)
+    return next
   }
 
   /** The interface has the peer no longer. */

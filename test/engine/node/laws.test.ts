@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { JournalEntry } from '../../../simulations/hosts/engineLoop.js'
 import { seededRandom } from '../../../src/base/random.js'
-import { after, asInstant, MINUTE, type Now, SECOND } from '../../../src/base/time.js'
+import { after, asInstant, type Now } from '../../../src/base/time.js'
 import { Node } from '../../../src/engine/node.js'
-import { RelayNode } from '../relayNode.js'
-import { World } from '../world.js'
+import { began, life, outcomes, replay } from './lives.js'
 
 describe('a node', () => {
   it('does the same for the same seed', () => {
@@ -68,82 +66,7 @@ describe('a node', () => {
   })
 })
 
-/** Twenty eventful minutes of two nodes. */
-function life(seed: number, start?: number) {
-  const world = new World({ seed, uneven: true, ...(start === undefined ? {} : { start }) })
-  const relays = [101, 102, 103].map((number) => new RelayNode(world, number))
-  world.mesh.relays = relays.map((relay) => relay.offer())
-  const house = world.house('port-restricted', { lifetimeMs: 60 * SECOND })
-  const ana = world.node('ana', world.placeIn(house, 2))
-  const ben = world.node('ben', world.place('address-restricted'))
-  const ghost = world.plainHost('ghost', world.publicPlace())
-  const journal: JournalEntry[] = []
-  ana.journal = journal
-  const strangers = seededRandom(seed)
-  ana.host.wireguard.addPeer(ghost.publicKey)
-  world.startFleet(ana, ben)
-  const talk = (seconds: number) => {
-    for (let second = 0; second < seconds; second++) {
-      if ((strangers.bytes(1)[0] ?? 0) < 200) ana.host.ping(ben.publicKey)
-      if ((strangers.bytes(1)[0] ?? 0) < 50) ben.host.ping(ana.publicKey)
-      world.queue.run(SECOND)
-    }
-  }
-  talk(20)
-  ana.host.ping(ghost.publicKey)
-  talk(150)
-  house.nat.reboot()
-  talk(30)
-  for (const relay of relays.slice(1)) relay.faults.isDead = true
-  ben.host.detach(ben.host.ips[0] ?? '')
-  ben.host.attach(world.place('full-cone'))
-  ben.changeSockets()
-  talk(30)
-  ana.setOnline(false)
-  talk(20)
-  ben.host.detach(ben.host.ips[0] ?? '')
-  ben.changeSockets()
-  talk(40)
-  ana.setOnline(true)
-  ben.host.attach(world.place('open'))
-  ben.changeSockets()
-  talk(60)
-  world.queue.run(5 * MINUTE)
-  talk(10)
-  ana.host.wireguard.removePeer(ben.publicKey)
-  world.queue.run(5 * SECOND)
-  ana.host.wireguard.addPeer(ben.publicKey)
-  talk(30)
-  return { journal, daemon: ana, ana, ben, world }
-}
-
-/** What came of everything that the node was told, with the times since the beginning; a line each. */
-function outcomes({ journal }: { readonly journal: readonly JournalEntry[] }): readonly string[] {
-  const start = began(journal).instant
-  return journal.map(({ now, call, outcome }) =>
-    // A path says when it was proved.
-    JSON.stringify([now.instant - start, call, call.type === 'outbound' ? null : outcome]),
-  )
-}
-
-function began(journal: readonly JournalEntry[]): Now {
-  const first = journal[0]
-  assert.ok(first !== undefined)
-  return first.now
-}
-
 function between(from: Now, to: Now, share: number): Now {
   const ms = (to.instant - from.instant) * share
   return { instant: asInstant(after(from.instant, ms)), unix: after(from.unix, ms) }
-}
-
-function replay(node: Node, { call, now }: JournalEntry): unknown {
-  switch (call.type) {
-    case 'handle':
-      return node.handle(call.input, now)
-    case 'inbound':
-      return node.forwarding.inbound(call.remote.ip, call.remote.port, call.datagram, now.instant)
-    case 'outbound':
-      return node.forwarding.outbound(call.peer, call.datagram, now.instant)
-  }
 }
