@@ -1,7 +1,7 @@
 /**
  * The calls of libc that Node has no API for, with the FFI package koffi.
  *
- * The constants that go with them, where they are used, are Linux's: the same on every architecture for which koffi and
+ * The constants that go with them, here and where they are used, are Linux's: the same on every architecture for which koffi and
  * Node are built.
  */
 
@@ -9,6 +9,11 @@ import { createRequire } from 'node:module'
 
 /** The byte order of this machine, in which C structures have their integers. */
 export const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+
+/** Of socket(2) and send(2). */
+export const SOCK_DGRAM = 2
+export const SOCK_CLOEXEC = 0o2000000
+export const MSG_DONTWAIT = 0x40
 
 /** What of libc is called. */
 export interface Libc {
