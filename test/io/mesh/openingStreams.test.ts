@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
 import { multiaddrConnectionPair } from '@libp2p/utils'
 import { yamux } from '@libp2p/yamux'
 import { safelyOpening } from '../../../src/io/mesh/openingStreams.js'
+import { settled } from '../../daemon/settled.js'
 
 const pair = () => {
   const [here, there] = multiaddrConnectionPair()
@@ -24,7 +24,7 @@ test('a stream that is opened while its connection ends is aborted, and ends not
       if (end === 'abort') here.abort(new Error('gone'))
       else void here.close()
       const stream = await opening
-      await setImmediate()
+      await settled()
       assert.notEqual(stream.status, 'open', end)
       assert.throws(() => stream.send(Uint8Array.of(1)))
     }
