@@ -9,6 +9,7 @@
  * code is 1 if a test failed, if none ran or a file has none, and, where CI=true, if one was skipped.
  */
 
+import { setMaxListeners } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { availableParallelism, constants } from 'node:os'
 import { join } from 'node:path'
@@ -78,6 +79,8 @@ async function report(parts: readonly Part[]): Promise<number> {
   const empty: string[] = []
   const failures: string[] = []
   const stopping = new AbortController()
+  // Node's runner listens once for each file, and would warn of a leak.
+  setMaxListeners(0, stopping.signal)
   let stopCode: number | undefined
   // The test processes end with this one, and with them what they made on the machine.
   for (const signal of ['SIGINT', 'SIGTERM'] as const)

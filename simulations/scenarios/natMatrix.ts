@@ -15,10 +15,10 @@ import type { WayKind } from '../oracle/ways.js'
 import { Samples } from '../report/distribution.js'
 import type { Expectation, Findings, FindingTable } from '../report/findings.js'
 import { type Course, pass, passUntil, type Run, type Scenario, type Setting } from '../scenario.js'
-import type { ServerSpec } from '../topology.js'
 import type { Access } from './access.js'
-import { accessMeetings, allMeetings, type Meeting, ROUND_TRIP_MS, topologyOf } from './networks.js'
-import { Stage } from './stage.js'
+import { meetingStage } from './meetingStage.js'
+import { accessMeetings, allMeetings, type Meeting, ROUND_TRIP_MS } from './networks.js'
+import type { Stage } from './stage.js'
 
 /** The peer's record is known, as it is soon after both joined, and nothing is open between the two. */
 const FIRST_ANSWER_ROUND_TRIPS = 4
@@ -30,8 +30,6 @@ const DIRECT_ROUND_TRIPS = 10
 const UNLUCKY_SHARE = 0.05
 /** Between two answers to pings that leave each 50 ms, while the path becomes another one. */
 const SILENCE_MS = 200
-
-const SERVER: ServerSpec = { region: 'europe', relays: true }
 
 const SETTLING_MS = 60 * SECOND
 /** After this a pair has no way. */
@@ -91,13 +89,9 @@ export class NatMatrix<Name extends string> {
   readonly #meetings: readonly Meeting<Name>[]
   readonly #stage: Stage
 
-  constructor(
-    meetings: readonly Meeting<Name>[],
-    { seed, observers }: Pick<Setting<string>, 'seed' | 'observers'>,
-  ) {
+  constructor(meetings: readonly Meeting<Name>[], setting: Pick<Setting<string>, 'seed' | 'observers'>) {
     this.#meetings = meetings
-    const topology = topologyOf(meetings, [SERVER, SERVER, SERVER])
-    this.#stage = new Stage({ topology, seed, observers, hostsBehindGateway: 2 })
+    this.#stage = meetingStage(meetings, setting)
   }
 
   get run(): Run {

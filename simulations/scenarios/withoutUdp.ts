@@ -12,11 +12,10 @@ import type { Ping } from '../hosts/pinger.js'
 import { Samples } from '../report/distribution.js'
 import type { Expectation, Findings } from '../report/findings.js'
 import { type Course, pass, passUntil, type Run, type Scenario, type Setting } from '../scenario.js'
-import type { ServerSpec } from '../topology.js'
-import { type Meeting, topologyOf, udpMeetings } from './networks.js'
-import { Stage } from './stage.js'
+import { meetingStage } from './meetingStage.js'
+import { type Meeting, udpMeetings } from './networks.js'
+import type { Stage } from './stage.js'
 
-const SERVER: ServerSpec = { region: 'europe', relays: true }
 const SETTLING_MS = 60 * SECOND
 const EVERY_MS = 50
 /** Before UDP is blocked they have found the best there is. */
@@ -53,13 +52,9 @@ class WithoutUdp {
   readonly #stage: Stage
   readonly #stories: Story[] = []
 
-  constructor(
-    meetings: readonly Meeting[],
-    { seed, observers }: Pick<Setting<string>, 'seed' | 'observers'>,
-  ) {
+  constructor(meetings: readonly Meeting[], setting: Pick<Setting<string>, 'seed' | 'observers'>) {
     this.#meetings = meetings
-    const topology = topologyOf(meetings, [SERVER, SERVER, SERVER])
-    this.#stage = new Stage({ topology, seed, observers, hostsBehindGateway: 2 })
+    this.#stage = meetingStage(meetings, setting)
   }
 
   get run(): Run {

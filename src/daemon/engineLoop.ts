@@ -12,7 +12,7 @@
 import { isGlobal, type SocketAddress } from '../base/address.js'
 import type { PublicKey } from '../base/publicKey.js'
 import { isStreamAddress } from '../base/streamAddress.js'
-import { asInstant, elapsed, type Now } from '../base/time.js'
+import { elapsed, type Now } from '../base/time.js'
 import { causeOf } from '../base/userError.js'
 import type { Effect } from '../engine/effects.js'
 import type { Input, StreamRelay } from '../engine/inputs.js'
@@ -22,7 +22,7 @@ import { LoopbackSockets } from '../io/loopbackSockets.js'
 import { type PortRange, RelaySockets } from '../io/relaySockets.js'
 import { SharedSockets } from '../io/sharedSockets.js'
 import { isStreamSocket, type StreamCarrier, StreamSockets } from '../io/streamSockets.js'
-import { now } from '../io/systemClock.js'
+import { monotonicNow, now } from '../io/systemClock.js'
 import type { Logger } from './logger.js'
 
 /** What the loop needs of an engine. */
@@ -180,7 +180,7 @@ export class EngineLoop {
 
   /** A datagram came from the network. */
   #received(socket: number, ip: string, port: number, datagram: Uint8Array): void {
-    const peer = this.#engine.forwarding.inbound(ip, port, datagram, asInstant(performance.now()))
+    const peer = this.#engine.forwarding.inbound(ip, port, datagram, monotonicNow())
     if (peer !== undefined) this.#loopback?.send(peer, datagram)
     else
       this.handle({
@@ -232,7 +232,7 @@ export class EngineLoop {
 
   /** A datagram came to a port of a session that we relay. */
   #toRelay(session: number, local: string, ip: string, port: number, datagram: Uint8Array): void {
-    const end = this.#engine.relayTable.passed(session, ip, port, datagram, asInstant(performance.now()))
+    const end = this.#engine.relayTable.passed(session, ip, port, datagram, monotonicNow())
     if (end === undefined) return
     if (end === 'for-node')
       this.handle({
@@ -251,7 +251,7 @@ export class EngineLoop {
       this.handle({ type: 'wireguard-sent', peer: undefined, datagram: this.#kept(datagram) })
       return
     }
-    const path = this.#engine.forwarding.outbound(handle, datagram, asInstant(performance.now()))
+    const path = this.#engine.forwarding.outbound(handle, datagram, monotonicNow())
     if (path === undefined) {
       this.handle({ type: 'wireguard-sent', peer: handle, datagram: this.#kept(datagram) })
       return
@@ -413,7 +413,7 @@ export class EngineLoop {
     if (this.#stopped || next === undefined || next >= this.#wakeAt) return
     clearTimeout(this.#timer)
     this.#wakeAt = next
-    const wait = Math.max(0, Math.ceil(elapsed(asInstant(performance.now()), next)))
+    const wait = Math.max(0, Math.ceil(elapsed(monotonicNow(), next)))
     this.#timer = setTimeout(() => {
       this.#wakeAt = Number.POSITIVE_INFINITY
       this.handle({ type: 'woken' })

@@ -1,5 +1,6 @@
 /** The names of peers, resolved as the engine wants it; each question ends with an input that says how it went. */
 
+import { setMaxListeners } from 'node:events'
 import { SECOND } from '../base/time.js'
 import { causeOf } from '../base/userError.js'
 import type { Input } from '../engine/inputs.js'
@@ -19,6 +20,8 @@ export class NameErrands {
     this.#handle = handle
     this.#log = log
     this.#resolve = resolve
+    // Each question that is under way listens, and there may be one for each peer; Node would warn of a leak.
+    setMaxListeners(0, this.#stopping.signal)
   }
 
   /** Never throws; the engine asks for one name once at a time. */

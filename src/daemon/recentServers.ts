@@ -5,8 +5,9 @@
  * has connected to them again, which takes several round trips.
  */
 
-import { asInstant, elapsed, type Instant, SECOND } from '../base/time.js'
+import { elapsed, type Instant, SECOND } from '../base/time.js'
 import type { ServerState } from '../io/mesh/state.js'
+import { monotonicNow } from '../io/systemClock.js'
 
 /** One that is back by then was not gone for long; in that time others are found in the place of one that died. */
 export const KEPT_MS = 30 * SECOND
@@ -20,7 +21,7 @@ export class RecentServers {
   #former: readonly { readonly server: ServerState; readonly lostAt: Instant }[] = []
 
   /** These are connected now. Returns them, in their order, and after them those that were a short time ago. */
-  connected(servers: readonly ServerState[], now: Instant = asInstant(performance.now())) {
+  connected(servers: readonly ServerState[], now: Instant = monotonicNow()) {
     const lost = [...this.#connected.values()].map((server) => ({ server, lostAt: now }))
     const present = new Map(servers.map((server) => [server.peerId, this.#whereItIs(server)]))
     this.#connected = present

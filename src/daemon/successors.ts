@@ -7,6 +7,7 @@
  *                                                └──┘ cannot start: tried again each second
  */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { SECOND } from '../base/time.js'
 import { causeOf } from '../base/userError.js'
 import type { Logger } from './logger.js'
@@ -25,14 +26,19 @@ export class SucceededError extends Error {
   }
 }
 
-/** Starts the node of an interface, and its successors. Throws what the first start throws. */
+/**
+ * Starts the node of an interface, and its successors; one that cannot start is tried again each `againMs`. Throws what
+ * the first start throws.
+ */
 export async function startWithSuccessors(
   interfaceName: string,
   start: (interfaceName: string) => Promise<RunningNode>,
   log: Logger,
+  againMs = AGAIN_MS,
 ): Promise<RunningNode> {
   let node: RunningNode | undefined = await start(interfaceName)
   const stopped = new AbortController()
+  const stopping = aborted(stopped.signal)
 
   const succeed = async (name: string): Promise<void> => {
     await node?.stop()
@@ -43,13 +49,13 @@ export async function startWithSuccessors(
         return
       } catch (error) {
         if (!isSaid) log.warn({ cause: causeOf(error) }, 'cannot start again yet; it is tried on')
-        await pause(AGAIN_MS, stopped.signal)
+        await pause(againMs, undefined, { signal: stopped.signal }).catch(() => undefined)
       }
     }
   }
   const run = async (): Promise<Error | undefined> => {
     while (node !== undefined) {
-      const reason = await Promise.race([node.failed, aborted(stopped.signal)])
+      const reason = await Promise.race([node.failed, stopping])
       if (!(reason instanceof SucceededError)) return reason
       log.warn(reason.message)
       await succeed(reason.interface)
@@ -70,21 +76,6 @@ export async function startWithSuccessors(
 
 function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined)
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true })
-  })
-}
-
-/** Resolves after `ms`, or when the signal aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const end = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, ms)
-    signal.addEventListener('abort', end)
+    signal.addEventListener('abort', () => resolve(undefined), { once: true })
   })
 }

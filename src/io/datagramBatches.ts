@@ -15,10 +15,9 @@
 
 import type { Socket } from 'node:dgram'
 import type { SocketAddress } from '../base/address.js'
-import { IS_LITTLE_ENDIAN } from './libc.js'
+import { IS_LITTLE_ENDIAN, MSG_DONTWAIT } from './libc.js'
 import { loadMessageCalls, type MessageCalls, MessageHeaders } from './messageCalls.js'
 import { SenderCache, socketAddressBytes } from './socketAddressBytes.js'
-import { MSG_DONTWAIT } from './socketOptions.js'
 
 /** How many are read in one call, and how many calls are made before others get their turn. */
 const MAX_MESSAGES = 32

@@ -9,8 +9,8 @@
  */
 
 import { type AddressFamily, ipFromBytes, type SocketAddress } from '../base/address.js'
-import { IS_LITTLE_ENDIAN, loadLibc, type MessageHeader } from './libc.js'
-import { IPPROTO, MSG_DONTWAIT, RECVERR } from './socketOptions.js'
+import { IS_LITTLE_ENDIAN, loadLibc, type MessageHeader, MSG_DONTWAIT } from './libc.js'
+import { IPPROTO, RECVERR } from './socketOptions.js'
 
 export interface Unreachable {
   /** Where the datagram was to go. */

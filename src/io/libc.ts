@@ -1,7 +1,7 @@
 /**
  * The calls of libc that Node has no API for, with the FFI package koffi.
  *
- * The constants that go with them, where they are used, are Linux's: the same on every architecture for which koffi and
+ * The constants that go with them, here and where they are used, are Linux's: the same on every architecture for which koffi and
  * Node are built.
  */
 
@@ -21,6 +21,10 @@ export interface MessageHeader {
   controllen: number
   flags: number
 }
+/** Of socket(2) and send(2). */
+export const SOCK_DGRAM = 2
+export const SOCK_CLOEXEC = 0o2000000
+export const MSG_DONTWAIT = 0x40
 
 /** What of libc is called. */
 export interface Libc {

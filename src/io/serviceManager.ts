@@ -6,12 +6,9 @@
  * would keep a network down until somebody looked.
  */
 
-import { IS_LITTLE_ENDIAN, loadLibc } from './libc.js'
+import { IS_LITTLE_ENDIAN, loadLibc, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_DGRAM } from './libc.js'
 
 const AF_UNIX = 1
-const SOCK_DGRAM = 2
-const SOCK_CLOEXEC = 0o2000000
-const MSG_DONTWAIT = 0x40
 const MSG_NOSIGNAL = 0x4000
 /** sun_path of struct sockaddr_un (unix(7)). */
 const MAX_PATH = 108

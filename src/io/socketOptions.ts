@@ -18,7 +18,7 @@
 
 import type { Socket } from 'node:dgram'
 import { type AddressFamily, familyOf, type SocketAddress } from '../base/address.js'
-import { IS_LITTLE_ENDIAN, loadLibc } from './libc.js'
+import { IS_LITTLE_ENDIAN, loadLibc, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_DGRAM } from './libc.js'
 import { AF_INET, AF_INET6, socketAddressBytes } from './socketAddressBytes.js'
 
 export type SocketOptionsAvailability =
@@ -134,14 +134,11 @@ export function interfaceMtu(device: string): number | undefined {
 }
 
 const SOCK_STREAM = 1
-const SOCK_DGRAM = 2
 const SOCK_NONBLOCK = 0o4000
-const SOCK_CLOEXEC = 0o2000000
 const SOL_SOCKET = 1
 const SO_SNDBUFFORCE = 32
 const SO_RCVBUFFORCE = 33
 const SO_MARK = 36
-export const MSG_DONTWAIT = 0x40
 const SIOCGIFMTU = 0x8921
 const IFNAMSIZ = 16
 const IFREQ_LENGTH = 40

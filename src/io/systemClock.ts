@@ -1,8 +1,13 @@
 /** The system's clocks. */
 
-import { asInstant, asUnixTime, type Now } from '../base/time.js'
+import { asInstant, asUnixTime, type Instant, type Now } from '../base/time.js'
 
-/** What both clocks show. The monotonic one (CLOCK_MONOTONIC) stands still while the machine is suspended. */
+/** What both clocks show. */
 export function now(): Now {
-  return { instant: asInstant(performance.now()), unix: asUnixTime(Date.now()) }
+  return { instant: monotonicNow(), unix: asUnixTime(Date.now()) }
+}
+
+/** What the monotonic clock shows (CLOCK_MONOTONIC), which stands still while the machine is suspended. */
+export function monotonicNow(): Instant {
+  return asInstant(performance.now())
 }

@@ -39,3 +39,20 @@ test('after the end nothing is told, and what is under way is called off', async
   assert.equal(signal?.aborted, true)
   assert.deepEqual(told, [])
 })
+
+test('names of many peers are resolved at once, and nothing is taken for a leak', async (t) => {
+  const warned: Error[] = []
+  const onWarning = (warning: Error) => warned.push(warning)
+  process.on('warning', onWarning)
+  t.after(() => process.off('warning', onWarning))
+  let asked = 0
+  const { names } = errands((_host, _deadline, stopping) => {
+    asked += 1
+    return new Promise((_, reject) => stopping?.addEventListener('abort', () => reject(new Error('gone'))))
+  })
+  for (let n = 0; n < 100; n++) names.resolve(`${n}.lab`)
+  await settled()
+  assert.equal(asked, 100)
+  assert.deepEqual(warned, [])
+  names.stop()
+})

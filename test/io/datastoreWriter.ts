@@ -12,5 +12,6 @@ for (let n = 0; ; n++) {
   map.set('/last', Uint8Array.of(n & 255, n >> 8))
   map.set(`/some/${n % 500}`, new Uint8Array(1_500).fill(n & 255))
   await map.flush()
-  process.stdout.write(`${n}\n`)
+  // Where the reader is slow, lines would wait here in memory, and be lost with the process.
+  await new Promise((resolve) => process.stdout.write(`${n}\n`, resolve))
 }

@@ -115,7 +115,9 @@ async function runFile(
         if (result === undefined) return
         results.take(result)
         if (result.kind === 'test')
-          say(`${file}: ${result.failure === undefined ? 'passed' : 'failed'}: ${result.name}`)
+          say(
+            `${file}: ${result.failure !== undefined ? 'failed' : result.isSkipped ? 'skipped' : 'passed'}: ${result.name}`,
+          )
       },
     })
   } catch (error) {

@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test'
 import { formatSocketAddress } from '../../src/base/address.js'
 import { askStatus } from '../../src/daemon/controlClient.js'
 import { controlSocketPath } from '../../src/daemon/runDirectory.js'
-import { Fleet, type Machine } from '../lab/fleet.js'
+import { Fleet, type Machine, untilDirectAt } from '../lab/fleet.js'
 import type { Gateway } from '../lab/gateway.js'
 import { Laboratory } from '../lab/laboratory.js'
 import { PingStream } from '../lab/pingStream.js'
@@ -77,7 +77,7 @@ test('the first ping opens a direct path', async (t) => {
 
 test('both are given other public addresses at once, and find each other', async (t) => {
   await pingThrough(t, () => Promise.all([home.renumber(), office.renumber()]))
-  await Promise.all([untilAt(bob, alice, home), untilAt(alice, bob, office)])
+  await Promise.all([untilDirectAt(bob, alice, home), untilDirectAt(alice, bob, office)])
 })
 
 test('a daemon that is killed and started again takes over the tunnel that runs', async (t) => {
@@ -149,21 +149,8 @@ async function pingThrough(
   t: { diagnostic(message: string): void },
   happens: () => Promise<unknown>,
 ): Promise<void> {
-  const stream = PingStream.start(alice.host, bob.tunnelAddress)
-  await stream.untilSound()
-  await happens()
-  await stream.untilSound(stream.answered.at(-1) ?? 0)
-  const lost = await stream.stop()
+  const { stream, lost } = await PingStream.through(alice.host, bob.tunnelAddress, happens)
   t.diagnostic(`longest silence ${stream.longestSilenceMs.toFixed(0)} ms; ${lost} requests were not answered`)
-}
-
-/** Waits until a machine talks to another one at the public address of its gateway. */
-async function untilAt(machine: Machine, other: Machine, gateway: Gateway): Promise<void> {
-  await machine.daemon.untilPeer(
-    other.wireguard.keys.publicKey,
-    `direct at ${gateway.address}`,
-    ({ state, path }) => state === 'direct' && path?.remote.startsWith(`${gateway.address}:`) === true,
-  )
 }
 
 /** A machine's WireGuard sends for the other one to the loopback endpoint that its daemon has for it. */

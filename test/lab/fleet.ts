@@ -8,6 +8,7 @@
  */
 
 import { BootstrapNode, type DaemonOptions, UpNode } from './daemons.js'
+import type { Gateway } from './gateway.js'
 import type { Host } from './host.js'
 import type { Access, Laboratory } from './laboratory.js'
 import { writeNetworkKey } from './networkKeyFile.js'
@@ -190,4 +191,13 @@ async function startBootstrapNodes(
 
 function usualPeer(keys: WireGuardKeys, address: string): WireGuardPeer {
   return { publicKey: keys.publicKey, allowedIps: [`${address}/32`] }
+}
+
+/** Waits until a machine talks to another one at the public address of its gateway. */
+export async function untilDirectAt(machine: Machine, other: Machine, gateway: Gateway): Promise<void> {
+  await machine.daemon.untilPeer(
+    other.wireguard.keys.publicKey,
+    `direct at ${gateway.address}`,
+    ({ state, path }) => state === 'direct' && path?.remote.startsWith(`${gateway.address}:`) === true,
+  )
 }

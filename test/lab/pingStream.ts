@@ -21,6 +21,18 @@ export class PingStream {
     return new PingStream(from.spawn('ping', ['-n', '-D', '-i', interval, address], { env: { LC_ALL: 'C' } }))
   }
 
+  /**
+   * Runs from one host to an address while something happens, until the way is sound again. Resolves to the stream, which
+   * has ended, and how many of its requests were not answered.
+   */
+  static async through(from: Host, address: string, happens: () => Promise<unknown>) {
+    const stream = PingStream.start(from, address)
+    await stream.untilSound()
+    await happens()
+    await stream.untilSound(stream.answered.at(-1) ?? 0)
+    return { stream, lost: await stream.stop() }
+  }
+
   /** The numbers of the requests that were answered so far, in the order of the answers. */
   get answered(): readonly number[] {
     return [...this.#process.stdout.matchAll(/icmp_seq=(\d+) ttl=/g)].map((match) => Number(match[1]))

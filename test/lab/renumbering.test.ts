@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, type TestContext, test } from 'node:test'
-import { Fleet, type Machine } from './fleet.js'
+import { Fleet, type Machine, untilDirectAt } from './fleet.js'
 import type { Gateway } from './gateway.js'
 import { Laboratory } from './laboratory.js'
 import { PingStream } from './pingStream.js'
@@ -33,12 +33,12 @@ after(() => lab.close())
 describe('A gateway that is given another public address', () => {
   test('does not part the machine behind it from whom it talks to', async (t) => {
     await pingThrough(t, () => home.renumber())
-    await untilAt(bob, alice, home)
+    await untilDirectAt(bob, alice, home)
   })
 
   test('does not part it from one that talks to it', async (t) => {
     await pingThrough(t, () => office.renumber())
-    await untilAt(alice, bob, office)
+    await untilDirectAt(alice, bob, office)
   })
 })
 
@@ -47,8 +47,8 @@ describe('Two gateways that are given other public addresses at once', () => {
 
   test('do not part the machines behind them', async (t) => {
     await pingThrough(t, both)
-    await untilAt(bob, alice, home)
-    await untilAt(alice, bob, office)
+    await untilDirectAt(bob, alice, home)
+    await untilDirectAt(alice, bob, office)
   })
 
   test('do not part them while they are silent: whoever speaks first is heard', async (t) => {
@@ -64,20 +64,6 @@ describe('Two gateways that are given other public addresses at once', () => {
 
 /** Alice pings Bob while something happens, until every request is answered again. */
 async function pingThrough(t: TestContext, happens: () => Promise<unknown>): Promise<void> {
-  const stream = PingStream.start(alice.host, bob.tunnelAddress)
-  await stream.untilSound()
-  await happens()
-  const lastBefore = stream.answered.at(-1) ?? 0
-  await stream.untilSound(lastBefore)
-  const lost = await stream.stop()
+  const { lost } = await PingStream.through(alice.host, bob.tunnelAddress, happens)
   t.diagnostic(`${lost} echo requests, ${PingStream.INTERVAL_MS} ms apart, were not answered`)
-}
-
-/** Waits until a machine talks to another one at the public address of its gateway. */
-async function untilAt(machine: Machine, other: Machine, gateway: Gateway): Promise<void> {
-  await machine.daemon.untilPeer(
-    other.wireguard.keys.publicKey,
-    `direct at ${gateway.address}`,
-    ({ state, path }) => state === 'direct' && path?.remote.startsWith(`${gateway.address}:`) === true,
-  )
 }

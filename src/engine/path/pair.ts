@@ -10,7 +10,10 @@ import { PROBE, PROBE_ROUND_TRIPS, PUNCH, type Series, type SeriesState } from '
 const FREE_SERIES = 3
 const ON_KNOCK_MS: Backoff = { first: 8 * SECOND, longest: 60 * SECOND }
 
-/** The same of an address where nobody else says that the peer is, while a relay carries what there is: it may wait. */
+/**
+ * The same of an address where nobody else says that the peer is, while a relay carries what there is: it may wait. Of most
+ * there are only a few series then (unprovedAddresses.ts); this bounds those of relays, and of what the user configured.
+ */
 const ON_KNOCK_UNPROVED_MS: Backoff = { first: 8 * SECOND, longest: 1 * HOUR }
 
 export interface ProofState {

@@ -48,6 +48,11 @@ export function isUsable(
   return socketsFor(route.remote.ip, sockets, routes).some((socket) => socket.id === route.socket)
 }
 
+/** Whether a route begins with a stream that stands in for UDP. */
+export function goesThroughStream(route: Pick<Route, 'socket'>, sockets: readonly LocalSocket[]): boolean {
+  return sockets.some(({ id, purpose }) => id === route.socket && purpose === 'stream')
+}
+
 /**
  * The sockets from which `ip` can be asked: those by whose device a route leads there, then streams to it. None where it is no address of a
  * single far host.

@@ -25,6 +25,7 @@ import type { DecodedStun } from '../../wire/stun/message.js'
 import type { Emit } from '../effects.js'
 import type { LocalSocket, MachineRoute, RelayOffer } from '../inputs.js'
 import { type Route, sameRoute } from '../path/path.js'
+import { goesThroughStream } from '../path/reachability.js'
 import type { Transactions } from '../path/transactions.js'
 import { grantedAddresses, refusal } from './asking.js'
 import type { RelayRoute } from './offers.js'
@@ -424,14 +425,11 @@ export class ClientSession {
   #inTurn(ways: readonly Route[]): readonly Route[] {
     const [first, second] = ways
     if (first === undefined || second === undefined) return ways
+    const { sockets } = this.#context.machine()
     const isAlike =
       familyOf(first.remote.ip) === familyOf(second.remote.ip) &&
-      this.#isStream(first) === this.#isStream(second)
+      goesThroughStream(first, sockets) === goesThroughStream(second, sockets)
     return isAlike ? [first] : [first, second]
-  }
-
-  #isStream({ socket }: Route): boolean {
-    return this.#context.machine().sockets.some(({ id, purpose }) => id === socket && purpose === 'stream')
   }
 }
 

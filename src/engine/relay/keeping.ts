@@ -8,6 +8,7 @@ import type { SocketAddress } from '../../base/address.js'
 import { after, earliest, elapsed, type Instant, SECOND } from '../../base/time.js'
 import type { RelayOffer, SocketId } from '../inputs.js'
 import { type Route, sameRoute } from '../path/path.js'
+import { goesThroughStream } from '../path/reachability.js'
 import type { AskPace } from './askPace.js'
 import type { ClientSession } from './clientSession.js'
 import type { RelayingParts } from './relayingParts.js'
@@ -175,8 +176,7 @@ export class Keeping {
     // One after the other: the peer may use this one, and then has the rest meanwhile.
     if (this.#sessions.some(({ isBinding }) => isBinding)) return undefined
     const { sockets } = context.machine()
-    const isStream = ({ socket }: Route) =>
-      sockets.some(({ id, purpose }) => id === socket && purpose === 'stream')
+    const isStream = (route: Route) => goesThroughStream(route, sockets)
     if (!isStream(way) || elapsed(since, now) < STREAM_AGAIN_MS) return undefined
     const ways = waysTo(addresses, context)
     return ways.every(isStream) ? undefined : ways

@@ -14,7 +14,7 @@ import { after, earliest, type Instant, type Now } from '../../base/time.js'
 import { MAX_RELAYED_SESSIONS, type RelayedSession, SESSION_NONCE_LENGTH } from '../../wire/knock.js'
 import type { DecodedStun } from '../../wire/stun/message.js'
 import type { Route } from '../path/path.js'
-import { isUsable } from '../path/reachability.js'
+import { goesThroughStream, isUsable } from '../path/reachability.js'
 import { sealedRequest } from './asking.js'
 import { AskPace } from './askPace.js'
 import { vouchedFor } from './claims.js'
@@ -115,11 +115,13 @@ export class Relaying {
         } else if (session.isBinding) session.bind(ways, now)
         continue
       }
-      const isStream = (socket: number) =>
-        sockets.some(({ id, purpose }) => id === socket && purpose === 'stream')
       const [best] = ways
       const isWorking = isUsable(way, sockets, routes)
-      if (best === undefined || (isWorking && isStream(way.socket) === isStream(best.socket))) continue
+      if (
+        best === undefined ||
+        (isWorking && goesThroughStream(way, sockets) === goesThroughStream(best, sockets))
+      )
+        continue
       // It carries the traffic until another one does: a session is known at one address at a time.
       const others = this.#kept.sessions.filter(
         (other) => other !== session && (other.way !== undefined || other.isBinding),

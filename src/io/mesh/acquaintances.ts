@@ -15,6 +15,7 @@
  */
 
 import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { PeerId, PeerInfo } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { MINUTE, SECOND } from '../../base/time.js'
@@ -72,7 +73,8 @@ export async function lookAround(
     await dht.admitConnected()
     await lookAt(dht, self, self.toMultihash().bytes, signal)
     if (serves()) await lookAt(dht, self, randomBytes(32), signal)
-    await pause(pauseMs * (1 + JITTER * Math.random()), signal)
+    const ms = pauseMs * (1 + JITTER * Math.random())
+    await pause(ms, undefined, { signal, ref: false }).catch(() => undefined)
   }
 }
 
@@ -85,17 +87,4 @@ async function lookAt(dht: Dht, self: PeerId, place: Uint8Array, signal: AbortSi
   }
   const until = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)])
   for await (const _ of walk(place, dht.closestKnown(place), self, walked, until));
-}
-
-/** Resolves after `ms`, or when the signal aborts; does not keep the process alive. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, ms).unref()
-    signal.addEventListener('abort', end)
-  })
 }

@@ -19,7 +19,7 @@ import type { Connection, PeerId } from '@libp2p/interface'
 import { isGlobal, type SocketAddress, scopeOf, senderBlock } from '../../base/address.js'
 import { type DropReason, isDropped } from '../../base/drops.js'
 import { SourceLimiter, TokenBucket } from '../../base/rateLimit.js'
-import { asInstant, MINUTE, SECOND } from '../../base/time.js'
+import { MINUTE, SECOND } from '../../base/time.js'
 import {
   decodeDialBackRequest,
   decodeReachAnswer,
@@ -29,6 +29,7 @@ import {
   MAX_REACH_LENGTH,
   type ReachAnswer,
 } from '../../wire/reach.js'
+import { monotonicNow } from '../systemClock.js'
 import { asError, ask, readMessage, within } from './exchange.js'
 import { peerIdOfIdentity } from './identity.js'
 import { addressedIp } from './multiaddrs.js'
@@ -70,13 +71,13 @@ export class DialBack {
   readonly #servers: Servers
   readonly #onDrop: (reason: DropReason) => void
   readonly #limits = {
-    askers: new SourceLimiter(LIMITS.askers, now()),
-    addresses: new SourceLimiter(LIMITS.addresses, now()),
-    servers: new SourceLimiter(LIMITS.servers, now()),
+    askers: new SourceLimiter(LIMITS.askers, monotonicNow()),
+    addresses: new SourceLimiter(LIMITS.addresses, monotonicNow()),
+    servers: new SourceLimiter(LIMITS.servers, monotonicNow()),
   }
   readonly #all = {
-    askers: new TokenBucket(ALL.perSecond, ALL.burst, now()),
-    servers: new TokenBucket(ALL.perSecond, ALL.burst, now()),
+    askers: new TokenBucket(ALL.perSecond, ALL.burst, monotonicNow()),
+    servers: new TokenBucket(ALL.perSecond, ALL.burst, monotonicNow()),
   }
   /** Askers and addresses for which something is under way: one each at a time. */
   readonly #busy = new Set<string>()
@@ -167,7 +168,11 @@ export class DialBack {
       return this.#refuse('reach-rate-limited')
     }
     const [limit, addresses] = [this.#limits[kind], this.#limits.addresses]
-    if (!limit.admit(source, now()) || !addresses.admit(ip, now()) || !this.#all[kind].take(now())) {
+    if (
+      !limit.admit(source, monotonicNow()) ||
+      !addresses.admit(ip, monotonicNow()) ||
+      !this.#all[kind].take(monotonicNow())
+    ) {
       return this.#refuse('reach-rate-limited')
     }
     this.#busy.add(who).add(ip)
@@ -226,8 +231,4 @@ export class DialBack {
 /** The address at the other end of a direct connection. */
 export function seenAt({ remoteAddr, limits }: Connection): string | undefined {
   return limits === undefined ? addressedIp(remoteAddr) : undefined
-}
-
-function now() {
-  return asInstant(performance.now())
 }

@@ -23,10 +23,10 @@ import type { Gossip } from './gossip.js'
 import type { Libp2pDatastore } from './libp2pDatastore.js'
 import { tcpMultiaddr } from './multiaddrs.js'
 import { NetworkGate, tellOfRefused } from './networkGate.js'
-import { safelyOpening } from './openingStreams.js'
 import type { MeshOptions } from './options.js'
 import type { Parts } from './parts.js'
 import { RelayServer, type RelayServerParts } from './relayServer.js'
+import { safeMuxer } from './safeMuxer.js'
 import { Sockets } from './sockets.js'
 import { tcpTransport } from './tcp.js'
 
@@ -92,7 +92,7 @@ export async function makeNode(
       new AnticipatingProtector(new NetworkGate(protector?.(), tellOfRefused(onDrop, log))),
     connectionEncrypters: [noise()],
     // Heartbeat pings. A ping's handler never ends if all of the ping is there before it begins.
-    streamMuxers: [anticipatingMuxer(safelyOpening(yamux({ enableKeepAlive: false })), [pingProtocol])],
+    streamMuxers: [anticipatingMuxer(safeMuxer(yamux({ enableKeepAlive: false })), [pingProtocol])],
     connectionGater: gater,
     connectionManager: {
       maxConnections: serves ? MAX_CONNECTIONS.serving : MAX_CONNECTIONS.other,

@@ -19,7 +19,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { type SocketAddress, senderBlock } from '../../base/address.js'
 import { type DropReason, isDropped } from '../../base/drops.js'
 import { SourceLimiter, TokenBucket } from '../../base/rateLimit.js'
-import { asInstant, MINUTE, SECOND } from '../../base/time.js'
+import { MINUTE, SECOND } from '../../base/time.js'
 import { decodeStun, encodeStun } from '../../wire/stun/message.js'
 import { BINDING } from '../../wire/stun/registry.js'
 import {
@@ -33,6 +33,7 @@ import {
   udpProbeDatagram,
 } from '../../wire/udpProbe.js'
 import type { OtherPort } from '../otherPort.js'
+import { monotonicNow } from '../systemClock.js'
 import { seenAt } from './dialBack.js'
 import { asError, ask, readMessage, within } from './exchange.js'
 import type { Parts } from './parts.js'
@@ -63,9 +64,9 @@ export class UdpProbes {
   readonly #protocol: string
   readonly #sockets: UdpProbeSockets | undefined
   readonly #onDrop: (reason: DropReason) => void
-  readonly #askers = new SourceLimiter(LIMITS.askers, now())
-  readonly #addresses = new SourceLimiter(LIMITS.addresses, now())
-  readonly #all = new TokenBucket(ALL.perSecond, ALL.burst, now())
+  readonly #askers = new SourceLimiter(LIMITS.askers, monotonicNow())
+  readonly #addresses = new SourceLimiter(LIMITS.addresses, monotonicNow())
+  readonly #all = new TokenBucket(ALL.perSecond, ALL.burst, monotonicNow())
   readonly #open = new Map<OtherPort, NodeJS.Timeout>()
 
   /** Without sockets none is sent. */
@@ -126,9 +127,9 @@ export class UdpProbes {
     }
     const [asker, address] = [connection.remotePeer.toString(), senderBlock(ip)]
     if (
-      !this.#askers.admit(asker, now()) ||
-      !this.#addresses.admit(address, now()) ||
-      !this.#all.take(now())
+      !this.#askers.admit(asker, monotonicNow()) ||
+      !this.#addresses.admit(address, monotonicNow()) ||
+      !this.#all.take(monotonicNow())
     ) {
       this.#onDrop('udp-probe-rate-limited')
       return NOT_SENT
@@ -175,8 +176,4 @@ function reflect(other: OtherPort, ip: string): void {
       encodeStun({ messageClass: 'success', method: BINDING, transactionId, mappedAddress: from }),
     )
   })
-}
-
-function now() {
-  return asInstant(performance.now())
 }

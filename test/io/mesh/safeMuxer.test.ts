@@ -4,12 +4,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { multiaddrConnectionPair } from '@libp2p/utils'
 import { yamux } from '@libp2p/yamux'
-import { safelyOpening } from '../../../src/io/mesh/openingStreams.js'
-import { until } from '../../until.js'
+import { passesBytes } from '../../../src/io/mesh/anticipate.js'
+import { safeMuxer } from '../../../src/io/mesh/safeMuxer.js'
+import { settled } from '../../daemon/settled.js'
 
 const pair = () => {
   const [here, there] = multiaddrConnectionPair()
-  const muxer = safelyOpening(yamux({ enableKeepAlive: false }))
+  const muxer = safeMuxer(yamux({ enableKeepAlive: false }))
   return { here, streams: muxer().createStreamMuxer(here), others: muxer().createStreamMuxer(there) }
 }
 
@@ -24,7 +25,7 @@ test('a stream that is opened while its connection ends is aborted, and ends not
       if (end === 'abort') here.abort(new Error('gone'))
       else void here.close()
       const stream = await opening
-      await until('the end of the stream', () => stream.status !== 'open')
+      await settled()
       assert.notEqual(stream.status, 'open', end)
       assert.throws(() => stream.send(Uint8Array.of(1)))
     }
@@ -43,4 +44,24 @@ test('a stream of an open connection is opened as ever', async () => {
   assert.equal(await arrived, 'inbound')
   assert.equal(stream.status, 'open')
   here.abort(new Error('over'))
+})
+
+test('a frame that is none, on a connection that is about to close, ends that connection only', async () => {
+  const uncaught: unknown[] = []
+  const onException = (error: unknown) => uncaught.push(error)
+  process.on('uncaughtException', onException)
+  try {
+    const { here, streams } = pair()
+    const closing = here.close()
+    assert.equal(here.status, 'closing')
+    assert.ok(passesBytes(here))
+    here.onData(new Uint8Array(12).fill(0xff))
+    await closing.catch(() => undefined)
+    await settled()
+    assert.notEqual(streams.status, 'open')
+    assert.notEqual(here.status, 'open')
+    assert.deepEqual(uncaught, [])
+  } finally {
+    process.off('uncaughtException', onException)
+  }
 })

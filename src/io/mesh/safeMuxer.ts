@@ -1,9 +1,12 @@
 /**
- * Streams that are opened at the moment in which their connection ends.
+ * The muxer at the moment in which its connection ends. In two places yamux (up to version 8.1 at least) sends a frame
+ * where nobody catches what the sending throws; that ends the process, so any node could end another one from afar:
  *
- * yamux sends the frame that opens a stream in a microtask of its own (`queueMicrotask` in `onCreateStream`, up to
- * version 8.1 at least). Where the connection closed in between, that sending throws with nobody to catch it, which ends
- * the process: any node could end another one by hanging up at the right moment.
+ * - The frame that opens a stream leaves in a microtask of its own (`queueMicrotask` in `onCreateStream`). The
+ *   connection may have closed in between.
+ * - At a frame that cannot be read the muxer says goodbye (`sendGoAway` in `abort`), within a listener. The connection
+ *   may be closing by then: a relayed one is from when the other side said that it sends no more, and a bad frame can
+ *   follow that word.
  */
 
 import type { Stream, StreamMuxerFactory } from '@libp2p/interface'
@@ -18,8 +21,11 @@ interface CreatingMuxer {
   onCreateStream(...options: unknown[]): Stream
 }
 
-/** The muxer, with streams that are aborted where their connection ended before they were open. */
-export function safelyOpening(muxer: () => StreamMuxerFactory): () => StreamMuxerFactory {
+/**
+ * The muxer, with streams that are aborted where their connection ended before they were open, and with no goodbye where
+ * none can be said.
+ */
+export function safeMuxer(muxer: () => StreamMuxerFactory): () => StreamMuxerFactory {
   return () => {
     const factory = muxer()
     const createStreamMuxer = factory.createStreamMuxer.bind(factory)
@@ -39,6 +45,14 @@ export function safelyOpening(muxer: () => StreamMuxerFactory): () => StreamMuxe
           }
         }
         return stream
+      }
+      const abort = streams.abort.bind(streams)
+      streams.abort = (reason) => {
+        try {
+          abort(reason)
+        } catch {
+          // Its streams are aborted; all that is missing is the goodbye.
+        }
       }
       return streams
     }
