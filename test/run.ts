@@ -58,7 +58,7 @@ async function main(selection: readonly string[]): Promise<number> {
       name: 'unit tests',
       files: files.filter((file) => !inLab(file)),
       concurrency: availableParallelism(),
-      timeoutMs: 180_000,
+      timeoutMs: 300_000,
     },
     { name: 'laboratory tests', files: files.filter(inLab), concurrency: 1, timeoutMs: 600_000 },
   ]

@@ -9,6 +9,7 @@
 import { once } from 'node:events'
 import { createConnection, createServer, type Server } from 'node:net'
 import { causeOf, codeOf, UserError } from '../base/userError.js'
+import { within } from '../io/deadline.js'
 import { AlreadyRunningError } from './control.js'
 
 /** What a holder is given to say its process id. */
@@ -54,7 +55,7 @@ async function askHolder(path: string): Promise<number | undefined> {
     answer += text
   })
   try {
-    await once(socket, 'end', { signal: AbortSignal.timeout(ANSWER_MS) })
+    await once(socket, 'end', { signal: within(ANSWER_MS) })
   } catch {
     return undefined
   } finally {

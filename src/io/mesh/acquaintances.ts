@@ -19,6 +19,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { PeerId, PeerInfo } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { MINUTE, SECOND } from '../../base/time.js'
+import { within } from '../deadline.js'
 import type { Dht } from './dht.js'
 import { walk } from './walk.js'
 
@@ -85,6 +86,6 @@ async function lookAt(dht: Dht, self: PeerId, place: Uint8Array, signal: AbortSi
     forgive: (peer: PeerId) => dht.forgive(peer),
     isConnected: (peer: PeerId) => dht.isConnected(peer),
   }
-  const until = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)])
+  const until = within(DEADLINE_MS, signal)
   for await (const _ of walk(place, dht.closestKnown(place), self, walked, until));
 }

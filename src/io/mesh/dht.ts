@@ -15,7 +15,7 @@ import type { PeerId, PeerStore } from '@libp2p/interface'
 import { type KadDHT, MessageType, type PeerResponseEvent, type QueryEvent, Record } from '@libp2p/kad-dht'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { equals } from 'uint8arrays'
-import { within } from './exchange.js'
+import { within } from '../deadline.js'
 import type { Parts } from './parts.js'
 
 /** What a node answers to a request for a record: the record if it has one, and nodes closer to the key. */

@@ -29,8 +29,9 @@ import {
   MAX_REACH_LENGTH,
   type ReachAnswer,
 } from '../../wire/reach.js'
+import { within } from '../deadline.js'
 import { monotonicNow } from '../systemClock.js'
-import { asError, ask, readMessage, within } from './exchange.js'
+import { asError, ask, readMessage } from './exchange.js'
 import { peerIdOfIdentity } from './identity.js'
 import { addressedIp } from './multiaddrs.js'
 import { linkOf } from './networkOf.js'

@@ -5,7 +5,7 @@
 
 import type { Connection } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { within } from './exchange.js'
+import { within } from '../deadline.js'
 import type { Parts } from './parts.js'
 
 /** A way to open a connection, to be tried beside others. */

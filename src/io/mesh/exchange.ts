@@ -68,12 +68,6 @@ export async function sendMessage(
   await stream.close(options)
 }
 
-/** A signal that aborts with `signal`, or after `ms`. */
-export function within(ms: number, signal?: AbortSignal): AbortSignal {
-  const timeout = AbortSignal.timeout(ms)
-  return signal === undefined ? timeout : AbortSignal.any([signal, timeout])
-}
-
 /** What was thrown as an Error. libp2p's streams also throw the event of their closing. */
 export function asError(error: unknown): Error {
   if (error instanceof Error) return error

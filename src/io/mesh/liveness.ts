@@ -4,7 +4,7 @@
  */
 
 import type { Connection } from '@libp2p/interface'
-import { within } from './exchange.js'
+import { within } from '../deadline.js'
 
 /** As long as a dial is given: three retransmissions of TCP (after 0.2, 0.6 and 1.4 s). In ms. */
 export const PROBE_MS = 1_500

@@ -20,8 +20,9 @@ import {
 } from '../../base/address.js'
 import { type DropReason, isDropped } from '../../base/drops.js'
 import { decodeReachAnswer, encodeReachRequest, MAX_REACH_LENGTH } from '../../wire/reach.js'
+import { within } from '../deadline.js'
 import { REACH_MS, reachProtocol, seenAt } from './dialBack.js'
-import { ask, within } from './exchange.js'
+import { ask } from './exchange.js'
 import type { Parts } from './parts.js'
 import type { Servers } from './servers.js'
 

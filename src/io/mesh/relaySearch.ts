@@ -6,7 +6,7 @@
 import type { PeerId } from '@libp2p/interface'
 import { isGlobal } from '../../base/address.js'
 import { MINUTE, SECOND } from '../../base/time.js'
-import { within } from './exchange.js'
+import { within } from '../deadline.js'
 import { addressedIp } from './multiaddrs.js'
 import { networkOf } from './networkOf.js'
 import type { Parts } from './parts.js'

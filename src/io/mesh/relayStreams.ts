@@ -9,9 +9,9 @@
 
 import type { PeerId } from '@libp2p/interface'
 import { senderBlock } from '../../base/address.js'
+import { within } from '../deadline.js'
 import { isDirect } from './connections.js'
 import { DatagramStream, type DatagramStreamHandlers } from './datagramStream.js'
-import { within } from './exchange.js'
 import { addressedIp } from './multiaddrs.js'
 import type { Parts } from './parts.js'
 

@@ -12,7 +12,8 @@
 
 import type { Connection, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { ask, sendMessage, within } from './exchange.js'
+import { within } from '../deadline.js'
+import { ask, sendMessage } from './exchange.js'
 import type { Parts } from './parts.js'
 
 /** The largest answer that is read, in bytes. */

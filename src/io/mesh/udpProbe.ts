@@ -32,10 +32,11 @@ import {
   type UdpProbeRequest,
   udpProbeDatagram,
 } from '../../wire/udpProbe.js'
+import { within } from '../deadline.js'
 import type { OtherPort } from '../otherPort.js'
 import { monotonicNow } from '../systemClock.js'
 import { seenAt } from './dialBack.js'
-import { asError, ask, readMessage, within } from './exchange.js'
+import { asError, ask, readMessage } from './exchange.js'
 import type { Parts } from './parts.js'
 
 /** What probes are sent with. `at` is the address by which the asker knows us. */

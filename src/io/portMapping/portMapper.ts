@@ -3,6 +3,7 @@
 import type { Effect } from '../../engine/effects.js'
 import type { Input } from '../../engine/inputs.js'
 import type { MappingProtocol, PortToMap } from '../../engine/path/mappedPort.js'
+import { within } from '../deadline.js'
 import type { MappingClient, OnDrop } from './mappingClient.js'
 import { NatPmpClient } from './natPmpClient.js'
 import { PcpClient } from './pcpClient.js'
@@ -89,7 +90,7 @@ export class PortMapper {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await Promise.all(this.#underWay)
-    const signal = AbortSignal.timeout(RELEASE_MS)
+    const signal = within(RELEASE_MS)
     await Promise.all([...this.#open.values()].map((port) => this.#clients[port.by].unmap(port, signal)))
     this.#open.clear()
   }
@@ -100,7 +101,7 @@ export class PortMapper {
 
   #run(errand: (signal: AbortSignal) => Promise<void>): void {
     if (this.#stopping.signal.aborted) return
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(ERRAND_MS)])
+    const signal = within(ERRAND_MS, this.#stopping.signal)
     const done = errand(signal)
       .catch(this.#onFailure)
       .finally(() => this.#underWay.delete(done))
