@@ -23,7 +23,7 @@ import type { DebianKernel } from './debianKernel.js'
 /** What the laboratory and the daemon run. */
 const PROGRAMS = [
   ...['sh', 'cat', 'sleep', 'timeout', 'which', 'flock'],
-  ...['ip', 'tc', 'ss', 'nft', 'conntrack', 'wg', 'ping', 'nsenter', 'tcpdump'],
+  ...['ip', 'bridge', 'tc', 'ss', 'nft', 'conntrack', 'wg', 'ping', 'nsenter', 'tcpdump'],
 ]
 /** What busybox stands in for: not `sh`, which would take its own `ip` and `ping` for those of the machine. */
 const BUSYBOX_PROGRAMS = ['mount', 'modprobe', 'poweroff', 'ln', 'mkdir']

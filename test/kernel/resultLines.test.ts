@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ResultCollector } from './resultCollector.js'
-import { parseResultLine, resultLines } from './resultLines.js'
+import { parseResultLine, type RunnerEvent, resultLines } from './resultLines.js'
 
 test('a test is named with its suites', async () => {
   const results = new ResultCollector()
@@ -17,7 +17,7 @@ test('a test is named with its suites', async () => {
   ]
   for (const line of lines) {
     const result = parseResultLine(line)
-    assert.ok(result, line)
+    assert.ok(result !== undefined && result.kind !== 'note', line)
     results.take(result)
   }
   assert.deepEqual(
@@ -32,6 +32,14 @@ test('a test is named with its suites', async () => {
 test('a skipped test is told apart from one that passed', async () => {
   const result = parseResultLine(await lineOf('test:pass', 'later', 0, {}, 'not yet'))
   assert.ok(result?.kind === 'test' && result.isSkipped)
+})
+
+test('what a test says besides is told apart from what the runner says in the end', async () => {
+  assert.deepEqual(parseResultLine(await noteOf('silent for 90 ms', '/a.js')), {
+    kind: 'note',
+    note: 'silent for 90 ms',
+  })
+  assert.equal(await noteOf('tests 1', undefined), '')
 })
 
 test('what else stands on the serial port is no result', () => {
@@ -53,8 +61,17 @@ async function lineOf(
     details: { duration_ms: 1, ...details },
     ...(skip === undefined ? {} : { skip }),
   }
+  return written({ type, data })
+}
+
+/** The same for what a test of a file says besides. */
+function noteOf(message: string, file: string | undefined): Promise<string> {
+  return written({ type: 'test:diagnostic', data: { message, ...(file === undefined ? {} : { file }) } })
+}
+
+async function written(event: RunnerEvent): Promise<string> {
   async function* events() {
-    yield { type, data }
+    yield event
   }
   let text = ''
   for await (const line of resultLines(events())) text += line

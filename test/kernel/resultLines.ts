@@ -1,6 +1,6 @@
 /**
- * What passes from the emulated machine to the one that runs it: a line of JSON for each test that ended, and one for
- * the end of them all (init.sh). This module is both ends: as a reporter of Node's test runner it writes the lines, and
+ * What passes from the emulated machine to the one that runs it: a line of JSON for each test that ended, one for what
+ * it has to say (its diagnostics), and one for the end of them all (init.sh). This module is both ends: as a reporter of Node's test runner it writes the lines, and
  * `parseResultLine` reads them.
  */
 
@@ -19,30 +19,45 @@ export interface TestResult {
   readonly failure: string | undefined
 }
 
+/** What a test says besides: what it measured. It comes after the test's end. */
+export interface TestNote {
+  readonly kind: 'note'
+  readonly note: string
+}
+
 /** The machine's file of tests ran to its end, or was ended. */
 export interface FileEnd {
   readonly kind: 'file'
   readonly exitCode: number
 }
 
-/** As Node's runner gives it to a reporter; what is read of it here. */
-interface RunnerEvent {
-  readonly type: string
-  readonly data: {
-    readonly name: string
-    readonly nesting: number
-    readonly skip?: string | boolean
-    readonly details: {
-      readonly duration_ms: number
-      readonly type?: string
-      readonly error?: Error
-    }
+/** As Node's runner gives it to a reporter; what is read of it here. There are further kinds of events. */
+export type RunnerEvent =
+  | { readonly type: 'test:pass' | 'test:fail'; readonly data: RunnerResult }
+  | { readonly type: 'test:diagnostic'; readonly data: RunnerNote }
+
+interface RunnerResult {
+  readonly name: string
+  readonly nesting: number
+  readonly skip?: string | boolean
+  readonly details: {
+    readonly duration_ms: number
+    readonly type?: string
+    readonly error?: Error
   }
+}
+
+interface RunnerNote {
+  readonly message: string
+  /** Of the test; the runner's own summary has none. */
+  readonly file?: string
 }
 
 /** The reporter. Node wants a default export, which init.sh makes of it. */
 export async function* resultLines(events: AsyncIterable<RunnerEvent>): AsyncGenerator<string> {
   for await (const { type, data } of events) {
+    if (type === 'test:diagnostic' && data.file !== undefined)
+      yield `${JSON.stringify({ note: data.message })}\n`
     if (type !== 'test:pass' && type !== 'test:fail') continue
     const { error, duration_ms, type: unit } = data.details
     const line = {
@@ -58,7 +73,7 @@ export async function* resultLines(events: AsyncIterable<RunnerEvent>): AsyncGen
 }
 
 /** Reads one line; undefined for anything else. */
-export function parseResultLine(line: string): TestResult | FileEnd | undefined {
+export function parseResultLine(line: string): TestResult | TestNote | FileEnd | undefined {
   let value: unknown
   try {
     value = JSON.parse(line)
@@ -66,10 +81,11 @@ export function parseResultLine(line: string): TestResult | FileEnd | undefined 
     return undefined
   }
   if (typeof value !== 'object' || value === null) return undefined
-  const { name, nesting, durationMs, isSuite, isSkipped, failure, exitCode } = value as Readonly<
+  const { name, nesting, durationMs, isSuite, isSkipped, failure, note, exitCode } = value as Readonly<
     Record<string, unknown>
   >
   if (typeof exitCode === 'number') return { kind: 'file', exitCode }
+  if (typeof note === 'string') return { kind: 'note', note }
   if (typeof name !== 'string' || typeof nesting !== 'number' || typeof durationMs !== 'number')
     return undefined
   return {

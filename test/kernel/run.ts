@@ -113,7 +113,8 @@ async function runFile(
       onLine: (line) => {
         const result = parseResultLine(line)
         if (result === undefined) return
-        results.take(result)
+        if (result.kind === 'note') say(`${file}: ${result.note}`)
+        else results.take(result)
         if (result.kind === 'test')
           say(
             `${file}: ${result.failure !== undefined ? 'failed' : result.isSkipped ? 'skipped' : 'passed'}: ${result.name}`,
