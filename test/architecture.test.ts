@@ -7,6 +7,7 @@ import { suite, test } from 'node:test'
 import { danglingReferences } from './architecture/documents.js'
 import {
   cycleViolations,
+  deadlineViolations,
   defaultExportViolations,
   layerViolations,
   nameViolations,
@@ -41,6 +42,10 @@ suite('the tree', () => {
 
   test('has no default exports', () => {
     assert.deepEqual(defaultExportViolations(new Map([...src, ...test_, ...simulations])), [])
+  })
+
+  test('deadlines outlive the garbage collector', () => {
+    assert.deepEqual(deadlineViolations(src), [])
   })
 
   test('files are named after their concern', () => {
@@ -176,6 +181,15 @@ suite('the rules find', () => {
         'src/base/b.ts': 'const b = 1\nexport { b as default }',
       },
       found: ['src/base/a.ts:1: a default export', 'src/base/b.ts:2: a default export'],
+    },
+    {
+      what: 'a deadline of Node',
+      rule: deadlineViolations,
+      sources: {
+        'src/io/a.ts':
+          '// AbortSignal.timeout\nconst late = AbortSignal.any([stopped, AbortSignal.timeout(5)])',
+      },
+      found: ['src/io/a.ts:2: a deadline that may be forgotten'],
     },
     {
       what: 'a name of no concern',

@@ -115,6 +115,15 @@ export function defaultExportViolations(sources: Sources): readonly string[] {
   )
 }
 
+/** Deadlines are those of src/io/deadline.ts: the garbage collector takes Node's own. */
+export function deadlineViolations(sources: Sources): readonly string[] {
+  return inOwnSources(sources, (path, { code }) =>
+    [...code.matchAll(/\bAbortSignal\s*\.\s*timeout\b/g)].map(
+      ({ index }) => `${path}:${lineAt(code, index)}: a deadline that may be forgotten`,
+    ),
+  )
+}
+
 /** A file is named after its one concern. */
 export function nameViolations(paths: Iterable<string>): readonly string[] {
   return [...paths].flatMap((path) => {
