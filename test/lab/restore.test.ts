@@ -92,15 +92,12 @@ describe('The daemon leaves everything as it was', () => {
   test('after it was killed twice in a row, the second time as soon as it had noted anything', async () => {
     const first = await UpNode.start(wireguard)
     await first.process.stop('SIGKILL')
-    const loopback = (await wireguard.peers()).map(({ endpoint }) => endpoint)
+    const loopback = await endpoints()
     const second = host.spawn('node', daemonArguments(host, wireguard.name, ['up', wireguard.name]))
     await second.waitForOutput(/\n/)
     await second.stop('SIGKILL')
     const node = await UpNode.start(wireguard)
-    assert.deepEqual(
-      (await wireguard.peers()).map(({ endpoint }) => endpoint),
-      loopback,
-    )
+    assert.deepEqual(await endpoints(), loopback)
     await node.stop()
     assert.deepEqual(await look(), system)
     assert.deepEqual(await readdir(node.runDirectory), [])
@@ -164,6 +161,11 @@ interface System {
   /** Lines of `wg show dump` without the counters; their order means nothing. */
   readonly configuration: readonly string[]
   readonly processes: readonly string[]
+}
+
+/** Of the peers, which wireguard-go names in any order. */
+async function endpoints(): Promise<ReadonlyMap<string, unknown>> {
+  return new Map((await wireguard.peers()).map(({ publicKey, endpoint }) => [publicKey, endpoint]))
 }
 
 async function look(): Promise<System> {
