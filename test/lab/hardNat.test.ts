@@ -38,7 +38,8 @@ test('A symmetric NAT and one that filters by port are crossed by guessing', asy
 
   const { path } = await decision
   context.diagnostic(`direct after ${Math.round(performance.now() - begunAt)} ms`)
-  assert.equal(path?.type, 'peer-reflexive')
+  // By the time that it answers, its record may have named the address at which it was found.
+  assert.match(path?.type ?? '', /^(peer|server)-reflexive$/)
   const { path: back } = await easy.daemon.untilDirect(hard.wireguard.keys.publicKey)
   assert.equal(back?.type, 'peer-reflexive')
   for (const [from, to] of [
