@@ -104,27 +104,14 @@ export class Nat {
     this.#endExpired(now)
     const { from, to } = datagram
     const answers = this.#openPorts.outbound(from, to, now)
-    if (answers !== undefined)
-      return {
-        from: answers,
-        to,
-        bytes: datagram.bytes,
-        author: datagram.author,
-        unreachable: datagram.unreachable,
-      }
+    if (answers !== undefined) return { ...datagram, from: answers, to }
     let mapping = this.#bySocket.get(from)?.get(to)
     if (mapping === undefined) {
       mapping = this.#map(from, to, now)
       if (mapping === undefined) return undefined
     } else this.#mappings.use(mapping, now)
     if (mapping.filters !== undefined) this.#letIn(mapping, mapping.filters, to, now)
-    return {
-      from: mapping.outer,
-      to,
-      bytes: datagram.bytes,
-      author: datagram.author,
-      unreachable: datagram.unreachable,
-    }
+    return { ...datagram, from: mapping.outer, to }
   }
 
   /** What goes on to an inner host of what came to an outer address; undefined where it is dropped. */
@@ -133,14 +120,7 @@ export class Nat {
     this.#endExpired(now)
     const { from } = datagram
     const open = this.#openPorts.inbound(datagram.to, from, now)
-    if (open !== undefined)
-      return {
-        from,
-        to: open,
-        bytes: datagram.bytes,
-        author: datagram.author,
-        unreachable: datagram.unreachable,
-      }
+    if (open !== undefined) return { ...datagram, from, to: open }
     const mapping = this.#byOuter.get(datagram.to)
     if (mapping === undefined) return undefined
     const filter = mapping.filters?.get(from)
@@ -149,13 +129,7 @@ export class Nat {
       this.#mappings.use(mapping, now)
       if (filter !== undefined) this.#filters.use(filter, now)
     }
-    return {
-      from,
-      to: mapping.inner,
-      bytes: datagram.bytes,
-      author: datagram.author,
-      unreachable: datagram.unreachable,
-    }
+    return { ...datagram, from, to: mapping.inner }
   }
 
   /** What goes on to another inner host of what was sent to an outer address; undefined where nothing does. */

@@ -19,7 +19,10 @@ import { IS_LITTLE_ENDIAN, MSG_DONTWAIT } from './libc.js'
 import { loadMessageCalls, type MessageCalls, MessageHeaders } from './messageCalls.js'
 import { SenderCache, socketAddressBytes } from './socketAddressBytes.js'
 
-/** How many are read in one call, and how many calls are made before others get their turn. */
+/**
+ * How many are read in one call, or leave together, and how many calls are made before others get their turn. A superpacket
+ * may have 64 (UDP_MAX_SEGMENTS before Linux 6.9).
+ */
 const MAX_MESSAGES = 32
 const MAX_CALLS = 8
 /** The largest datagram, and some bytes that keep the slots from sharing the same lines of the processor's caches. */
@@ -29,8 +32,7 @@ const NAME = 32
 /** Datagrams that follow each other closer than this are a burst, in ms. */
 const BURST_MS = 0.2
 
-/** Limits of UDP_SEGMENT: UDP_MAX_SEGMENTS before Linux 6.9, and the largest datagram. */
-const MAX_SEGMENTS = 64
+/** Bytes of a superpacket: the largest datagram. */
 const MAX_SUPERPACKET = 65_000
 /** struct cmsghdr (cmsg(3)) on 64-bit Linux, with one value of 16 bits. */
 const CMSG = { length: 18, level: 8, type: 12, value: 16, space: 24 }
@@ -83,7 +85,7 @@ export class DatagramBatches {
     }
     this.#sent = new MessageHeaders(calls, MAX_MESSAGES, 1)
     this.#sentNamesAddress = calls.addressOf(this.#sentNames)
-    this.#superpacket = new MessageHeaders(calls, 1, MAX_SEGMENTS)
+    this.#superpacket = new MessageHeaders(calls, 1, MAX_MESSAGES)
     this.#control.setUint32(0, CMSG.length, IS_LITTLE_ENDIAN)
     this.#control.setInt32(CMSG.level, SOL_UDP, IS_LITTLE_ENDIAN)
     this.#control.setInt32(CMSG.type, UDP_SEGMENT, IS_LITTLE_ENDIAN)
@@ -153,8 +155,7 @@ export class DatagramBatches {
       while (
         to < count &&
         this.#sockets[to] === this.#sockets[from] &&
-        this.#remotes[to] === this.#remotes[from] &&
-        to - from < MAX_SEGMENTS
+        this.#remotes[to] === this.#remotes[from]
       )
         to++
       const socket = this.#sockets[from]

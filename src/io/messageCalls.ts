@@ -53,7 +53,7 @@ const HEADER = {
   iovCount: 24,
   control: 32,
   controlLength: 40,
-  sent: 56,
+  transferred: 56,
 }
 const VECTOR = { length: 16, base: 0, size: 8 }
 const WORD = 0x1_0000_0000
@@ -109,7 +109,7 @@ export class MessageHeaders {
 
   /** How many bytes of it were received. */
   received(header: number): number {
-    return this.#headers.getUint32(header * HEADER.length + HEADER.sent, IS_LITTLE_ENDIAN)
+    return this.#headers.getUint32(header * HEADER.length + HEADER.transferred, IS_LITTLE_ENDIAN)
   }
 }
 

@@ -6,13 +6,10 @@ import { IS_LITTLE_ENDIAN } from './libc.js'
 export const AF_INET = 2
 export const AF_INET6 = 10
 
-/** Bytes of struct sockaddr_in6, the larger one. */
-export const SOCKET_ADDRESS_LENGTH = 28
-
 /** struct sockaddr_in, or struct sockaddr_in6 with no flow and no scope. */
 export function socketAddressBytes({ ip, port }: SocketAddress): Uint8Array {
   const isIpv6 = familyOf(ip) === 6
-  const bytes = new Uint8Array(isIpv6 ? SOCKET_ADDRESS_LENGTH : 16)
+  const bytes = new Uint8Array(isIpv6 ? 28 : 16)
   const view = new DataView(bytes.buffer)
   view.setUint16(0, isIpv6 ? AF_INET6 : AF_INET, IS_LITTLE_ENDIAN)
   view.setUint16(2, port)

@@ -19,7 +19,7 @@ import type { DropReason } from '../../base/drops.js'
 import { SourceLimiter } from '../../base/rateLimit.js'
 import { SEALED_KNOCK_LENGTH } from '../../wire/sealedKnock.js'
 import { within } from '../deadline.js'
-import { now } from '../systemClock.js'
+import { monotonicNow } from '../systemClock.js'
 import { isDirect, isOpen } from './connections.js'
 import { dialDirectly, firstOf } from './dials.js'
 import { asError, ask, readMessage } from './exchange.js'
@@ -57,7 +57,7 @@ export class Passing {
   readonly #onKnock: OnSealedKnock | undefined
   readonly #onDrop: (reason: DropReason) => void
   readonly #servers: () => readonly PeerId[]
-  readonly #limiter = new SourceLimiter(PASSED, now().instant)
+  readonly #limiter = new SourceLimiter(PASSED, monotonicNow())
   /** Who is to be told of a peer's next connection: what is being passed on to it. */
   readonly #waiting = new Map<string, Set<(connection: Connection) => void>>()
   /** Under way, by the addresses. */
@@ -188,7 +188,7 @@ export class Passing {
     signal: AbortSignal,
   ): Promise<Uint8Array | undefined> {
     if (request.length !== REQUEST_LENGTH) throw this.#malformed()
-    if (this.#passing >= MAX_AT_ONCE || !this.#limiter.admit(from.toString(), now().instant)) {
+    if (this.#passing >= MAX_AT_ONCE || !this.#limiter.admit(from.toString(), monotonicNow())) {
       this.#onDrop('knock-rate-limited')
       return undefined
     }
