@@ -7,13 +7,14 @@
 
 import { isDropped } from '../../src/base/drops.js'
 import { SECOND } from '../../src/base/time.js'
+import { REPLICATION } from '../../src/engine/dht/query.js'
 import { admitSealedRecord } from '../../src/engine/directory/admission.js'
 import { getValue, putValue } from './dht.js'
 import type { RecordName } from './recordNames.js'
 import type { Seat } from './seat.js'
 import type { Server } from './server.js'
 import type { Setting } from './setting.js'
-import { closestFirst, REPLICATION, walk } from './walk.js'
+import { closestFirst, walk } from './walk.js'
 
 /** As in src/daemon/meshErrands.ts. */
 export const PUBLISH_MS = 15 * SECOND

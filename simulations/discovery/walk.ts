@@ -1,19 +1,15 @@
 /**
- * Kademlia's look-up from server to server, as src/io/mesh/walk.ts has it, made simpler: the closest eight are asked at
+ * Kademlia's look-up from server to server, as src/engine/dht/query.ts has it, made simpler: the closest eight are asked at
  * once (there, four at a time, which makes room for others as they are late), and one that fails makes room for the next
  * closest. All servers know each other here, so nothing is learned on the way.
  */
 
 import { createHash } from 'node:crypto'
 import { fromString } from 'uint8arrays'
+import { MAX_ASKED, REPLICATION } from '../../src/engine/dht/query.js'
 import { recordKey } from '../../src/engine/directory/admission.js'
 import type { RecordName } from './recordNames.js'
 import type { Server } from './server.js'
-
-/** How many servers keep a record, and how many are asked for it (Kademlia's k), as in src/io/mesh/dht.ts. */
-export const REPLICATION = 8
-/** As in src/io/mesh/walk.ts. */
-export const MAX_ASKED = 64
 
 export interface WalkOptions {
   /** The closest first. */

@@ -15,6 +15,7 @@ import type { PeerId, PeerStore } from '@libp2p/interface'
 import { type KadDHT, MessageType, type PeerResponseEvent, type QueryEvent, Record } from '@libp2p/kad-dht'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { equals } from 'uint8arrays'
+import { REPLICATION } from '../../engine/dht/query.js'
 import { within } from '../deadline.js'
 import type { Parts } from './parts.js'
 
@@ -23,9 +24,6 @@ export interface Answer {
   readonly value: Uint8Array | undefined
   readonly closer: readonly { readonly id: PeerId; readonly multiaddrs: readonly Multiaddr[] }[]
 }
-
-/** How many nodes keep a record, and how many are asked for it (Kademlia's k). */
-export const REPLICATION = 8
 
 /** What became of the nodes that were asked. */
 export interface DhtEvents {

@@ -7,7 +7,8 @@
  */
 
 import type { PeerId } from '@libp2p/interface'
-import { type Dht, distance, kadId, REPLICATION } from './dht.js'
+import { REPLICATION } from '../../engine/dht/query.js'
+import { type Dht, distance, kadId } from './dht.js'
 import { walk } from './walk.js'
 
 export const GRACE_MS = 300

@@ -1,28 +1,11 @@
 /**
- * Kademlia's iterative look-up: ask the closest nodes known, learn of closer ones, until the closest that live have all
- * answered. What a node answers of a record is not looked at here.
- *
- * Asking a node to which there is a connection costs one round trip and some 4 ms of processor time at both ends together;
- * any other costs three, and ten times the work. So {@link ASKED_AT_ONCE} are asked at a time, and
- * at most {@link DIALS_AT_ONCE} of them dialled. A node that has not answered within {@link LATE_MS} no longer counts: the next closest takes its place, and what
- * it still answers is taken as well. With nobody left to ask, those that failed are asked a second time (where many
- * are dialled at once, on a slow machine or a bad line, the living fail as well), and those that are late are waited for,
- * until nothing has come for {@link PATIENCE_MS}.
+ * Goes from node to node of the DHT, as {@link Query} says: sends the questions, measures the time, hands out the
+ * answers.
  */
 
 import type { PeerId } from '@libp2p/interface'
-import { type Answer, distance, kadId, REPLICATION } from './dht.js'
-
-/** How many nodes are asked for one key at most: made-up closer nodes are not followed for ever. */
-export const MAX_ASKED = 64
-/** How many nodes are asked at once, but for those that are late. */
-export const ASKED_AT_ONCE = 4
-/** How many nodes are dialled at once, but for those that are late. */
-export const DIALS_AT_ONCE = 3
-/** After this long without an answer another node is asked instead, in ms: a dial over a long line, and not much more. */
-export const LATE_MS = 250
-/** A walk with nobody left to ask ends when it has had neither an answer nor a failure for this long, in ms. */
-export const PATIENCE_MS = 1_500
+import { type Candidate, Query } from '../../engine/dht/query.js'
+import { type Answer, distance, kadId } from './dht.js'
 
 /** An answer on the way. */
 export interface Step {
@@ -41,6 +24,8 @@ export interface Walked {
   isConnected(peer: PeerId): boolean
 }
 
+type Asked = Candidate<PeerId, Uint8Array>
+
 /**
  * Yields each answer as it arrives, with who gave it. Ends when nobody is left to ask, or at once when the signal
  * aborts; requests under way then go on by themselves.
@@ -53,72 +38,23 @@ export async function* walk(
   signal: AbortSignal,
 ): AsyncGenerator<Step> {
   const target = kadId(key)
-  const candidates = new Map<string, Candidate>()
-  const arrived: { readonly candidate: Candidate; readonly answer: Answer }[] = []
-  const running = new Set<Candidate>()
-  let asked = 0
-  let lastNewsAt = performance.now()
-  let isSecondTime = forgive === undefined
+  const query = new Query<PeerId, Uint8Array>(Buffer.compare, forgive !== undefined, performance.now())
+  const arrived: { readonly asked: Asked; readonly answer: Answer }[] = []
   let wake = () => {}
 
   const learn = (peer: PeerId) => {
-    const id = peer.toString()
-    if (candidates.has(id) || peer.equals(self)) return
-    candidates.set(id, {
-      peer,
-      distance: distance(target, peer),
-      state: 'unasked',
-      askedAt: 0,
-      dialled: false,
-    })
+    if (!peer.equals(self)) query.learn(peer, distance(target, peer))
   }
-  const ask = (candidate: Candidate, dialled: boolean) => {
-    Object.assign(candidate, { state: 'asked', askedAt: performance.now(), dialled })
-    asked += 1
-    lastNewsAt = candidate.askedAt
-    running.add(candidate)
+  const ask = (asked: Asked) => {
     const end = (answer: Answer | undefined) => {
-      running.delete(candidate)
-      lastNewsAt = performance.now()
-      if (answer === undefined) candidate.state = 'failed'
-      else arrived.push({ candidate, answer })
+      if (answer === undefined) query.failed(asked, performance.now())
+      else {
+        query.answered(asked, performance.now())
+        arrived.push({ asked, answer })
+      }
       wake()
     }
-    request(candidate.peer).then(end, () => end(undefined))
-  }
-  const isLate = (candidate: Candidate, now: number) =>
-    running.has(candidate) && now - candidate.askedAt >= LATE_MS
-  const closest = (now: number) =>
-    [...candidates.values()]
-      .filter((candidate) => candidate.state !== 'failed' && !isLate(candidate, now))
-      .sort((a, b) => Buffer.compare(a.distance, b.distance))
-      .slice(0, REPLICATION)
-  const askMore = (now: number) => {
-    const awaited = [...running].filter((candidate) => !isLate(candidate, now))
-    let free = ASKED_AT_ONCE - awaited.length
-    let dials = awaited.filter(({ dialled }) => dialled).length
-    for (const candidate of closest(now)) {
-      if (free <= 0 || asked >= MAX_ASKED) return
-      if (candidate.state !== 'unasked') continue
-      const dialled = !isConnected(candidate.peer)
-      if (dialled && dials >= DIALS_AT_ONCE) continue
-      if (dialled) dials += 1
-      free -= 1
-      ask(candidate, dialled)
-    }
-  }
-  const askAgain = () => {
-    isSecondTime = true
-    for (const candidate of candidates.values()) {
-      if (candidate.state !== 'failed') continue
-      candidate.state = 'unasked'
-      forgive?.(candidate.peer)
-    }
-  }
-  /** When the next of those that were asked is late, or patience ends. */
-  const nextTimeout = (now: number): number => {
-    const late = [...running].map(({ askedAt }) => askedAt + LATE_MS).filter((at) => at > now)
-    return Math.min(...late, lastNewsAt + PATIENCE_MS)
+    request(asked.peer).then(end, () => end(undefined))
   }
 
   for (const peer of from) learn(peer)
@@ -128,21 +64,21 @@ export async function* walk(
     while (!signal.aborted) {
       const next = arrived.shift()
       if (next !== undefined) {
-        for (const { id } of next.answer.closer) learn(id)
-        const isClose = closest(performance.now()).includes(next.candidate)
-        yield { peer: next.candidate.peer, answer: next.answer, isClose }
+        const { asked, answer } = next
+        for (const { id } of answer.closer) learn(id)
+        yield { peer: asked.peer, answer, isClose: query.isClose(asked, performance.now()) }
         continue
       }
-      askMore(performance.now())
       const now = performance.now()
-      if (running.size === 0 || now >= lastNewsAt + PATIENCE_MS) {
-        if (isSecondTime) return
-        askAgain()
-        lastNewsAt = now
+      for (const asked of query.next(now, isConnected)) ask(asked)
+      const pause = query.pause(now)
+      if (pause.kind === 'over') return
+      if (pause.kind === 'ask-again') {
+        for (const peer of pause.forgiven) forgive?.(peer)
         continue
       }
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, nextTimeout(now) - now + 1)
+        const timer = setTimeout(resolve, pause.wakeAt - now + 1)
         wake = () => {
           clearTimeout(timer)
           resolve()
@@ -152,13 +88,4 @@ export async function* walk(
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
-}
-
-interface Candidate {
-  readonly peer: PeerId
-  readonly distance: Uint8Array
-  state: 'unasked' | 'asked' | 'failed'
-  askedAt: number
-  /** Whether there was no connection when it was asked. */
-  dialled: boolean
 }

@@ -5,8 +5,9 @@ import { test } from 'node:test'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
-import { type Answer, distance, kadId, REPLICATION } from '../../../src/io/mesh/dht.js'
-import { ASKED_AT_ONCE, DIALS_AT_ONCE, MAX_ASKED, type Walked, walk } from '../../../src/io/mesh/walk.js'
+import { ASKED_AT_ONCE, DIALS_AT_ONCE, MAX_ASKED, REPLICATION } from '../../../src/engine/dht/query.js'
+import { type Answer, distance, kadId } from '../../../src/io/mesh/dht.js'
+import { type Walked, walk } from '../../../src/io/mesh/walk.js'
 import { collect, newKey, soon } from './meshes.js'
 
 async function makePeers(count: number): Promise<readonly PeerId[]> {

@@ -26,7 +26,6 @@ import { RESERVATIONS } from '../../../simulations/discovery/seat.js'
 import { MAX_CONNECTIONS, MAX_RESERVATIONS } from '../../../simulations/discovery/server.js'
 import { MAX_STORED_RECORDS } from '../../../simulations/discovery/storer.js'
 import { DIAL_MS } from '../../../simulations/discovery/tcpDial.js'
-import { MAX_ASKED, REPLICATION } from '../../../simulations/discovery/walk.js'
 import {
   MAX_ADDRESSES,
   MAX_GUESSED_RELAYS,
@@ -47,10 +46,9 @@ const SOURCES: readonly { readonly file: string; readonly says: readonly string[
   },
   { file: 'daemon/readSchedule.ts', says: ['BURST_MS = 50'] },
   {
-    file: 'io/mesh/dht.ts',
-    says: [`REPLICATION = ${REPLICATION}`],
+    file: 'engine/dht/query.ts',
+    says: [`PATIENCE_MS = 1_${REQUEST_MS - 1_000}`],
   },
-  { file: 'io/mesh/walk.ts', says: [`MAX_ASKED = ${MAX_ASKED}`, `PATIENCE_MS = 1_${REQUEST_MS - 1_000}`] },
   { file: 'io/mesh/lookUp.ts', says: [`QUORUM = ${QUORUM}`, `GRACE_MS = ${GRACE_MS}`] },
   { file: 'io/mesh/recordStore.ts', says: [`MAX_STORED_RECORDS = ${MAX_STORED_RECORDS}`] },
   { file: 'io/mesh/relays.ts', says: [`RESERVATIONS = ${RESERVATIONS}`] },
