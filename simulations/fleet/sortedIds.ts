@@ -1,0 +1,111 @@
+/**
+ * A set of places in the DHT, 32-bit numbers, that names those nearest to a target in the order of XOR distance.
+ *
+ * Sorted numbers are a binary trie: numbers that share their first bits stand side by side. So the nearest are found by
+ * going down where the target's bits lead, and then by turning back, without computing any distance.
+ */
+
+const BITS = 32
+
+export class SortedIds {
+  #ids: Uint32Array
+  #size: number
+
+  constructor(ids: Iterable<number> = []) {
+    this.#ids = Uint32Array.from(new Set(ids)).sort()
+    this.#size = this.#ids.length
+    if (this.#size === 0) this.#ids = new Uint32Array(8)
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** Returns whether it was not there. */
+  add(id: number): boolean {
+    const at = this.#firstFrom(id)
+    if (at < this.#size && this.#ids[at] === id) return false
+    if (this.#size === this.#ids.length) {
+      const larger = new Uint32Array(2 * this.#size)
+      larger.set(this.#ids)
+      this.#ids = larger
+    }
+    this.#ids.copyWithin(at + 1, at, this.#size)
+    this.#ids[at] = id
+    this.#size += 1
+    return true
+  }
+
+  /** Returns whether it was there. */
+  remove(id: number): boolean {
+    const at = this.#firstFrom(id)
+    if (at >= this.#size || this.#ids[at] !== id) return false
+    this.#ids.copyWithin(at, at + 1, this.#size)
+    this.#size -= 1
+    return true
+  }
+
+  has(id: number): boolean {
+    const at = this.#firstFrom(id)
+    return at < this.#size && this.#ids[at] === id
+  }
+
+  clear(): void {
+    this.#size = 0
+  }
+
+  /** How many begin with the first `bits` bits of `id`; `bits` is 1 to 31. */
+  sharing(id: number, bits: number): number {
+    const low = ((id >>> (BITS - bits)) << (BITS - bits)) >>> 0
+    const next = low + 2 ** (BITS - bits)
+    const end = next > 0xffffffff ? this.#size : this.#firstFrom(next)
+    return end - this.#firstFrom(low)
+  }
+
+  /** Up to `count` of them, nearest to `target` first, appended to `into`. */
+  nearest(target: number, count: number, into: number[] = []): number[] {
+    this.#collect(0, this.#size, BITS - 1, target, into.length + count, into)
+    return into
+  }
+
+  [Symbol.iterator](): Iterator<number> {
+    return this.#ids.subarray(0, this.#size)[Symbol.iterator]()
+  }
+
+  /** Those from `from` to `to` agree in all bits above `bit`. */
+  #collect(from: number, to: number, bit: number, target: number, full: number, into: number[]): void {
+    if (from >= to || into.length >= full) return
+    const ids = this.#ids
+    if (to - from === 1 || bit < 0) {
+      into.push(ids[from] ?? 0)
+      return
+    }
+    // The first with this bit set.
+    let low = from
+    let high = to
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((((ids[middle] ?? 0) >>> bit) & 1) === 1) high = middle
+      else low = middle + 1
+    }
+    if (((target >>> bit) & 1) === 1) {
+      this.#collect(low, to, bit - 1, target, full, into)
+      this.#collect(from, low, bit - 1, target, full, into)
+    } else {
+      this.#collect(from, low, bit - 1, target, full, into)
+      this.#collect(low, to, bit - 1, target, full, into)
+    }
+  }
+
+  /** Where the first stands that is not below `id`. */
+  #firstFrom(id: number): number {
+    let low = 0
+    let high = this.#size
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#ids[middle] ?? 0) < id) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
