@@ -1,6 +1,7 @@
 /** Every scenario there is, in the order in which they are listed. */
 
 import type { Scenario } from '../scenario.js'
+import { churn } from './churn.js'
 import { dayBoundary } from './dayBoundary.js'
 import { events } from './events.js'
 import { flashCrowd } from './flashCrowd.js'
@@ -23,4 +24,5 @@ export const SCENARIOS: readonly Scenario[] = [
   flashCrowd,
   hostileMembers,
   dayBoundary,
+  churn,
 ]
