@@ -84,7 +84,9 @@ export class Fleet {
   start(): void {
     const { machines, churn } = this.#setting
     const share = churn.online.meanMs / (churn.online.meanMs + churn.offline.meanMs)
+    const servers = machines.filter(({ serves, isBootstrap }) => serves && !isBootstrap)
     for (const machine of machines) {
+      machine.remembered = this.#someOf(servers)
       const startsIn = machine.isBootstrap ? 0 : this.#draws.share() * STARTING_MS
       if (machine.isBootstrap) this.#queue.in(0, () => this.#join(machine, Number.POSITIVE_INFINITY))
       else if (this.#draws.share() < share) {
@@ -177,6 +179,13 @@ export class Fleet {
     return from + this.#draws.share() * (to - from)
   }
 
+  /** What a machine that was there before remembers: servers, of which some are away. */
+  #someOf(servers: readonly Machine[]): readonly number[] {
+    const count = Math.min(servers.length, MAX_REMEMBERED / 2)
+    const chosen = Array.from({ length: count }, () => servers[this.#draws.below(servers.length)]?.id ?? 0)
+    return [...new Set(chosen)]
+  }
+
   #come(machine: Machine): void {
     this.#join(machine, this.#setting.churn.online.draw(this.#draws))
   }
@@ -186,7 +195,7 @@ export class Fleet {
     machine.isOnline = true
     machine.session += 1
     machine.onlineSince = this.#now
-    machine.links.clear()
+    machine.unlinkAll()
     machine.table.clear()
     machine.failedAt.clear()
     machine.relays = []

@@ -59,7 +59,11 @@ export class Machine {
 
   /** The routing table, by places. */
   readonly table = new SortedIds()
-  readonly links = new Map<Machine, Link>()
+  readonly #links = new Map<Machine, Link>()
+  /** The places of those at the other ends that serve. */
+  readonly linkedServers = new SortedIds()
+  /** When its connections were last gone through. */
+  tidiedAt = Number.NEGATIVE_INFINITY
   /** When a machine could not be reached. */
   readonly failedAt = new Map<Machine, number>()
   /** Servers from earlier sessions, on disk, by places. */
@@ -82,6 +86,25 @@ export class Machine {
     this.access = access
     this.isBootstrap = isBootstrap
     this.side = side
+  }
+
+  /** Its connections, as far as it knows: the other end of one may be gone. */
+  get links(): ReadonlyMap<Machine, Link> {
+    return this.#links
+  }
+
+  link(other: Machine, link: Link): void {
+    this.#links.set(other, link)
+    if (other.serves) this.linkedServers.add(other.id)
+  }
+
+  unlink(other: Machine): void {
+    if (this.#links.delete(other) && other.serves) this.linkedServers.remove(other.id)
+  }
+
+  unlinkAll(): void {
+    this.#links.clear()
+    this.linkedServers.clear()
   }
 
   /** Who is open to others serves the mesh. */

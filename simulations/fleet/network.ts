@@ -30,6 +30,8 @@ export const SILENCE_MS = PING_EVERY_MS + 5 * SECOND
 const PREFIX_BITS = 6
 /** As in src/io/mesh/node.ts and mesh.ts. */
 export const MAX_CONNECTIONS = { serving: 4_096, other: 256 } as const
+/** One that is full looks this often for connections that are gone, in ms. */
+const TIDIED_EVERY_MS = 10 * SECOND
 const SPARED = { serving: 12, other: 4 } as const
 
 export type Purpose = 'closer' | 'get' | 'put'
@@ -72,19 +74,21 @@ export class Network {
     const link = machine.links.get(other)
     if (link === undefined) return false
     if (isOpen(link, other, now)) return true
-    machine.links.delete(other)
+    machine.unlink(other)
     return false
   }
 
   /** The servers to which there is a connection. */
   connectedServers(machine: Machine, now: number): readonly Machine[] {
-    return [...machine.links.keys()].filter((other) => other.serves && this.isConnected(machine, other, now))
+    return [...machine.linkedServers]
+      .flatMap((place) => this.at(place) ?? [])
+      .filter((other) => this.isConnected(machine, other, now))
   }
 
   /** As `closestKnown` of src/io/mesh/dht.ts: of the routing table and the connected servers. */
   closestKnown(machine: Machine, target: number, now: number): readonly Machine[] {
     const places = machine.table.nearest(target, REPLICATION)
-    for (const other of this.connectedServers(machine, now)) places.push(other.id)
+    this.#nearestConnected(machine, target, now, places)
     const distance = (place: number): number => (place ^ target) >>> 0
     return [...new Set(places)]
       .sort((a, b) => distance(a) - distance(b))
@@ -99,8 +103,7 @@ export class Network {
       const dialled = this.dial(asker, asked, now)
       if (!dialled.answered) return dialled
     } else if (!this.isReachable(asker, asked)) {
-      asker.links.delete(asked)
-      asked.links.delete(asker)
+      this.disconnect(asker, asked)
       return { answered: false, ms: REQUEST_DEADLINE_MS }
     }
     if (purpose !== 'closer') this.#use(asker, asked, now)
@@ -124,10 +127,9 @@ export class Network {
   dial(from: Machine, to: Machine, now: number): Outcome {
     const failedAt = from.failedAt.get(to)
     if (failedAt !== undefined && now - failedAt < FORGOTTEN_AFTER_MS) return { answered: false, ms: 0 }
-    const isFull = to.links.size >= MAX_CONNECTIONS[to.serves ? 'serving' : 'other']
-    if (isFull) this.tidy(to, now)
-    const { size } = to.links
-    const isRefused = size >= MAX_CONNECTIONS[to.serves ? 'serving' : 'other']
+    const isFull = (): boolean => to.links.size >= MAX_CONNECTIONS[to.serves ? 'serving' : 'other']
+    if (isFull() && now - to.tidiedAt > TIDIED_EVERY_MS) this.tidy(to, now)
+    const isRefused = isFull()
     if (this.isReachable(from, to) && !isRefused) {
       this.#connect(from, to, now)
       return { answered: true, ms: 0 }
@@ -138,12 +140,10 @@ export class Network {
     return { answered: false, ms: isAnswered ? this.rtt(from, to) : DIAL_DEADLINE_MS }
   }
 
-  /**
-   * Closes what src/io/mesh/idleConnections.ts closes, forgets what is gone, and counts the pings of connections that end
-   * here; those that stay are counted by {@link settlePings}.
-   */
+  /** Closes what src/io/mesh/idleConnections.ts closes, and forgets what is gone. */
   tidy(machine: Machine, now: number): void {
-    for (const [other, link] of machine.links) if (!isOpen(link, other, now)) machine.links.delete(other)
+    machine.tidiedAt = now
+    for (const [other, link] of machine.links) if (!isOpen(link, other, now)) machine.unlink(other)
     let excess = machine.links.size - SPARED[machine.serves ? 'serving' : 'other']
     for (const [other, link] of machine.links) {
       if (excess <= 0) return
@@ -158,8 +158,8 @@ export class Network {
   }
 
   disconnect(machine: Machine, other: Machine): void {
-    machine.links.delete(other)
-    other.links.delete(machine)
+    machine.unlink(other)
+    other.unlink(machine)
   }
 
   /** Bytes of pings that the connections of a machine cost it in `ms`, each way. */
@@ -171,9 +171,24 @@ export class Network {
     return each * PING_BYTES
   }
 
+  /** Adds the nearest of the connected servers to `places`. */
+  #nearestConnected(machine: Machine, target: number, now: number, places: number[]): void {
+    for (;;) {
+      const nearest = machine.linkedServers.nearest(target, REPLICATION)
+      const isLinked = (place: number): boolean => {
+        const other = this.at(place)
+        return other !== undefined && this.isConnected(machine, other, now)
+      }
+      // What is found to be gone is no longer linked.
+      if (!nearest.every(isLinked)) continue
+      places.push(...nearest)
+      return
+    }
+  }
+
   #connect(from: Machine, to: Machine, now: number): void {
-    from.links.set(to, { since: now, dialled: true, usedUntil: now })
-    to.links.set(from, { since: now, dialled: false, usedUntil: now })
+    from.link(to, { since: now, dialled: true, usedUntil: now })
+    to.link(from, { since: now, dialled: false, usedUntil: now })
     from.load.dials += 1
     to.load.dials += 1
     count(from, to, DIAL)
