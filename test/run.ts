@@ -1,6 +1,7 @@
 /**
  * Runs the compiled tests: first all that share the machine, as many files at a time as it has cores, then the
- * laboratory's, one file at a time, because they measure.
+ * laboratory's, one file at a time, because they measure. Those of the simulator, which do nothing but compute, run
+ * beside the laboratory's, in the time that those leave.
  *
  *     npm test                            everything
  *     npm test -- wire/stun lab/          the test files whose path below test/ contains one of these
@@ -17,6 +18,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { runBesides } from './besides.js'
 import { ensurePackages } from './packages.js'
 import { COMPILED_TESTS, REPOSITORY } from './repository.js'
 
@@ -28,6 +30,8 @@ interface Part {
   readonly concurrency: number
   /** After this a file is ended, and has failed. */
   readonly timeoutMs: number
+  /** Files that run meanwhile, when nothing else wants the processor. */
+  readonly besides: readonly string[]
 }
 
 /** What a reporter takes. */
@@ -52,15 +56,17 @@ async function main(selection: readonly string[]): Promise<number> {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
     return 1
   }
-  const inLab = (file: string): boolean => file.startsWith('lab/')
+  const lab = files.filter((file) => file.startsWith('lab/'))
+  const besides = lab.length === 0 ? [] : files.filter((file) => file.startsWith('simulations/'))
   const parts: readonly Part[] = [
     {
       name: 'unit tests',
-      files: files.filter((file) => !inLab(file)),
+      files: files.filter((file) => !lab.includes(file) && !besides.includes(file)),
       concurrency: availableParallelism(),
-      timeoutMs: 300_000,
+      timeoutMs: 900_000,
+      besides: [],
     },
-    { name: 'laboratory tests', files: files.filter(inLab), concurrency: 1, timeoutMs: 600_000 },
+    { name: 'laboratory tests', files: lab, concurrency: 1, timeoutMs: 600_000, besides },
   ]
   return report(parts.filter((part) => part.files.length > 0))
 }
@@ -114,9 +120,11 @@ async function* eventsOf(
   failures: string[],
   signal: AbortSignal,
 ): AsyncGenerator<TestEvent> {
-  for (const { name, files, concurrency, timeoutMs } of parts) {
+  for (const { name, files, concurrency, timeoutMs, besides } of parts) {
     if (signal.aborted) return
-    const message = `${name}: ${counted(files.length, 'file')}, ${concurrency} at a time`
+    const meanwhile = besides.length === 0 ? undefined : runBesides(besides, signal)
+    const beside = besides.length === 0 ? '' : `, and ${counted(besides.length, 'file')} beside them`
+    const message = `${name}: ${counted(files.length, 'file')}, ${concurrency} at a time${beside}`
     yield { type: 'test:diagnostic', data: { nesting: 0, message } }
     const paths = files.map((file) => join(COMPILED_TESTS, `${file}.js`))
     const events: AsyncIterable<TestEvent> = run({ files: paths, concurrency, timeout: timeoutMs, signal })
@@ -127,6 +135,13 @@ async function* eventsOf(
       if (line === undefined) yield event
       else closing.set(line.name, (closing.get(line.name) ?? 0) + line.value)
     }
+    if (meanwhile === undefined) continue
+    meanwhile.show((text) => process.stdout.write(text))
+    const ended = await meanwhile.ended
+    if (ended.failed) failures.push(`beside the ${name}`)
+    // It took no time of its own.
+    for (const [line, value] of ended.closing)
+      if (line !== 'duration_ms') closing.set(line, (closing.get(line) ?? 0) + value)
   }
 }
 

@@ -19,6 +19,7 @@ const SMALL: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'hostile-members': { nodes: 4, minutes: 2, attackers: 2 },
   // Midnight, and a day more: each clock shows each hour.
   'day-boundary': { nodes: 4, hours: 26 },
+  churn: { nodes: 60, hours: 1, vanish: 50 },
 }
 
 describe('the scenarios', () => {
@@ -86,7 +87,9 @@ describe('the NAT matrix', () => {
 })
 
 function begun(scenario: Scenario, seed: number): Run {
-  return scenario.begin({ seed, values: SMALL[scenario.name] ?? {}, observers: [] })
+  const defaults = Object.entries(scenario.parameters).map(([name, spec]) => [name, spec.default] as const)
+  const values = { ...Object.fromEntries(defaults), ...SMALL[scenario.name] }
+  return scenario.begin({ seed, values, observers: [] })
 }
 
 function played(scenario: Scenario, seed: number): Findings {
