@@ -1,6 +1,7 @@
 /**
- * What the parts of discovery cost, in bytes within TCP connections and in ms. The bytes are those of real nodes of this
- * project over TCP (docs/simulations.md says how they were measured); headers of TCP and IP come on top.
+ * What the parts of discovery cost, in bytes within TCP connections and in ms. The bytes are those that two and three real
+ * nodes of this project exchanged over loopback, headers of TCP and IP not counted; `npm run bench -- mesh-churn` sets
+ * what a fleet of the model sends beside what real nodes do.
  */
 
 import { SECOND } from '../../src/base/time.js'
@@ -11,17 +12,17 @@ export interface Cost {
   readonly asked: number
 }
 
-/** A connection: noise, yamux, identify both ways. */
-export const DIAL: Cost = { asker: 1_500, asked: 1_700 }
+/** A connection: noise, yamux, identify both ways, and what each tells the other of itself. */
+export const DIAL: Cost = { asker: 2_400, asked: 2_000 }
 /** Asking for a record, or for closer nodes; each that is named costs {@link NAMED_BYTES} more. */
-export const QUESTION: Cost = { asker: 120, asked: 60 }
+export const QUESTION: Cost = { asker: 315, asked: 240 }
 export const NAMED_BYTES = 95
 /** A sealed record in an answer, or to be stored, which its receiver repeats. */
 export const RECORD_BYTES = 1_640
 /** A reservation at a relay, or its renewal. */
-export const RESERVATION: Cost = { asker: 100, asked: 500 }
-/** One ping of a heartbeat and its answer. */
-export const PING_BYTES = 30
+export const RESERVATION: Cost = { asker: 330, asked: 115 }
+/** One ping of a heartbeat, and as much for its answer, with the stream that it is sent in. */
+export const PING_BYTES = 87
 /** A gossiped record to one neighbour, with what gossipsub wraps it in. */
 export const GOSSIP_BYTES = 1_620
 /** How many copies of a gossiped message reach a node, on average, and how many it sends. */

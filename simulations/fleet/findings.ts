@@ -15,6 +15,12 @@ const WANTED_RECOVERY_MS = 15 * MINUTE
 /** A row of the table over time is so many stretches, or more of them in a long life. */
 const ROWS = 48
 
+const NAMES = {
+  other: { key: 'client', what: 'a client' },
+  serving: { key: 'server', what: 'a server' },
+  bootstrap: { key: 'bootstrap', what: 'a bootstrap node' },
+} as const
+
 export interface Struck {
   /** When the fleet was struck, since counting began, in ms; and when that was over, if it ends. */
   readonly at: number
@@ -41,13 +47,35 @@ export function measure(tally: Tally, gossips: boolean): readonly Measurement[] 
     share('direct', 'talks over a direct path', ways.direct + ways['direct-by-guessing'], met),
     share('relayed', 'talks over a relay, or a stream to one', ways.relayed + ways.streamed, met),
     share('unreached', 'talks with a peer that is there and is not reached at once', ways.failed, talks),
-    samples('client-bytes', 'a client, both ways', 'bytes/s', tally.clientBytes),
-    samples('server-bytes', 'a server, both ways', 'bytes/s', tally.serverBytes),
-    samples('client-requests', 'a client, sent and received', 'requests/h', tally.clientRequests),
-    samples('server-requests', 'a server, sent and received', 'requests/h', tally.serverRequests),
-    samples('server-connections', 'connections of a server', 'connections', tally.serverConnections),
-    samples('server-reservations', 'reservations at a server', 'reservations', tally.serverReservations),
-    samples('server-records', 'records at a server', 'records', tally.serverRecords),
+    ...(['other', 'serving', 'bootstrap'] as const).flatMap((role) => [
+      samples(
+        `${NAMES[role].key}-bytes`,
+        `${NAMES[role].what}, both ways`,
+        'bytes/s',
+        tally.bytesASecond[role],
+      ),
+      samples(
+        `${NAMES[role].key}-requests`,
+        `${NAMES[role].what}, sent and received`,
+        'requests/h',
+        tally.requestsAnHour[role],
+      ),
+    ]),
+    ...(['serving', 'bootstrap'] as const).flatMap((role) => [
+      samples(
+        `${NAMES[role].key}-connections`,
+        `connections of ${NAMES[role].what}`,
+        'connections',
+        tally.connections[role],
+      ),
+      samples(
+        `${NAMES[role].key}-reservations`,
+        `reservations at ${NAMES[role].what}`,
+        'reservations',
+        tally.reservations[role],
+      ),
+      samples(`${NAMES[role].key}-records`, `records at ${NAMES[role].what}`, 'records', tally.records[role]),
+    ]),
     samples('routing-table', 'servers that a machine knows', 'servers', tally.tableSizes),
     value('refused', 'bootstrap nodes that had no room for a connection', 'times', tally.bootstrapRefusals),
     value('gossip', 'records are gossiped', '0 or 1', gossips ? 1 : 0),
@@ -96,7 +124,7 @@ export function seriesTable({ stretches }: Tally): FindingTable {
 export function judge(tally: Tally, struck: Struck | undefined, medianMs: number): readonly Expectation[] {
   const wanted = medianMs >= CALM_MEDIAN_MS ? WANTED_SHARE.calm : WANTED_SHARE.hard
   const { p95 } = tally.coldMs.distribution
-  const client = tally.clientBytes.distribution.median
+  const client = tally.bytesASecond.other.distribution.median
   const common: readonly Expectation[] = [
     expect(
       'cold-look-ups',

@@ -10,7 +10,8 @@ import { MAX_REMEMBERED } from '../../src/io/mesh/nodeMemory.js'
 import type { Draws } from '../network/draws.js'
 import type { EventQueue } from '../network/eventQueue.js'
 import { leadsTo, meetingMs, wayBetween } from './connecting.js'
-import { GOSSIP_BYTES, GOSSIP_COPIES, RESERVATION } from './costs.js'
+import { RESERVATION } from './costs.js'
+import { addLoad, readLoads } from './loads.js'
 import { type Announcement, type Machine, noLoad } from './machine.js'
 import { count, Network } from './network.js'
 import { isNewer, isValid, lookAt, lookUp, placeOf, publish, RECORD_LIFE_MS } from './queries.js'
@@ -28,6 +29,8 @@ export interface FleetSetting {
   readonly talksAnHour: number
   /** Beyond so many authors a day the fleet does without gossip. */
   readonly gossipLimit?: number
+  /** True where a machine begins each session without the records that it knew of its peers. */
+  readonly forgetsRecords?: boolean
 }
 
 /** Machines are there, and begin, within this time; the figures begin later. */
@@ -117,35 +120,8 @@ export class Fleet {
 
   /** Reads off what each machine had to do since counting began. */
   readLoads(): void {
-    const ms = this.#queue.elapsed - this.#countsSince
-    if (ms <= 0) return
-    const gossip = this.#gossips ? this.#news * GOSSIP_BYTES * GOSSIP_COPIES : 0
-    const { tally } = this
-    for (const machine of this.#setting.machines) {
-      // Others were not there all the time.
-      const present = Math.min(ms, this.#queue.elapsed - machine.onlineSince)
-      if (!machine.isOnline || present < ms) continue
-      const { sent, received, requests } = machine.load
-      const pings = 2 * this.network.pingBytes(machine, ms)
-      const bytesASecond = (sent + received + pings + 2 * gossip) / (ms / SECOND)
-      const requestsAnHour = requests / (ms / HOUR)
-      if (machine.serves) {
-        tally.serverBytes.add(bytesASecond)
-        tally.serverRequests.add(requestsAnHour)
-      } else {
-        tally.clientBytes.add(bytesASecond)
-        tally.clientRequests.add(requestsAnHour)
-      }
-    }
-    for (const machine of this.#setting.machines) {
-      if (!machine.isOnline) continue
-      this.network.tidy(machine, this.#now)
-      tally.tableSizes.add(machine.table.size)
-      if (!machine.serves) continue
-      tally.serverConnections.add(machine.links.size)
-      tally.serverReservations.add(machine.reserved.size)
-      tally.serverRecords.add(machine.stored.size)
-    }
+    const gossiped = this.#gossips ? this.#news : 0
+    readLoads(this.#setting.machines, this.network, this.tally, this.#countsSince, this.#now, gossiped)
   }
 
   get #now(): number {
@@ -201,6 +177,7 @@ export class Fleet {
     machine.relays = []
     machine.reserved.clear()
     machine.load = noLoad()
+    if (this.#setting.forgetsRecords === true) machine.directory.clear()
     this.#online += 1
     this.tally.joins += 1
     if (machine.serves) this.network.onlineServers.add(machine.id)
@@ -220,6 +197,7 @@ export class Fleet {
   }
 
   #leave(machine: Machine, silently: boolean): void {
+    if (this.#isCounting) addLoad(machine, this.network, this.tally, this.#countsSince, this.#now)
     machine.remembered = this.#memoryOf(machine)
     machine.isOnline = false
     machine.offlineSince = this.#now
@@ -399,6 +377,7 @@ export class Fleet {
     tally.found += 1
     tally.now.found += 1
     tally.ageMs.add(this.#now - found.issuedAt)
+    tally.firstMs.add(firstMs)
     if (isCold) tally.coldMs.add(firstMs)
     else tally.warmMs.add(firstMs)
     if (found.version < present.version) {

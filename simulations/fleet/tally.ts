@@ -2,6 +2,7 @@
 
 import { MINUTE } from '../../src/base/time.js'
 import { Samples } from '../report/distribution.js'
+import type { Role } from './loads.js'
 
 /** What happened in one stretch of time. */
 export interface Stretch {
@@ -20,10 +21,20 @@ export interface Stretch {
 
 export const STRETCH_MS = MINUTE
 
+function byServingRole<Value>(make: () => Value): { readonly [Each in 'bootstrap' | 'serving']: Value } {
+  return { bootstrap: make(), serving: make() }
+}
+
+function byRole<Value>(make: () => Value): { readonly [Each in Role]: Value } {
+  return { ...byServingRole(make), other: make() }
+}
+
 export class Tally {
   /** First look-ups of a session, and all others, to the first record, in ms. */
   readonly coldMs = new Samples()
   readonly warmMs = new Samples()
+  /** Both together. */
+  readonly firstMs = new Samples()
   /** From a first packet to a peer that is there to the first answer, in ms. */
   readonly connectMs = new Samples()
   /** Requests of a look-up, of a publication. */
@@ -31,14 +42,14 @@ export class Tally {
   readonly published = new Samples()
   /** How old what was found was, in ms. */
   readonly ageMs = new Samples()
-  /** Bytes a second and requests an hour of each machine, by role. */
-  readonly clientBytes = new Samples()
-  readonly serverBytes = new Samples()
-  readonly clientRequests = new Samples()
-  readonly serverRequests = new Samples()
-  readonly serverConnections = new Samples()
-  readonly serverReservations = new Samples()
-  readonly serverRecords = new Samples()
+  /** Bytes a second and requests an hour of each machine that was there all the time. */
+  readonly bytesASecond = byRole(() => new Samples())
+  readonly requestsAnHour = byRole(() => new Samples())
+  /** What all of a role sent and received, but for gossip, in all the time that they were there. */
+  readonly traffic = byRole(() => ({ bytes: 0, ms: 0 }))
+  readonly connections = byServingRole(() => new Samples())
+  readonly reservations = byServingRole(() => new Samples())
+  readonly records = byServingRole(() => new Samples())
   readonly tableSizes = new Samples()
   readonly stretches: Stretch[] = []
   readonly ways = { direct: 0, 'direct-by-guessing': 0, relayed: 0, streamed: 0, failed: 0 }

@@ -18,6 +18,7 @@ import { benchIdle } from './idle.js'
 import { describeMachine } from './machine.js'
 import { benchMatrix } from './matrix.js'
 import { benchMemberRelay } from './memberRelay.js'
+import { benchMeshChurn } from './meshChurn.js'
 import { benchMeshDead } from './meshDead.js'
 import { benchMeshGossip } from './meshGossip.js'
 import { benchMeshIdle } from './meshIdle.js'
@@ -47,6 +48,7 @@ const PARTS: ReadonlyMap<string, Part> = new Map([
   ['mesh-knock', benchMeshKnock],
   ['mesh-gossip', benchMeshGossip],
   ['mesh-idle', benchMeshIdle],
+  ['mesh-churn', benchMeshChurn],
 ])
 
 /** Reads the arguments: which parts, and the file for JSON. Throws a UserError where they are wrong. */

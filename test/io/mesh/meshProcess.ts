@@ -10,18 +10,24 @@ import type { Socket } from 'node:net'
 import { concat, fromString, toString as toText } from 'uint8arrays'
 import { type Mesh, makeMesh } from '../../../src/io/mesh/mesh.js'
 import type { MeshState } from '../../../src/io/mesh/state.js'
+import { PersistentMap } from '../../../src/io/persistentMap.js'
 import { judgeGossipedRecord, KNOCK_LENGTH, RECORD_LENGTH } from './gossiping.js'
+import { InMemoryNodes } from './inMemoryNodes.js'
 import { judgeTestRecord } from './meshes.js'
 
 /** What a node is started with. */
 export interface NodeStart {
   readonly identitySeed: Uint8Array
   readonly serves: boolean
-  /** Where it listens, on a port of its choice; undefined for nowhere, as behind a NAT. */
+  /** Where it listens; undefined for nowhere, as behind a NAT. */
   readonly listenIp: string | undefined
+  /** On which port it listens; one of its choice by default. */
+  readonly port?: number
   readonly bootstrap: readonly string[]
   /** Whether it gossips; it does not by default. */
   readonly gossips?: boolean
+  /** True for one that knows what it knew when it last ran in this process: nodes, and records stored for others. */
+  readonly remembers?: boolean
 }
 
 /** How a look-up went; times in ms since it was asked for. */
@@ -84,7 +90,15 @@ export type Response =
 /** A record that is not there yet is looked up this often, in ms: a look-up begun too early does not find it. */
 const LOOK_AGAIN_MS = 100
 
+/** What a node has on its disk. */
+interface Memory {
+  readonly nodeMemory: InMemoryNodes
+  readonly datastore: PersistentMap
+}
+
 const nodes = new Map<string, Mesh>()
+/** By identity. */
+const memories = new Map<string, Memory>()
 /** By node and record: when it was heard by gossip. */
 const heard = new Map<string, number>()
 const openSockets = new Set<Socket>()
@@ -108,6 +122,16 @@ export function machineMs(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
 
+function memoryOf(identitySeed: Uint8Array): Memory {
+  const identity = toText(identitySeed, 'base64')
+  const memory = memories.get(identity) ?? {
+    nodeMemory: new InMemoryNodes(),
+    datastore: new PersistentMap(),
+  }
+  memories.set(identity, memory)
+  return memory
+}
+
 function nodeOf(name: string): Mesh {
   const node = nodes.get(name)
   if (node === undefined) throw new Error(`no node is called ${name}`)
@@ -125,11 +149,11 @@ type Asynchronous<Methods> = {
 }
 
 const answers: Asynchronous<Requests> = {
-  async start(name, { identitySeed, serves, listenIp, bootstrap, gossips }) {
+  async start(name, { identitySeed, serves, listenIp, port = 0, bootstrap, gossips, remembers }) {
     const mesh = await makeMesh({
       network: 'fleet',
       identitySeed,
-      listen: listenIp === undefined ? [] : [{ ip: listenIp, port: 0 }],
+      listen: listenIp === undefined ? [] : [{ ip: listenIp, port }],
       bootstrap,
       serves,
       judge: judgeTestRecord,
@@ -138,6 +162,7 @@ const answers: Asynchronous<Requests> = {
       onDrop: () => {},
       onChange: () => {},
       log: { debug: () => {}, info: () => {}, warn: () => {} },
+      ...(remembers === true ? memoryOf(identitySeed) : {}),
       ...(gossips === true
         ? {
             gossip: {
