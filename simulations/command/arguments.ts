@@ -104,6 +104,10 @@ function describe(scenarios: readonly Scenario[]): string {
     return [`  ${scenario.name}`, `    ${scenario.summary}`, ...rows].join('\n')
   })
   return [
+    'Beside the scenarios:',
+    `    ${'plan --nodes <number>'.padEnd(28)} what a fleet should expect, and what it needs (plan --help)`,
+    `    ${'report --html <file.html>'.padEnd(28)} plays the fleets and draws what came of it (report --help)`,
+    '',
     'Every scenario takes:',
     `    ${`--seed <${SEED.unit}>`.padEnd(28)} ${SEED.what}: ${rangeOf(SEED)} (default: ${SEED.default})`,
     `    ${'--json'.padEnd(28)} for programs`,

@@ -52,7 +52,8 @@ export async function runOrder(order: Order, surroundings: Surroundings): Promis
   return hasHeld(outcome.findings) ? 'held' : 'broken'
 }
 
-async function playShown(
+/** Plays a run, and shows how far it is. Returns false where it was interrupted. */
+export async function playShown(
   run: Run,
   name: string,
   replay: string,
@@ -72,7 +73,7 @@ async function playShown(
 }
 
 /** A path that cannot be written to is told before the run. */
-async function ensureWritable(path: string): Promise<void> {
+export async function ensureWritable(path: string): Promise<void> {
   try {
     await (await open(path, 'a')).close()
   } catch (error) {

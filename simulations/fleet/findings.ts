@@ -82,6 +82,40 @@ export function measure(tally: Tally, gossips: boolean): readonly Measurement[] 
   ]
 }
 
+/** How what took time is distributed: of so many percent of all, none took longer. */
+export function quantilesTable({ coldMs, warmMs, connectMs }: Tally): FindingTable {
+  const percents = Array.from({ length: 100 }, (_, index) => index + 1)
+  const [cold, warm, connect] = [coldMs, warmMs, connectMs].map((samples) => samples.quantiles(percents))
+  return {
+    name: 'quantiles',
+    title: 'So many percent took no longer, in ms',
+    columns: [
+      { key: 'percent', heading: 'percent' },
+      { key: 'cold', heading: 'first look-ups' },
+      { key: 'warm', heading: 'later look-ups' },
+      { key: 'connect', heading: 'first packet to first answer' },
+    ],
+    rows: percents.flatMap((percent, index) =>
+      SHOWN_PERCENTS.has(percent)
+        ? [
+            {
+              percent,
+              cold: cold?.[index] ?? null,
+              warm: warm?.[index] ?? null,
+              connect: connect?.[index] ?? null,
+            },
+          ]
+        : [],
+    ),
+  }
+}
+
+/** Each fifth, and the rare ones one by one. */
+const SHOWN_PERCENTS: ReadonlySet<number> = new Set([
+  ...Array.from({ length: 19 }, (_, index) => 5 * (index + 1)),
+  ...[1, 96, 97, 98, 99, 100],
+])
+
 /** How it went over time, in at most {@link ROWS} rows. */
 export function seriesTable({ stretches }: Tally): FindingTable {
   const size = Math.max(1, Math.ceil(stretches.length / ROWS))

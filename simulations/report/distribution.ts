@@ -27,6 +27,12 @@ export class Samples {
     return this.#values.reduce((sum, value) => sum + value, 0)
   }
 
+  /** By the nearest rank, for each of these percentages; empty where there were no values. */
+  quantiles(percents: readonly number[]): readonly number[] {
+    const sorted = Float64Array.from(this.#values).sort()
+    return percents.flatMap((percent) => nearestRank(sorted, percent) ?? [])
+  }
+
   get distribution(): Distribution {
     const sorted = Float64Array.from(this.#values).sort()
     return {

@@ -7,7 +7,8 @@
 
 import { seededRandom } from '../../src/base/random.js'
 import { HOUR, MINUTE } from '../../src/base/time.js'
-import { judge, measure, seriesTable } from '../fleet/findings.js'
+import { DEFAULT_GOSSIP_LIMIT } from '../../src/io/mesh/fleetSize.js'
+import { judge, measure, quantilesTable, seriesTable } from '../fleet/findings.js'
 import { Fleet } from '../fleet/fleet.js'
 import type { Machine } from '../fleet/machine.js'
 import { populate } from '../fleet/population.js'
@@ -33,6 +34,7 @@ type Names =
   | 'vanish'
   | 'bootstrap-vanish'
   | 'partition'
+  | 'gossip-limit'
 
 const percent = (what: string, standard: number, max = 100) =>
   ({ what, unit: 'percent', default: standard, min: 0, max }) as const
@@ -80,6 +82,13 @@ export const churn: Scenario<Names> = {
       min: 0,
       max: 240,
     },
+    'gossip-limit': {
+      what: 'beyond so many machines records are not gossiped',
+      unit: 'machines',
+      default: DEFAULT_GOSSIP_LIMIT,
+      min: 0,
+      max: 1_000_000,
+    },
   },
   size: ({ nodes, online, peers }) => {
     const machines = (nodes * 100) / online
@@ -126,6 +135,7 @@ class ChurnRun {
         rttMs: values.rtt,
         silentLeaves: share('silent'),
         talksAnHour: values.talks,
+        gossipLimit: values['gossip-limit'],
       },
       this.#queue,
       this.#draws,
@@ -180,7 +190,7 @@ class ChurnRun {
     const struck = this.#struckMs === undefined ? undefined : { at: this.#struckMs, healed: this.#healedMs }
     return {
       measurements: measure(tally, gossips),
-      tables: [seriesTable(tally)],
+      tables: [quantilesTable(tally), seriesTable(tally)],
       expectations: judge(tally, struck, this.#values['median-session'] * MINUTE),
     }
   }
