@@ -34,6 +34,12 @@ const LABORATORY_PACKAGES: readonly Package[] = [
   { name: 'systemd', program: 'systemd-analyze' },
 ]
 
+/** What `npm test` needs: the reports are looked at in a browser. */
+export const TEST_PACKAGES: readonly Package[] = [
+  ...LABORATORY_PACKAGES,
+  { name: 'chromium', program: 'chromium' },
+]
+
 /** What `npm run test:kernel` needs. */
 export const KERNEL_TEST_PACKAGES: readonly Package[] = [
   ...SHARED_PACKAGES,

@@ -19,7 +19,7 @@ import { pipeline } from 'node:stream/promises'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { runBesides } from './besides.js'
-import { ensurePackages } from './packages.js'
+import { ensurePackages, TEST_PACKAGES } from './packages.js'
 import { COMPILED_TESTS, REPOSITORY } from './repository.js'
 
 interface Part {
@@ -51,7 +51,7 @@ async function main(selection: readonly string[]): Promise<number> {
     return 1
   }
   try {
-    ensurePackages()
+    ensurePackages(TEST_PACKAGES)
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
     return 1

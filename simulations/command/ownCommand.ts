@@ -24,9 +24,6 @@ export function parseOwn(
     if (error.exitCode === 0) return false
     throw new UserError(`${name}: ${error.message.replace(/^error: /, '').replace(/\s*\n[\s\S]*$/, '')}`, 2)
   }
-  const [stray] = command.args
-  if (stray !== undefined)
-    throw new UserError(`${name}: takes options only, and not ${JSON.stringify(stray)}`, 2)
   return true
 }
 

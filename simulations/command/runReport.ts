@@ -10,7 +10,7 @@ import {
   courseFigure,
   distributionFigure,
   growthFigure,
-  natMatrixFigure,
+  natMatrixFigures,
   populationFigure,
 } from '../report/html/figures.js'
 import { type Page, renderPage } from '../report/html/page.js'
@@ -66,14 +66,14 @@ export async function runReport(order: ReportOrder, surroundings: Surroundings):
           distributionFigure(calm.outcome),
           courseFigure(calm.outcome, undefined),
           courseFigure(hard.outcome, undefined, 'where half of the sessions are over after ten minutes'),
-          populationFigure(calm.outcome),
         ],
       },
       {
         title: 'When it is struck',
         figures: STRIKES.flatMap(({ what }, index) => {
           const outcome = struck[index]?.outcome
-          return outcome === undefined ? [] : [courseFigure(outcome, what)]
+          if (outcome === undefined) return []
+          return [courseFigure(outcome, what), ...(index === 0 ? [populationFigure(outcome)] : [])]
         }),
       },
       {
@@ -112,7 +112,7 @@ export async function runReport(order: ReportOrder, surroundings: Surroundings):
           ]),
         ],
       },
-      { title: 'Every pair of networks', figures: [natMatrixFigure(matrix.outcome)], isWide: true },
+      { title: 'Every pair of networks', figures: natMatrixFigures(matrix.outcome) },
       ...(matrix.connection === undefined
         ? []
         : [{ title: 'How two of them meet', figures: [sequenceFigure(matrix.connection)], isWide: true }]),

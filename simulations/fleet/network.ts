@@ -4,7 +4,7 @@
  */
 
 import { SECOND } from '../../src/base/time.js'
-import { REPLICATION } from '../../src/engine/dht/query.js'
+import { BEGUN_WITH, REPLICATION } from '../../src/engine/dht/query.js'
 import { FORGOTTEN_AFTER_MS } from '../../src/io/mesh/deadPeers.js'
 import { REQUEST_DEADLINE_MS } from '../../src/io/mesh/dht.js'
 import { IDLE_MS } from '../../src/io/mesh/idleConnections.js'
@@ -87,12 +87,11 @@ export class Network {
 
   /** As `closestKnown` of src/io/mesh/dht.ts: of the routing table and the connected servers. */
   closestKnown(machine: Machine, target: number, now: number): readonly Machine[] {
-    const places = machine.table.nearest(target, REPLICATION)
+    const places = machine.table.nearest(target, BEGUN_WITH)
     this.#nearestConnected(machine, target, now, places)
     const distance = (place: number): number => (place ^ target) >>> 0
     return [...new Set(places)]
       .sort((a, b) => distance(a) - distance(b))
-      .slice(0, REPLICATION)
       .flatMap((place) => this.at(place) ?? [])
   }
 

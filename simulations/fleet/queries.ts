@@ -155,7 +155,7 @@ export function publish(
     stored += 1
   }
   if (author.serves) keep(author, author, record)
-  for (const machine of network.closestKnown(author, target, now)) put(machine, now)
+  for (const machine of network.closestKnown(author, target, now).slice(0, REPLICATION)) put(machine, now)
   const found: Machine[] = []
   const { ms, asked: requests } = run(network, author, target, now, {
     purpose: 'closer',

@@ -36,6 +36,8 @@ export interface Axes {
   readonly logarithmicX?: boolean
   readonly logarithmicY?: boolean
   readonly fromZero?: boolean
+  /** The axis reaches at least so far. */
+  readonly reachesY?: number
 }
 
 /** Forms of lines, so that nobody needs the colours. */
@@ -53,6 +55,7 @@ export function drawSeries(
     const strokeDasharray = DASHES[index % DASHES.length] ?? 'none'
     return Plot.lineY(points, { x: 'x', y: 'y', stroke: colour, strokeWidth: 2, strokeDasharray })
   })
+  const reached = axes.reachesY === undefined ? [] : [Plot.ruleY([axes.reachesY], { strokeOpacity: 0 })]
   return draw(
     {
       x: {
@@ -65,7 +68,7 @@ export function drawSeries(
         ...(axes.logarithmicY === true ? { type: 'log', ticks: 5, tickFormat: '~s' } : {}),
         ...(axes.fromZero === true ? { zero: true } : {}),
       },
-      marks: [...marks, ...lines],
+      marks: [...reached, ...marks, ...lines],
     },
     shown.map(({ name }) => name),
   )
@@ -78,19 +81,17 @@ export function draw(options: Plot.PlotOptions, legend: readonly string[] = []):
     document,
     width: WIDTH,
     height: HEIGHT,
-    marginTop: 28 + 16 * legend.length,
+    marginTop: 34 + 16 * legend.length,
     marginLeft: 56,
     marginBottom: 42,
     style: { fontSize: '12px' },
     ...options,
   })
   for (const [index, name] of legend.entries()) {
-    const y = 12 + 16 * index
-    const line = `<line x1="8" x2="36" y1="${y - 4}" y2="${y - 4}" stroke="${COLOURS[index % COLOURS.length]}" stroke-width="3" stroke-dasharray="${DASHES[index % DASHES.length]}"/>`
-    svg.insertAdjacentHTML(
-      'beforeend',
-      `<g text-anchor="start">${line}<text x="42" y="${y}">${escaped(name)}</text></g>`,
-    )
+    const y = 30 + 16 * index
+    const line = `<line x1="8" x2="36" y1="${y - 4}" y2="${y - 4}" stroke="${COLOURS[index % COLOURS.length]}" stroke-width="3" stroke-dasharray="${DASHES[index % DASHES.length]}"></line>`
+    const text = `<text x="42" y="${y}">${escaped(name)}</text>`
+    svg.insertAdjacentHTML('beforeend', `<g text-anchor="start">${line}${text}</g>`)
   }
   // Its size comes from the page, and what can be read aloud from the title of the figure.
   svg.removeAttribute('width')

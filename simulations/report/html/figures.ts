@@ -7,6 +7,8 @@ import { distributionOf, figureOf, nodesOf } from '../figureOf.js'
 import type { Cell, FindingTable } from '../findings.js'
 import { draw, drawSeries, type Figure, type Series } from './drawing.js'
 
+type Row = Readonly<Record<string, Cell>>
+
 /** A share of all, in percent, or 100 where nothing was asked. */
 const wholeOf = (cell: Cell | undefined): number => (typeof cell === 'number' ? cell : 100)
 
@@ -37,12 +39,13 @@ export function distributionFigure(outcome: Outcome): Figure {
 /** How look-ups go over time; `what` befell the fleet half-way. `where` tells the fleet from others. */
 export function courseFigure(outcome: Outcome, what: string | undefined, where = ''): Figure {
   const rows = tableOf(outcome, 'over-time')?.rows ?? []
-  const points = (key: string) =>
-    rows.flatMap(({ minute, [key]: value }) =>
-      typeof minute === 'number' ? [{ x: minute, y: wholeOf(value) }] : [],
-    )
-  const found = points('found')
-  const lowest = Math.min(100, ...found.map(({ y }) => y))
+  const points = (of: (row: Row) => number) =>
+    rows.flatMap((row) => {
+      const { minute } = row
+      return typeof minute === 'number' ? [{ x: minute, y: of(row) }] : []
+    })
+  const missed = points(({ found }) => 100 - wholeOf(found))
+  const lowest = Math.min(100, ...missed.map(({ y }) => 100 - y))
   const { hours = 0 }: Readonly<Record<string, number>> = outcome.parameters
   const half = (hours * 60) / 2
   const struck =
@@ -56,16 +59,13 @@ export function courseFigure(outcome: Outcome, what: string | undefined, where =
     saying: `${share} % of all look-ups of peers that are there found them; in the worst stretch ${text(lowest)} %.${what === undefined ? '' : ' The dotted line is when it happened.'}`,
     svg: drawSeries(
       [
-        { name: '% of look-ups that found a peer that is there', points: found },
+        { name: '% of look-ups that did not find a peer that is there', points: missed },
         {
           name: '% of what was found that was not the newest',
-          points: rows.map(({ minute, stale }) => ({
-            x: Number(minute),
-            y: typeof stale === 'number' ? stale : 0,
-          })),
+          points: points(({ stale }) => (typeof stale === 'number' ? stale : 0)),
         },
       ],
-      { x: 'minutes', y: '%', fromZero: true },
+      { x: 'minutes', y: '%', fromZero: true, reachesY: 10 },
       struck,
     ),
   }
@@ -119,46 +119,67 @@ export function growthFigure(title: string, unit: string, quantities: readonly G
   }
 }
 
-/** What becomes of each pair of networks. */
-export function natMatrixFigure(outcome: Outcome): Figure {
-  const cells = (tableOf(outcome, 'pairs')?.rows ?? []).flatMap(({ from, to, way }) =>
+interface Pair {
+  readonly from: string
+  readonly to: string
+  readonly way: string
+}
+
+const COLOUR_OF_WAY: Readonly<Record<string, string>> = { direct: 'var(--blue)', relayed: 'var(--orange)' }
+const MARK_OF_WAY: Readonly<Record<string, string>> = { direct: '●', relayed: '◐' }
+const colourOf = ({ way }: Pair): string => COLOUR_OF_WAY[way] ?? 'var(--pink)'
+const markOf = ({ way }: Pair): string => MARK_OF_WAY[way] ?? '○'
+
+/** What becomes of each pair of networks: of any two, and of those that are met in one place only. */
+export function natMatrixFigures(outcome: Outcome): readonly Figure[] {
+  const pairs = (tableOf(outcome, 'pairs')?.rows ?? []).flatMap(({ from, to, way }): readonly Pair[] =>
     typeof from === 'string' && typeof to === 'string' && typeof way === 'string' ? [{ from, to, way }] : [],
   )
-  const both = cells.flatMap(({ from, to, way }) => [
-    { from, to, way },
-    ...(from === to ? [] : [{ from: to, to: from, way }]),
-  ])
-  const colour: Readonly<Record<string, string>> = { direct: 'var(--blue)', relayed: 'var(--orange)' }
-  const mark: Readonly<Record<string, string>> = { direct: '●', relayed: '◐' }
-  const direct = cells.filter(({ way }) => way === 'direct').length
-  return {
-    title: 'Who talks to whom, and how',
-    saying: `${direct} of ${cells.length} pairs of networks come to a direct path (●), the others stay on a relay (◐); ○ would be none.`,
-    svg: draw({
-      width: 640,
-      height: 560,
-      marginLeft: 150,
-      marginBottom: 150,
-      marginTop: 10,
-      padding: 0.08,
-      x: { label: null, tickRotate: -55 },
-      y: { label: null },
-      marks: [
-        Plot.cell(both, {
-          x: 'from',
-          y: 'to',
-          fill: ({ way }: { way: string }) => colour[way] ?? 'var(--pink)',
-        }),
-        Plot.text(both, {
-          x: 'from',
-          y: 'to',
-          text: ({ way }: { way: string }) => mark[way] ?? '○',
-          fill: 'var(--paper)',
-          fontSize: 14,
-        }),
-      ],
-    }),
-  }
+  const common = pairs.filter(({ from, to }) => from === to).map(({ from }) => from)
+  const isCommon = ({ from, to }: Pair): boolean => common.includes(from) && common.includes(to)
+  const matrix = pairs.filter(isCommon)
+  const both = matrix.flatMap((pair) =>
+    pair.from === pair.to ? [pair] : [pair, { ...pair, from: pair.to, to: pair.from }],
+  )
+  const others = pairs
+    .filter((pair) => !isCommon(pair))
+    .map((pair) => ({ ...pair, y: `${pair.from} – ${pair.to}` }))
+  const directOf = (all: readonly Pair[]): string =>
+    `${all.filter(({ way }) => way === 'direct').length} of ${all.length}`
+  const marks = (all: readonly Pair[], x: string, y: string): readonly Plot.Markish[] => [
+    Plot.cell(all, { x, y, fill: colourOf }),
+    Plot.text(all, { x, y, text: markOf, fill: 'var(--paper)', fontSize: 14 }),
+  ]
+  return [
+    {
+      title: 'Who talks to whom, and how',
+      saying: `${directOf(matrix)} pairs of networks come to a direct path (●), the others stay on a relay (◐); ○ would be none.`,
+      svg: draw({
+        height: 480,
+        marginLeft: 120,
+        marginBottom: 120,
+        marginTop: 8,
+        padding: 0.08,
+        x: { label: null, tickRotate: -60, domain: common },
+        y: { label: null, domain: common },
+        marks: [...marks(both, 'from', 'to')],
+      }),
+    },
+    {
+      title: 'Networks that are near each other, and gateways that are asked to open a port',
+      saying: `${directOf(others)} of them come to a direct path (●); the others stay on a relay (◐), because their gateway lets nothing back in, or does not do what it says.`,
+      svg: draw({
+        height: 420,
+        marginLeft: 210,
+        marginBottom: 40,
+        marginTop: 8,
+        padding: 0.08,
+        x: { label: null, domain: ['direct', 'relayed', 'none'] },
+        y: { label: null, domain: others.map(({ y }) => y) },
+        marks: [...marks(others, 'way', 'y')],
+      }),
+    },
+  ]
 }
 
 function tableOf({ findings }: Outcome, name: string): FindingTable | undefined {

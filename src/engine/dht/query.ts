@@ -13,6 +13,11 @@
 
 /** How many nodes keep a record, and how many are asked for it (Kademlia's k). */
 export const REPLICATION = 8
+/**
+ * A query begins with so many nodes that are known, and with the closest of those that are connected. Only the closest
+ * {@link REPLICATION} are asked; but where many vanished at once all of those may be gone, and the others are left.
+ */
+export const BEGUN_WITH = 2 * REPLICATION
 /** How many nodes are asked for one key at most: made-up closer nodes are not followed for ever. */
 export const MAX_ASKED = 64
 /** How many nodes are asked at once, but for those that are late. */

@@ -15,7 +15,7 @@ import type { PeerId, PeerStore } from '@libp2p/interface'
 import { type KadDHT, MessageType, type PeerResponseEvent, type QueryEvent, Record } from '@libp2p/kad-dht'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { equals } from 'uint8arrays'
-import { REPLICATION } from '../../engine/dht/query.js'
+import { BEGUN_WITH, REPLICATION } from '../../engine/dht/query.js'
 import { within } from '../deadline.js'
 import type { Parts } from './parts.js'
 
@@ -94,20 +94,19 @@ export class Dht {
   }
 
   /**
-   * The nodes known to serve the DHT that are closest to the key, closest first: of the routing table and of the
-   * connected servers, which enter the routing table only some round trips after they connected.
+   * The nodes known to serve the DHT that a query for the key begins with, closest first: of the routing table, and of the
+   * connected servers, which enter the routing table only some round trips after they connected, and which are there.
    */
   closestKnown(key: Uint8Array): readonly PeerId[] {
     const target = kadId(key)
-    const known = new Map<string, PeerId>()
-    for (const peer of this.#internals.routingTable.closestPeers(target, { count: REPLICATION }))
-      known.set(peer.toString(), peer)
-    for (const peer of this.#connectedServers()) known.set(peer.toString(), peer)
-    return [...known.values()]
-      .map((peer) => ({ peer, distance: distance(target, peer) }))
-      .sort((a, b) => Buffer.compare(a.distance, b.distance))
-      .slice(0, REPLICATION)
-      .map(({ peer }) => peer)
+    const placed = (peer: PeerId) => ({ peer, distance: distance(target, peer) })
+    const byDistance = (a: { readonly distance: Uint8Array }, b: { readonly distance: Uint8Array }): number =>
+      Buffer.compare(a.distance, b.distance)
+    const connected = this.#connectedServers().map(placed).sort(byDistance).slice(0, REPLICATION)
+    const known = new Map(connected.map((each) => [each.peer.toString(), each]))
+    for (const peer of this.#internals.routingTable.closestPeers(target, { count: BEGUN_WITH }))
+      known.set(peer.toString(), placed(peer))
+    return [...known.values()].sort(byDistance).map(({ peer }) => peer)
   }
 
   /** Up to `count` nodes of the routing table, those nearest to `peer` first. */

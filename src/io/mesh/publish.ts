@@ -56,7 +56,7 @@ async function putEverywhere(
       }),
     )
   }
-  for (const peer of known) put(peer)
+  for (const peer of known.slice(0, REPLICATION)) put(peer)
 
   const target = kadId(key)
   const found: PeerId[] = []

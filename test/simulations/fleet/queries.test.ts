@@ -45,6 +45,23 @@ test('what one publishes is stored by the servers nearest to its place, and all 
   )
 })
 
+test('where all that are known nearest to the place are gone, those further off are asked', () => {
+  const { network, machines } = startStar(40, 36)
+  const [reader = assert.fail(), author = assert.fail()] = machines.slice(-2)
+  const servers = machines
+    .filter(({ serves }) => serves)
+    .toSorted((a, b) => ((a.id ^ placeOf(author)) >>> 0) - ((b.id ^ placeOf(author)) >>> 0))
+  for (const server of servers) for (const machine of [reader, author]) machine.table.add(server.id)
+  for (const gone of servers.slice(0, REPLICATION + 2)) {
+    gone.isOnline = false
+    gone.leftSilently = true
+    gone.offlineSince = 500
+    reader.unlink(gone)
+  }
+  publish(network, author, announce(1, 1_000), 1_000)
+  assert.equal(lookUp(network, reader, author, 60_000).found?.version, 1)
+})
+
 test('the newest of what is found is taken, and an older record never replaces a newer one', () => {
   const { network, machines } = startStar(12, 10)
   const [reader = assert.fail(), author = assert.fail()] = machines.slice(-2)
