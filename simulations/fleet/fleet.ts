@@ -16,6 +16,7 @@ import { type Announcement, type Machine, noLoad } from './machine.js'
 import { count, Network } from './network.js'
 import { isNewer, isValid, lookAt, lookUp, placeOf, publish, RECORD_LIFE_MS } from './queries.js'
 import type { Churn } from './sessions.js'
+import { PLACES } from './sortedIds.js'
 import { STRETCH_MS, Tally } from './tally.js'
 
 export interface FleetSetting {
@@ -231,7 +232,7 @@ export class Fleet {
       if (known !== machine && !network.isConnected(machine, known, now))
         if (!network.dial(machine, known, now).answered && known.isOnline) this.tally.bootstrapRefusals += 1
     }
-    let servers = network.connectedServers(machine, now).length
+    let servers = network.connectedServers(machine, now, SERVERS_WANTED).length
     if (servers < SERVERS_WANTED) {
       const places = [...machine.remembered, ...machine.table.nearest(machine.id, MAX_REMEMBERED)]
       for (const place of places.slice(0, TRIED)) {
@@ -253,8 +254,7 @@ export class Fleet {
     }
     const { network } = this
     let asked = lookAt(network, machine, machine.id, this.#now)
-    if (machine.serves)
-      asked += lookAt(network, machine, Math.floor(this.#draws.share() * 2 ** 32), this.#now)
+    if (machine.serves) asked += lookAt(network, machine, this.#draws.below(PLACES), this.#now)
     this.tally.now.requests += asked
     if (!machine.serves) this.#reserve(machine)
     const longest = machine.serves ? LOOK_AROUND.serving : LOOK_AROUND.other
@@ -269,7 +269,7 @@ export class Fleet {
     if (machine.relays.length >= RELAYS_WANTED) return
     const before = machine.relays.length
     const candidates = [...network.connectedServers(machine, now)]
-    for (const place of machine.table.nearest(Math.floor(this.#draws.share() * 2 ** 32), REPLICAS_TO_TRY)) {
+    for (const place of machine.table.nearest(this.#draws.below(PLACES), REPLICAS_TO_TRY)) {
       const known = network.at(place)
       if (known !== undefined && !candidates.includes(known)) candidates.push(known)
     }

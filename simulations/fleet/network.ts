@@ -61,7 +61,7 @@ export class Network {
   }
 
   rtt(a: Machine, b: Machine): number {
-    const mixed = Math.imul((a.id ^ b.id) >>> 0, 0x9e3779b1) >>> 0
+    const mixed = Math.imul(a.id ^ b.id, 0x9e3779b1) >>> 0
     return this.#rttMs * (0.5 + mixed / 2 ** 32)
   }
 
@@ -78,21 +78,38 @@ export class Network {
     return false
   }
 
-  /** The servers to which there is a connection. */
-  connectedServers(machine: Machine, now: number): readonly Machine[] {
-    return [...machine.linkedServers]
-      .flatMap((place) => this.at(place) ?? [])
-      .filter((other) => this.isConnected(machine, other, now))
+  /** The servers to which there is a connection, or the first so many of them. */
+  connectedServers(machine: Machine, now: number, count = Number.POSITIVE_INFINITY): readonly Machine[] {
+    const servers: Machine[] = []
+    const gone: Machine[] = []
+    for (const place of machine.linkedServers) {
+      if (servers.length >= count) break
+      const other = this.at(place)
+      const link = other === undefined ? undefined : machine.links.get(other)
+      if (other === undefined || link === undefined) continue
+      if (isOpen(link, other, now)) servers.push(other)
+      else gone.push(other)
+    }
+    for (const other of gone) machine.unlink(other)
+    return servers
   }
 
   /** As `closestKnown` of src/io/mesh/dht.ts: of the routing table and the connected servers. */
   closestKnown(machine: Machine, target: number, now: number): readonly Machine[] {
-    const places = machine.table.nearest(target, BEGUN_WITH)
-    this.#nearestConnected(machine, target, now, places)
-    const distance = (place: number): number => (place ^ target) >>> 0
-    return [...new Set(places)]
-      .sort((a, b) => distance(a) - distance(b))
-      .flatMap((place) => this.at(place) ?? [])
+    const known = machine.table.nearest(target, BEGUN_WITH)
+    const connected = this.#nearestConnected(machine, target, now)
+    const merged: Machine[] = []
+    for (let k = 0, c = 0; k < known.length || c < connected.length; ) {
+      const [fromTable, fromLinks] = [known[k], connected[c]]
+      const isNext =
+        fromLinks === undefined || (fromTable !== undefined && (fromTable ^ target) <= (fromLinks ^ target))
+      const place = isNext ? fromTable : fromLinks
+      if (place === fromTable) k += 1
+      if (place === fromLinks) c += 1
+      const other = place === undefined ? undefined : this.at(place)
+      if (other !== undefined) merged.push(other)
+    }
+    return merged
   }
 
   /** Asks a machine for something. `now` is the time of asking; `hasRecord` says whether a record is in the answer. */
@@ -170,18 +187,17 @@ export class Network {
     return each * PING_BYTES
   }
 
-  /** Adds the nearest of the connected servers to `places`. */
-  #nearestConnected(machine: Machine, target: number, now: number, places: number[]): void {
+  /** The places of the nearest of the connected servers, nearest first. */
+  #nearestConnected(machine: Machine, target: number, now: number): readonly number[] {
     for (;;) {
       const nearest = machine.linkedServers.nearest(target, REPLICATION)
-      const isLinked = (place: number): boolean => {
+      let areLinked = true
+      for (const place of nearest) {
         const other = this.at(place)
-        return other !== undefined && this.isConnected(machine, other, now)
+        // What is found to be gone is no longer linked.
+        if (other === undefined || !this.isConnected(machine, other, now)) areLinked = false
       }
-      // What is found to be gone is no longer linked.
-      if (!nearest.every(isLinked)) continue
-      places.push(...nearest)
-      return
+      if (areLinked) return nearest
     }
   }
 

@@ -2,6 +2,7 @@
 
 import type { Draws } from '../network/draws.js'
 import { type Access, Machine } from './machine.js'
+import { PLACES } from './sortedIds.js'
 
 export interface PopulationSetting {
   /** How many machines are there at a time, on average. */
@@ -24,7 +25,7 @@ export interface PopulationSetting {
 export function populate(setting: PopulationSetting, draws: Draws): readonly Machine[] {
   const count = Math.max(2, Math.round(setting.nodes / setting.availability))
   const ids = new Set<number>()
-  while (ids.size < setting.bootstrap + count) ids.add(Math.floor(draws.share() * 2 ** 32))
+  while (ids.size < setting.bootstrap + count) ids.add(draws.below(PLACES))
   const machines = [...ids].map((id, index) => {
     const isBootstrap = index < setting.bootstrap
     const access = isBootstrap ? 'open' : accessOf(setting, draws)

@@ -6,6 +6,7 @@ import { GRACE_MS, QUORUM } from '../../src/io/mesh/lookUp.js'
 import { RECORD_BYTES } from './costs.js'
 import type { Announcement, Machine } from './machine.js'
 import { count, type Network, type Purpose } from './network.js'
+import { PLACES } from './sortedIds.js'
 
 /** How long a record is believed (src/wire/sealedRecord.ts). */
 export const RECORD_LIFE_MS = 4 * HOUR
@@ -40,7 +41,7 @@ function run(
 ): { readonly ms: number; readonly asked: number } {
   const query = new Query<Machine, number>(byNumber, asksAgain, 0)
   const learn = (machine: Machine): void => {
-    if (machine !== asker) query.learn(machine, (machine.id ^ target) >>> 0)
+    if (machine !== asker) query.learn(machine, machine.id ^ target)
   }
   const pending: { readonly at: number; readonly asked: Asked; readonly answered: boolean }[] = []
   for (const machine of network.closestKnown(asker, target, now)) learn(machine)
@@ -102,7 +103,8 @@ export interface LookedUp {
 
 /** The place of a machine's records in the DHT. Days and their names are left out: it stays where it is. */
 export function placeOf(author: Machine): number {
-  return (Math.imul(author.id ^ 0x5bd1e995, 0xc2b2ae35) ^ (author.id >>> 15)) >>> 0
+  const mixed = Math.imul(author.id ^ 0x5bd1e995, 0xc2b2ae35) ^ (author.id >>> 15)
+  return (mixed >>> 0) % PLACES
 }
 
 export function isValid({ issuedAt }: Announcement, now: number): boolean {
@@ -166,7 +168,7 @@ export function publish(
       return false
     },
   })
-  found.sort((a, b) => ((a.id ^ target) >>> 0) - ((b.id ^ target) >>> 0))
+  found.sort((a, b) => (a.id ^ target) - (b.id ^ target))
   for (const machine of found.slice(0, REPLICATION)) put(machine, now + ms)
   return { stored, requests: requests + asked.size }
 }

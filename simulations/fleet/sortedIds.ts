@@ -1,11 +1,14 @@
 /**
- * A set of places in the DHT, 32-bit numbers, that names those nearest to a target in the order of XOR distance.
+ * A set of places in the DHT, 30-bit numbers, that names those nearest to a target in the order of XOR distance.
  *
  * Sorted numbers are a binary trie: numbers that share their first bits stand side by side. So the nearest are found by
  * going down where the target's bits lead, and then by turning back, without computing any distance.
  */
 
-const BITS = 32
+/** JavaScript engines compute with integers of so few bits without allocating any. */
+const BITS = 30
+/** How many places there are. */
+export const PLACES = 2 ** BITS
 
 export class SortedIds {
   #ids: Uint32Array
@@ -54,11 +57,11 @@ export class SortedIds {
     this.#size = 0
   }
 
-  /** How many begin with the first `bits` bits of `id`; `bits` is 1 to 31. */
+  /** How many begin with the first `bits` bits of `id`; `bits` is 1 to 29. */
   sharing(id: number, bits: number): number {
-    const low = ((id >>> (BITS - bits)) << (BITS - bits)) >>> 0
+    const low = (id >>> (BITS - bits)) << (BITS - bits)
     const next = low + 2 ** (BITS - bits)
-    const end = next > 0xffffffff ? this.#size : this.#firstFrom(next)
+    const end = next >= PLACES ? this.#size : this.#firstFrom(next)
     return end - this.#firstFrom(low)
   }
 

@@ -32,7 +32,7 @@ test('what one publishes is stored by the servers nearest to its place, and all 
       assert(stored >= Math.min(serving, REPLICATION))
       const nearest = machines
         .filter(({ serves }) => serves)
-        .toSorted((a, b) => ((a.id ^ placeOf(author)) >>> 0) - ((b.id ^ placeOf(author)) >>> 0))
+        .toSorted((a, b) => (a.id ^ placeOf(author)) - (b.id ^ placeOf(author)))
       for (const server of nearest.slice(0, REPLICATION)) assert(server.stored.has(author))
       for (const reader of machines) {
         if (reader === author) continue
@@ -50,7 +50,7 @@ test('where all that are known nearest to the place are gone, those further off 
   const [reader = assert.fail(), author = assert.fail()] = machines.slice(-2)
   const servers = machines
     .filter(({ serves }) => serves)
-    .toSorted((a, b) => ((a.id ^ placeOf(author)) >>> 0) - ((b.id ^ placeOf(author)) >>> 0))
+    .toSorted((a, b) => (a.id ^ placeOf(author)) - (b.id ^ placeOf(author)))
   for (const server of servers) for (const machine of [reader, author]) machine.table.add(server.id)
   for (const gone of servers.slice(0, REPLICATION + 2)) {
     gone.isOnline = false
