@@ -133,8 +133,10 @@ export class Network {
 
   /** The machines that `asked` names in its answer, nearest to the target first. */
   named(asker: Machine, asked: Machine, target: number): readonly number[] {
-    const places = asked.table.nearest(target, REPLICATION + 1).filter((place) => place !== asker.id)
-    const named = places.slice(0, REPLICATION)
+    const named = asked.table.nearest(target, REPLICATION + 1)
+    const own = named.indexOf(asker.id)
+    if (own !== -1) named.splice(own, 1)
+    if (named.length > REPLICATION) named.pop()
     count(asker, asked, { asker: 0, asked: named.length * NAMED_BYTES })
     return named
   }

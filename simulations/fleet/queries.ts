@@ -27,7 +27,15 @@ interface Asking {
   onAnswer(asked: Machine, isClose: boolean, ms: number): boolean
 }
 
-type Asked = Candidate<Machine, number>
+type Asked = Candidate<number, number>
+
+/** A request that is under way, until `at`. */
+interface Pending {
+  readonly at: number
+  readonly asked: Asked
+  readonly machine: Machine
+  readonly answered: boolean
+}
 
 const byNumber = (a: number, b: number): number => a - b
 
@@ -39,23 +47,32 @@ function run(
   now: number,
   { purpose, asksAgain, deadline, onAnswer }: Asking,
 ): { readonly ms: number; readonly asked: number } {
-  const query = new Query<Machine, number>(byNumber, asksAgain, 0)
-  const learn = (machine: Machine): void => {
-    if (machine !== asker) query.learn(machine, machine.id ^ target)
+  // Machines go by their places, which are all that most of them are needed for.
+  const query = new Query<number, number>(byNumber, asksAgain, 0)
+  const learn = (place: number): void => {
+    if (place !== asker.id) query.learn(place, place ^ target)
   }
-  const pending: { readonly at: number; readonly asked: Asked; readonly answered: boolean }[] = []
-  for (const machine of network.closestKnown(asker, target, now)) learn(machine)
+  const pending: Pending[] = []
+  for (const machine of network.closestKnown(asker, target, now)) learn(machine.id)
   let ms = 0
-  const isConnected = (machine: Machine): boolean => network.isConnected(asker, machine, now + ms)
+  const isConnected = (place: number): boolean => {
+    const machine = network.at(place)
+    return machine !== undefined && network.isConnected(asker, machine, now + ms)
+  }
   while (ms < deadline.ms) {
     for (const asked of query.next(ms, isConnected)) {
-      const outcome = network.request(asker, asked.peer, purpose, now + ms)
-      pending.push({ at: ms + outcome.ms, asked, answered: outcome.answered })
+      const machine = network.at(asked.peer)
+      if (machine === undefined) continue
+      const outcome = network.request(asker, machine, purpose, now + ms)
+      pending.push({ at: ms + outcome.ms, asked, machine, answered: outcome.answered })
     }
     const pause = query.pause(ms)
     if (pause.kind === 'over') break
     if (pause.kind === 'ask-again') {
-      for (const machine of pause.forgiven) asker.failedAt.delete(machine)
+      for (const place of pause.forgiven) {
+        const machine = network.at(place)
+        if (machine !== undefined) asker.failedAt.delete(machine)
+      }
       continue
     }
     const first = takeFirst(pending, pause.wakeAt)
@@ -69,11 +86,8 @@ function run(
       continue
     }
     query.answered(first.asked, ms)
-    for (const place of network.named(asker, first.asked.peer, target)) {
-      const named = network.at(place)
-      if (named !== undefined) learn(named)
-    }
-    if (ms < deadline.ms && onAnswer(first.asked.peer, query.isClose(first.asked, ms), ms)) break
+    for (const place of network.named(asker, first.machine, target)) learn(place)
+    if (ms < deadline.ms && onAnswer(first.machine, query.isClose(first.asked, ms), ms)) break
   }
   return { ms: Math.min(ms, deadline.ms), asked: query.asked }
 }

@@ -67,7 +67,7 @@ export class SortedIds {
 
   /** Up to `count` of them, nearest to `target` first, appended to `into`. */
   nearest(target: number, count: number, into: number[] = []): number[] {
-    this.#collect(0, this.#size, BITS - 1, target, into.length + count, into)
+    this.#collect(0, this.#size, target, into.length + count, into)
     return into
   }
 
@@ -75,15 +75,17 @@ export class SortedIds {
     return this.#ids.subarray(0, this.#size)[Symbol.iterator]()
   }
 
-  /** Those from `from` to `to` agree in all bits above `bit`. */
-  #collect(from: number, to: number, bit: number, target: number, full: number, into: number[]): void {
+  #collect(from: number, to: number, target: number, full: number, into: number[]): void {
     if (from >= to || into.length >= full) return
     const ids = this.#ids
-    if (to - from === 1 || bit < 0) {
-      into.push(ids[from] ?? 0)
+    const first = ids[from] ?? 0
+    const differing = first ^ (ids[to - 1] ?? 0)
+    if (differing === 0) {
+      into.push(first)
       return
     }
-    // The first with this bit set.
+    // The highest bit in which they differ parts them; all agree in those above.
+    const bit = 31 - Math.clz32(differing)
     let low = from
     let high = to
     while (low < high) {
@@ -91,13 +93,9 @@ export class SortedIds {
       if ((((ids[middle] ?? 0) >>> bit) & 1) === 1) high = middle
       else low = middle + 1
     }
-    if (((target >>> bit) & 1) === 1) {
-      this.#collect(low, to, bit - 1, target, full, into)
-      this.#collect(from, low, bit - 1, target, full, into)
-    } else {
-      this.#collect(from, low, bit - 1, target, full, into)
-      this.#collect(low, to, bit - 1, target, full, into)
-    }
+    const isHigherNearer = ((target >>> bit) & 1) === 1
+    this.#collect(isHigherNearer ? low : from, isHigherNearer ? to : low, target, full, into)
+    this.#collect(isHigherNearer ? from : low, isHigherNearer ? low : to, target, full, into)
   }
 
   /** Where the first stands that is not below `id`. */
