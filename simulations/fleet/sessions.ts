@@ -31,6 +31,8 @@ export const KAD = {
   online: { scale: 169.5385, shape: 0.61511 },
   offline: { scale: 413.6765, shape: 0.47648 },
 } as const
+/** Half of the sessions of KAD are over after this. */
+export const KAD_MEDIAN_MS = KAD.online.scale * MINUTE * Math.LN2 ** (1 / KAD.online.shape)
 /** A share of the time that machines of a fleet are there; it is a setting and not a measurement. */
 export const DEFAULT_AVAILABILITY = 0.5
 

@@ -12,7 +12,7 @@ import { judge, measure, quantilesTable, seriesTable } from '../fleet/findings.j
 import { Fleet } from '../fleet/fleet.js'
 import type { Machine } from '../fleet/machine.js'
 import { populate } from '../fleet/population.js'
-import { churnOfMedian } from '../fleet/sessions.js'
+import { availabilityOf, churnOfKad, churnOfMedian, KAD_MEDIAN_MS } from '../fleet/sessions.js'
 import { Draws } from '../network/draws.js'
 import { EventQueue } from '../network/eventQueue.js'
 import type { Findings } from '../report/findings.js'
@@ -22,6 +22,7 @@ type Names =
   | 'nodes'
   | 'hours'
   | 'median-session'
+  | 'kad'
   | 'online'
   | 'serving'
   | 'bootstrap'
@@ -57,6 +58,13 @@ export const churn: Scenario<Names> = {
       default: 120,
       min: 1,
       max: 100_000,
+    },
+    kad: {
+      what: '1: sessions and pauses as they were measured in KAD, whatever the two others say',
+      unit: '0 or 1',
+      default: 0,
+      min: 0,
+      max: 1,
     },
     online: { ...percent('of the time each machine is there', 50, 99), min: 1 },
     serving: { ...percent('of the machines others can reach, and which serve', 20), min: 1 },
@@ -115,7 +123,9 @@ class ChurnRun {
     this.#values = values
     this.#draws = new Draws(seededRandom(seed))
     const share = (name: Names): number => values[name] / 100
-    const availability = share('online')
+    const churning =
+      values.kad === 1 ? churnOfKad() : churnOfMedian(values['median-session'] * MINUTE, share('online'))
+    const availability = availabilityOf(churning)
     this.#machines = populate(
       {
         nodes: values.nodes,
@@ -131,7 +141,7 @@ class ChurnRun {
     this.#fleet = new Fleet(
       {
         machines: this.#machines,
-        churn: churnOfMedian(values['median-session'] * MINUTE, availability),
+        churn: churning,
         rttMs: values.rtt,
         silentLeaves: share('silent'),
         talksAnHour: values.talks,
@@ -150,6 +160,10 @@ class ChurnRun {
       course: () => this.#course(),
       findings: () => this.#findings(),
     }
+  }
+
+  get #medianMs(): number {
+    return this.#values.kad === 1 ? KAD_MEDIAN_MS : this.#values['median-session'] * MINUTE
   }
 
   *#course(): Course {
@@ -191,7 +205,7 @@ class ChurnRun {
     return {
       measurements: measure(tally, gossips),
       tables: [quantilesTable(tally), seriesTable(tally)],
-      expectations: judge(tally, struck, this.#values['median-session'] * MINUTE),
+      expectations: judge(tally, struck, this.#medianMs),
     }
   }
 }

@@ -41,6 +41,7 @@ test('one seed gives one life, and another one another', () => {
 for (const [what, values] of [
   ['in a calm fleet', {}],
   ['where the median session is ten minutes', { 'median-session': 10 }],
+  ['where machines stay as they do in KAD', { kad: 1 }],
   ['after half of the servers vanished', { vanish: 50 }],
   ['after all bootstrap nodes vanished', { 'bootstrap-vanish': 1 }],
   ['after a partition has healed', { partition: 20, hours: 3 }],
