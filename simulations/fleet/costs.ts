@@ -13,7 +13,7 @@ export interface Cost {
 }
 
 /** A connection: noise, yamux, identify both ways, and what each tells the other of itself. */
-export const DIAL: Cost = { asker: 2_400, asked: 2_000 }
+export const DIAL: Cost = { asker: 1_900, asked: 1_400 }
 /** Asking for a record, or for closer nodes; each that is named costs {@link NAMED_BYTES} more. */
 export const QUESTION: Cost = { asker: 315, asked: 240 }
 export const NAMED_BYTES = 95
