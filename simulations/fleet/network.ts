@@ -4,7 +4,7 @@
  */
 
 import { SECOND } from '../../src/base/time.js'
-import { BEGUN_WITH, REPLICATION } from '../../src/engine/dht/query.js'
+import { BEGUN_WITH, PREFIX_BITS, REPLICATION } from '../../src/engine/dht/query.js'
 import { FORGOTTEN_AFTER_MS } from '../../src/io/mesh/deadPeers.js'
 import { REQUEST_DEADLINE_MS } from '../../src/io/mesh/dht.js'
 import { IDLE_MS } from '../../src/io/mesh/idleConnections.js'
@@ -26,8 +26,6 @@ import { SortedIds } from './sortedIds.js'
 /** A connection of which one end went without a word is noticed by pings (src/io/mesh/heartbeat.ts). */
 const PING_EVERY_MS = 30 * SECOND
 export const SILENCE_MS = PING_EVERY_MS + 5 * SECOND
-/** kad-dht's routing table is a trie of this depth, with leaves of {@link REPLICATION} nodes. */
-const PREFIX_BITS = 6
 /** As in src/io/mesh/node.ts and mesh.ts. */
 export const MAX_CONNECTIONS = { serving: 4_096, other: 256 } as const
 /** One that is full looks this often for connections that are gone, in ms. */

@@ -18,6 +18,11 @@ export const REPLICATION = 8
  * {@link REPLICATION} are asked; but where many vanished at once all of those may be gone, and the others are left.
  */
 export const BEGUN_WITH = 2 * REPLICATION
+/**
+ * The routing table keeps {@link REPLICATION} nodes for each beginning of so many bits. With fewer bits nodes of a large
+ * fleet do not know all of their nearest neighbours, and a record is stored where nobody looks for it.
+ */
+export const PREFIX_BITS = 12
 /** How many nodes are asked for one key at most: made-up closer nodes are not followed for ever. */
 export const MAX_ASKED = 64
 /** How many nodes are asked at once, but for those that are late. */

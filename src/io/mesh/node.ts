@@ -16,7 +16,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { type DropReason, isDropped } from '../../base/drops.js'
 import { SECOND } from '../../base/time.js'
-import { REPLICATION } from '../../engine/dht/query.js'
+import { PREFIX_BITS, REPLICATION } from '../../engine/dht/query.js'
 import { admitConnectedOnly } from './acquaintances.js'
 import { AnticipatingProtector, anticipatingMuxer } from './anticipate.js'
 import { REQUEST_DEADLINE_MS } from './dht.js'
@@ -125,6 +125,7 @@ export async function makeNode(
           // The default drops nodes at private addresses, and with them whole meshes in a LAN or a laboratory.
           peerInfoMapper: passthroughMapper,
           kBucketSize: REPLICATION,
+          prefixLength: PREFIX_BITS,
           alpha: 3,
           disjointPaths: 1,
           // Ours is shorter; theirs adapts to what it saw, and turns a busy moment into failures.
